@@ -1,0 +1,54 @@
+# Two commands on a fresh machine: `make run` and `make test`. Each sets up what it needs.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PHOTOS ?= examples/photos
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format asl lock clean
+
+help: ## Show what can be made
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## Classify the example photos (or PHOTOS=folder) through the real state machine, on this machine
+	@$(BIN)/imagebatch run $(PHOTOS)
+
+test: $(VENV)/.dev ## Run the whole test suite
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## Lint, types, formatting, the rendered state machines, the template
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint infra/template.yaml
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+asl: $(VENV)/.dev ## Render state_machines/*.asl.json from their Python sources
+	$(BIN)/python -m state_machines
+
+lock: $(VENV)/.dev ## Resolve the dependencies again (needs the registry)
+	$(BIN)/uv pip compile pyproject.toml --extra local --group dev $(LOCK) --upgrade -o requirements/dev.lock
+	$(BIN)/uv pip compile pyproject.toml --extra local -c requirements/dev.lock $(LOCK) -o requirements/run.lock
+# --no-emit-index-url: a lock names packages and versions, never a registry.
+LOCK := --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --quiet
+
+clean: ## Remove the environment, results and caches
+	rm -rf $(VENV) out build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "imagebatch needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing imagebatch into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/run.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.lock $(VENV)/.run
+	@echo "Installing the development tools into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.lock
+	@touch $@
