@@ -1,0 +1,135 @@
+"""What the pipeline does with S3 objects: JSON in and out, lines as a stream, listings, conditional writes, and `s3://` addresses.
+
+JSON is written compact, as UTF-8. Lines end with a bare newline and are split on nothing else: JSON may carry U+2028 and friends
+unescaped, and `str.splitlines` would cut a key in two there.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_CHUNK = 1 << 20
+
+
+def error_code(error: ClientError) -> str:
+    """The service's name for what went wrong: `NoSuchKey`, `AccessDenied`, `404` (a HEAD has no body to name it in), ..."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether S3 said that there is no such object."""
+    return error_code(error) in {"NoSuchKey", "404", "NotFound"}
+
+
+def dump_json(value: Any) -> bytes:
+    """Compact JSON as UTF-8; NaN and infinities, which JSON does not have, are refused with ValueError."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def dump_lines(values: Iterable[Any]) -> bytes:
+    """JSON Lines: one compact document a line, each line ended."""
+    return b"".join(dump_json(value) + b"\n" for value in values)
+
+
+def get_bytes(s3: "S3Client", bucket: str, key: str) -> bytes:
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def get_json(s3: "S3Client", bucket: str, key: str) -> Any:
+    return json.loads(get_bytes(s3, bucket, key))
+
+
+def get_lines(s3: "S3Client", bucket: str, key: str) -> Iterator[Any]:
+    """The documents of a JSON Lines object, one at a time, in memory that does not grow with the object. Empty lines are skipped."""
+    rest = b""
+    for chunk in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_CHUNK):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from (json.loads(line) for line in lines if line.strip())
+    if rest.strip():
+        yield json.loads(rest)
+
+
+def put_bytes(
+    s3: "S3Client",
+    bucket: str,
+    key: str,
+    body: bytes,
+    content_type: str = "application/octet-stream",
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, Metadata=dict(metadata or {}))
+
+
+def put_json(s3: "S3Client", bucket: str, key: str, value: Any) -> None:
+    put_bytes(s3, bucket, key, dump_json(value), "application/json")
+
+
+def put_json_if_absent(s3: "S3Client", bucket: str, key: str, value: Any) -> bool:
+    """Write the object unless the key exists; say whether this call wrote it.
+
+    One of several writers wins, whatever their timing: S3 answers the others 412, or 409 while the race is undecided, in which case
+    the write is tried again (S3 User Guide, "How to prevent object overwrites with conditional writes").
+    """
+    body = dump_json(value)
+    for _ in range(10):
+        try:
+            s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json", IfNoneMatch="*")
+        except ClientError as error:
+            if error_code(error) in {"PreconditionFailed", "412"}:
+                return False
+            if error_code(error) not in {"ConditionalRequestConflict", "409"}:
+                raise
+        else:
+            return True
+    raise TimeoutError(f"S3 answered ten times that another write to s3://{bucket}/{key} was under way; start the step again.")
+
+
+def exists(s3: "S3Client", bucket: str, key: str) -> bool:
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if is_missing(error):
+            return False
+        raise
+    return True
+
+
+@dataclass(frozen=True)
+class ListedObject:
+    key: str
+    size: int
+
+
+def list_objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator[ListedObject]:
+    """Every object whose key starts with `prefix`, in S3's order, page by page."""
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", ()):
+            yield ListedObject(item["Key"], item["Size"])
+
+
+def list_folders(s3: "S3Client", bucket: str, prefix: str) -> list[str]:
+    """The names directly under `prefix` (which ends in a slash) that have something below them."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    return [item["Prefix"][len(prefix) : -1] for page in pages for item in page.get("CommonPrefixes", ())]
+
+
+def s3_uri(bucket: str, key: str) -> str:
+    return f"s3://{bucket}/{key}"
+
+
+def parse_s3_uri(uri: str) -> tuple[str, str]:
+    """`s3://bucket/key` -> (bucket, key); the key may be empty.
+
+    Raises ValueError, in words for whoever wrote the address.
+    """
+    scheme, separator, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme != "s3" or not separator or not bucket:
+        raise ValueError(f"expected s3://bucket/prefix, got {uri!r}")
+    return bucket, key

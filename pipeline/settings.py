@@ -1,0 +1,69 @@
+"""What each function is told by its environment: read once, at cold start, where a missing variable is named.
+
+    StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX
+    PlanInferenceSettings       DEFAULT_INSTANCE_TYPE, JOB_NAME_PREFIX, IMAGES_PER_JOB
+
+The other functions need none: the run pointer in their event says which bucket and which run.
+"""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from pipeline.errors import MissingSetting
+
+
+@dataclass(frozen=True)
+class StartRunSettings:
+    images_bucket: str
+    results_bucket: str
+    default_model: str
+    default_prefix: str
+    """What a run predicts when its input names no prefix; empty for the whole images bucket."""
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            images_bucket=_required(environment, "IMAGES_BUCKET"),
+            results_bucket=_required(environment, "RESULTS_BUCKET"),
+            default_model=_required(environment, "DEFAULT_MODEL"),
+            default_prefix=environment.get("DEFAULT_PREFIX", ""),
+        )
+
+
+@dataclass(frozen=True)
+class PlanInferenceSettings:
+    default_instance_type: str
+    job_name_prefix: str = "imagebatch"
+    images_per_job: int = 20_000
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            default_instance_type=_required(environment, "DEFAULT_INSTANCE_TYPE"),
+            job_name_prefix=environment.get("JOB_NAME_PREFIX", cls.job_name_prefix),
+            images_per_job=_positive(environment, "IMAGES_PER_JOB", cls.images_per_job),
+        )
+
+
+def configure_logging(environment: Mapping[str, str] = os.environ) -> None:
+    """Let our own log records through at LOG_LEVEL (INFO when unset); Lambda and the jobs have a handler on the root logger."""
+    logging.getLogger("pipeline").setLevel(environment.get("LOG_LEVEL", "INFO"))
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise MissingSetting(f"The environment variable {name} is not set; infra/template.yaml sets it for this function.")
+    return value
+
+
+def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        raise MissingSetting(f"The environment variable {name} must be a whole number of at least 1, not {text!r}.")
+    return int(text)
