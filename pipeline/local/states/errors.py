@@ -2,8 +2,8 @@
 
     DefinitionError   a definition is refused before anything runs (CreateStateMachine: InvalidDefinition)
     StateError        something happened inside a running state; Retry and Catch see it
-        IntrinsicFailure    States.IntrinsicFailure: an intrinsic function was called with arguments it does not take
-        RuntimeFailure      States.Runtime: a path, number or timestamp that the running state cannot use
+        IntrinsicError      States.IntrinsicFailure: an intrinsic function was called with arguments it does not take
+        StatesRuntimeError  States.Runtime: a path, number or timestamp that the running state cannot use
 
 Source: "Handling errors in Step Functions workflows", section "Error names".
 """
@@ -49,14 +49,14 @@ class StateError(Exception):
         )
 
 
-class RuntimeFailure(StateError):
+class StatesRuntimeError(StateError):
     """States.Runtime. AWS documents it as never retried and always ending the execution, hence terminal."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(RUNTIME, cause, terminal=True)
 
 
-class IntrinsicFailure(StateError):
+class IntrinsicError(StateError):
     """States.IntrinsicFailure: an intrinsic function refused its arguments."""
 
     def __init__(self, cause: str) -> None:
