@@ -1,0 +1,81 @@
+"""Every error that this product raises on purpose, in one tree.
+
+    ImageBatchError
+    ├── InvalidRunInput        the input of a run: an unknown field, a bad prefix, an engine that does not exist
+    │   └── UnknownModel       the model package that a run names does not exist
+    ├── InvalidModelPackage    a file of a model package is missing or does not load
+    │   └── InvalidContract    contract.json breaks a rule of contract.schema.json
+    ├── ContractMismatch       two things that were made for different contracts meet: a model, a shard, a run
+    ├── CorruptArtifact        a file that this product wrote does not read back
+    │   ├── CorruptShard
+    │   ├── CorruptVerdicts
+    │   └── CorruptPredictions
+    ├── InvalidPrediction      a model answered something that is no prediction: NaN, a wrong shape
+    ├── RunDoesNotAddUp        an image was lost, or counted twice
+    ├── TooManyFailed          more images failed than `max_failed_fraction` allows
+    └── MissingSetting         an environment variable that a step needs is not set
+
+The name of a class is part of the interface: an error that leaves a Lambda arrives in Step Functions as `errorType`, and the state machine
+matches it in `ErrorEquals` (Step Functions, "Handling errors in workflows"). None of these is worth a retry: each says that the
+input is wrong, and it will be as wrong the second time. Faults of a service keep the names that boto3 gives them.
+
+A message names the thing, says what was expected, and says what to do next.
+"""
+# The names are read by people in ErrorEquals and in messages, where an "Error" suffix says nothing.
+# ruff: noqa: N818
+
+
+class ImageBatchError(Exception):
+    """The base of every error that this product raises on purpose."""
+
+
+class InvalidRunInput(ImageBatchError):
+    """The input of a run cannot be understood. Raised before anything is listed."""
+
+
+class UnknownModel(InvalidRunInput):
+    """The model package that a run names does not exist in the results bucket."""
+
+
+class InvalidModelPackage(ImageBatchError):
+    """A file of a model package is missing, or is not what its name says."""
+
+
+class InvalidContract(InvalidModelPackage):
+    """`contract.json` breaks a rule. The message starts with the path of the field."""
+
+
+class ContractMismatch(ImageBatchError):
+    """A model, a shard or a run was made for another contract than the one at hand."""
+
+
+class CorruptArtifact(ImageBatchError):
+    """A file that this product wrote does not read back as it was written."""
+
+
+class CorruptShard(CorruptArtifact):
+    """A packed shard is truncated, foreign, or contradicts itself."""
+
+
+class CorruptVerdicts(CorruptArtifact):
+    """A file of verdicts has a line that is no verdict."""
+
+
+class CorruptPredictions(CorruptArtifact):
+    """A file of predictions has a line that is no prediction."""
+
+
+class InvalidPrediction(ImageBatchError):
+    """A model answered something that is no prediction for its task: NaN, or another shape."""
+
+
+class RunDoesNotAddUp(ImageBatchError):
+    """`listed = predicted + rejected + failed + skipped` does not hold. The message gives the difference."""
+
+
+class TooManyFailed(ImageBatchError):
+    """More images failed than the run's `max_failed_fraction` allows. The results of the others are kept."""
+
+
+class MissingSetting(ImageBatchError):
+    """An environment variable that a step needs is not set. Raised at cold start, not at the first image."""

@@ -1,0 +1,84 @@
+"""Names: readable where people read them, hashed where they must be unique, and short enough for the service that takes them.
+
+    run id         2026-11-20T0200-incoming-7f3a9c              sorts by time; the hash is of what triggered the run
+    batch id       9f86d081884c7d659a2f                         a hash of what the batch holds
+    shard id       9f86d081884c7d659a2f-0                       its batch, and a counter
+    partition id   p0000
+    job name       imagebatch-2026-11-20T0200-incoming-7f3a9c-p0000
+
+SageMaker takes job names of `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`, unique per account and region for ever (CreateProcessingJob,
+`ProcessingJobName`). The state machine appends `-<retry>` to a job name, so job names made here leave room for it.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+LONGEST_JOB_NAME = 63
+"""Characters that SageMaker admits in the name of a job."""
+
+LONGEST_RETRY_SUFFIX = len("-99")
+LONGEST_SLUG = 24
+RUN_HASH_LENGTH = 6
+
+
+def fingerprint(*parts: str, length: int = 20) -> str:
+    """The first `length` hexadecimal digits of a SHA-256 over `parts`.
+
+    The parts are hashed as a JSON list, so that ("ab", "c") and ("a", "bc") differ.
+    """
+    canonical = json.dumps(parts, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:length]
+
+
+def slug(text: str, longest: int = LONGEST_SLUG) -> str:
+    """`text` as lower-case ASCII letters, digits and single inner hyphens; "" where nothing of it is left."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", ascii_text).strip("-")[:longest].rstrip("-")
+
+
+def run_id(started_at: datetime, subject: str, identity: str, hash_length: int = RUN_HASH_LENGTH) -> str:
+    """A name for a run: UTC minute, a slug of `subject` (its first prefix, say), a hash of `identity`.
+
+    `identity` is what makes two triggers the same trigger. Where two identities meet in one run id, lengthen `hash_length`.
+    `started_at` must know its time zone; ValueError otherwise.
+    """
+    if started_at.tzinfo is None:
+        raise ValueError(f"started_at has no time zone: {started_at.isoformat()}. Give it one, for example UTC.")
+    minute = started_at.astimezone(UTC).strftime("%Y-%m-%dT%H%M")
+    return "-".join(part for part in (minute, slug(subject), fingerprint(identity, length=hash_length)) if part)
+
+
+def batch_id(bucket: str, images: Iterable[tuple[str, str]], contract: str) -> str:
+    """A name for a batch of `(key, etag)` pairs of `bucket`, validated for the contract with digest `contract`.
+
+    It depends on what the batch holds and on nothing else, so a retried step overwrites its own output only. Order does not count.
+    """
+    return fingerprint(bucket, contract, *(fingerprint(key, etag) for key, etag in sorted(images)))
+
+
+def shard_id(batch: str, number: int) -> str:
+    """The name of the `number`-th shard of a batch."""
+    return f"{batch}-{number}"
+
+
+def partition_id(number: int) -> str:
+    """The name of the `number`-th partition of a plan; partitions sort by number up to 9,999."""
+    return f"p{number:04d}"
+
+
+def job_name(prefix: str, run: str, partition: str) -> str:
+    """A SageMaker job name for a partition, with room for the state machine's `-<retry>`.
+
+    A name that would be too long keeps its start and its partition, and gets a hash in between.
+    """
+    room = LONGEST_JOB_NAME - LONGEST_RETRY_SUFFIX
+    stem = re.sub(r"[^a-zA-Z0-9]+", "-", f"{prefix}-{run}").strip("-")
+    name = f"{stem}-{partition}"
+    if len(name) <= room:
+        return name
+    tail = f"-{fingerprint(prefix, run, length=8)}-{partition}"
+    return stem[: room - len(tail)].rstrip("-") + tail
