@@ -1,0 +1,131 @@
+"""The local cloud: AWS's services on one endpoint of this machine.
+
+    with LocalCloud() as cloud:
+        cloud.client("s3").create_bucket(Bucket="photos")
+        subprocess.run(command, env=os.environ | cloud.environment())
+
+moto keeps its state in the process, so one process holds one cloud at a time; processes side by side do not disturb
+each other. State begins empty and is gone after `close`, except for what lies in `state_dir`.
+"""
+
+import os
+import tempfile
+import threading
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+from pipeline.local.gateway import Gateway
+from pipeline.local.http_server import Body, Request
+
+_ACCESS_KEY = "local"
+_in_this_process = threading.Lock()
+
+
+class LocalCloud:
+    """A cloud that runs from construction until `close`.
+
+    Args:
+        state_dir: where executions, logs and job folders are kept; a temporary folder, removed at the end, when None.
+        region: the region that clients are made for.
+        account_id: the account that ARNs name.
+        lambda_concurrency: how many workers one function may have at the same time; the number of cores when None.
+
+    Raises:
+        RuntimeError: there is a cloud in this process already.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path | None = None,
+        *,
+        region: str = "us-east-1",
+        account_id: str = "123456789012",
+        lambda_concurrency: int | None = None,
+    ) -> None:
+        if not _in_this_process.acquire(blocking=False):
+            raise RuntimeError(
+                "there is a LocalCloud in this process already, and moto's state belongs to the process: "
+                "close that one first, or start the second in a process of its own"
+            )
+        self.region = region
+        self.account_id = account_id
+        self._temporary = None if state_dir else tempfile.TemporaryDirectory(prefix="imagebatch-cloud-")
+        self.state_dir = Path(state_dir or self._temporary.name)  # type: ignore[union-attr]
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        self._clients: dict[str, Any] = {}
+        self._clients_lock = threading.Lock()
+        self._closed = False
+        self._gateway = Gateway()
+        self._reset_moto()
+        self._gateway.start()
+
+    @property
+    def endpoint_url(self) -> str:
+        """What `AWS_ENDPOINT_URL` has to say."""
+        return self._gateway.url
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service at this endpoint. One client serves all threads, and is made once."""
+        with self._clients_lock:
+            if service not in self._clients:
+                session: Any = boto3.Session(  # typed per service by literals, and the name here is a variable
+                    aws_access_key_id=_ACCESS_KEY, aws_secret_access_key=_ACCESS_KEY, region_name=self.region
+                )
+                self._clients[service] = session.client(
+                    service,
+                    endpoint_url=self.endpoint_url,
+                    config=Config(
+                        inject_host_prefix=False,
+                        max_pool_connections=100,
+                        read_timeout=960,  # longer than the longest Lambda invocation
+                        retries={"mode": "standard", "total_max_attempts": 2},
+                        s3={"addressing_style": "path"},
+                    ),
+                )
+            return self._clients[service]
+
+    def environment(self) -> dict[str, str]:
+        """The variables that make any AWS client in a child process talk to this cloud."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": _ACCESS_KEY,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+            # A profile of the user's would win over the variables above, and might name another endpoint.
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    def close(self) -> None:
+        """Stop everything that runs, and forget everything outside `state_dir`."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._gateway.close()
+            for client in self._clients.values():
+                client.close()
+            self._reset_moto()
+        finally:
+            if self._temporary is not None:
+                self._temporary.cleanup()
+            _in_this_process.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _reset_moto(self) -> None:
+        self._gateway.moto(Request("POST", "/moto-api/reset", {}, Body(BytesIO(), 0)))

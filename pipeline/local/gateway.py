@@ -1,0 +1,85 @@
+"""The one endpoint of the local cloud: who answers which request.
+
+A request names its service in the credential scope of its signature, in the `Authorization` header or in a presigned
+URL (`.../20260101/us-east-1/states/aws4_request`), in `X-Amz-Target`, or by its path. The services of our own answer
+theirs; reads and writes of the objects of a mounted bucket go to the bucket; moto's WSGI application answers all else.
+"""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote
+
+from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from pipeline.local import wsgi
+from pipeline.local.http_server import HttpServer, Request, Response
+from pipeline.local.protocol import JsonService
+
+_SCOPE = re.compile(r"Credential=[^/]+/[0-9]{8}/[^/]+/([^/]+)/aws4_request", re.IGNORECASE)
+_LAMBDA_PATH = re.compile(r"/20[0-9]{2}-[0-9]{2}-[0-9]{2}/(functions|tags|layers|account-settings)")
+# bucket.s3.amazonaws.com, bucket.s3.us-east-1.amazonaws.com, bucket.localhost, bucket.s3.localhost.localstack.cloud
+_VIRTUAL_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.(s3[.-].*|localhost)(:[0-9]+)?")
+
+
+class Gateway:
+    """Serves on 127.0.0.1 until `close`. Services and buckets may be added while it runs."""
+
+    def __init__(self) -> None:
+        self._services: dict[str, JsonService] = {}
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._server = HttpServer(self.answer)
+        self.url = self._server.url
+
+    def start(self) -> None:
+        self._server.start()
+
+    def close(self) -> None:
+        self._server.close()
+
+    def add(self, services: Iterable[JsonService]) -> None:
+        """Let these services answer the requests that are signed for them."""
+        self._services.update({service.signing_name: service for service in services})
+
+    def answer(self, request: Request) -> Response:
+        """Send one request to whoever answers it."""
+        service = service_of(request)
+        ours = self._services.get(service)
+        if ours is not None:
+            return ours.serve(request)
+        return self.moto(request)
+
+    def moto(self, request: Request) -> Response:
+        """Let moto answer."""
+        environ = wsgi.environ_of(request, host=self._server.host, port=self._server.port)
+        # WSGI cannot tell x-amz-meta-my_key from x-amz-meta-my-key, and S3 can: moto takes the names as sent here.
+        environ[PRESERVED_HEADER_NAMES_ENVIRON_KEY] = {
+            wsgi.header_key(name): name for name in request.headers if "_" in name
+        }
+        return wsgi.call(self._moto, environ)
+
+
+def service_of(request: Request) -> str:
+    """The name that the request's signature, target or path gives its service; "" when nothing tells."""
+    scope = _SCOPE.search(request.headers.get("authorization", "")) or _SCOPE.search(
+        unquote(request.query) if "X-Amz-Credential" in request.query else ""
+    )
+    if scope:
+        return scope[1].lower()
+    target = request.headers.get("x-amz-target", "").partition(".")[0]
+    if target:
+        return {"AWSStepFunctions": "states", "SageMaker": "sagemaker", "AWSEvents": "events"}.get(target, target)
+    return "lambda" if _LAMBDA_PATH.match(request.path) else ""
+
+
+def bucket_and_key(request: Request) -> tuple[str, str]:
+    """Bucket and key of an S3 request, in path style or virtual-host style; ("", "") where it names no bucket.
+
+    Keys are any UTF-8; bytes that are none are kept as surrogates, and match no object.
+    """
+    path = request.path.lstrip("/") if not request.path.startswith("//") else request.path[1:]
+    host = _VIRTUAL_HOST.fullmatch(request.headers.get("host", ""))
+    if host:
+        return host["bucket"], unquote(request.path[1:], errors="surrogateescape")
+    bucket, _, key = path.partition("/")
+    return unquote(bucket), unquote(key, errors="surrogateescape")

@@ -1,0 +1,396 @@
+"""A small HTTP/1.1 server: one thread a connection, connections kept alive, files sent by the kernel.
+
+The standard library's `http.server` spends more on parsing one head than serving a photo from disk costs, and
+werkzeug's server closes every connection after one answer. What AWS's clients need is little: keep-alive,
+`Expect: 100-continue` answered when (and only when) the body is wanted, bodies of a stated length or in chunks that are
+read as a stream, and answers without Nagle's delay.
+
+    server = HttpServer(handler)        # handler: Request -> Response, called on the connection's thread
+    server.start(); server.url; server.close()
+"""
+
+import email.utils
+import http
+import io
+import itertools
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import BinaryIO, cast
+
+logger = logging.getLogger(__name__)
+
+MAX_HEAD_LINE = 65_536
+MAX_HEADERS = 200
+_READ_BUFFER = 65_536
+_NO_BODY = {204, 304}
+
+
+@dataclass(slots=True)
+class Request:
+    """One request. `target` is path and query exactly as they came; header names are in lower case."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: "Body"
+
+    @property
+    def path(self) -> str:
+        """The path as it was sent, still percent-encoded."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The query string as it was sent, still percent-encoded."""
+        return self.target.partition("?")[2]
+
+
+@dataclass(slots=True)
+class FilePart:
+    """`length` bytes of an open file from `offset`, sent without passing through Python. The server closes the file."""
+
+    file: BinaryIO
+    offset: int
+    length: int
+
+
+@dataclass(slots=True)
+class Response:
+    """One answer. Chunked encoding is used for an iterable body without a `Content-Length` header."""
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes | FilePart | Iterable[bytes] = b""
+
+
+Handler = Callable[[Request], Response]
+
+
+class BadRequestError(ValueError):
+    """What came over the connection is not HTTP."""
+
+
+class Body(io.RawIOBase):
+    """The body of a request as a stream that ends where the body ends."""
+
+    def __init__(self, source: BinaryIO, length: int, *, before_first_read: Callable[[], None] | None = None) -> None:
+        super().__init__()
+        self._source = source
+        self._remaining = length
+        self._before_first_read = before_first_read
+
+    @property
+    def finished(self) -> bool:
+        """Whether everything was read."""
+        return self._remaining == 0
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the client holds the body back until it is told to continue."""
+        return self._before_first_read is not None and not self.finished
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        self._announce()
+        view = memoryview(buffer)[: self._remaining]
+        count = self._source.readinto(view) if len(view) else 0  # type: ignore[attr-defined]
+        if len(view) and not count:
+            raise ConnectionResetError("the client closed the connection in the middle of a request body")
+        self._remaining -= count
+        return int(count)
+
+    def readall(self) -> bytes:
+        self._announce()
+        data = self._source.read(self._remaining)
+        if len(data) < self._remaining:
+            raise ConnectionResetError("the client closed the connection in the middle of a request body")
+        self._remaining = 0
+        return data
+
+    def drain(self) -> None:
+        """Read the rest and drop it, so that the next request on the connection can be read."""
+        scrap = bytearray(_READ_BUFFER)
+        while not self.finished and self.readinto(scrap):
+            pass
+
+    def _announce(self) -> None:
+        if self._before_first_read is not None:
+            self._before_first_read()
+            self._before_first_read = None
+
+
+class ChunkedBody(Body):
+    """A body in HTTP chunks (`Transfer-Encoding: chunked`), joined again; trailers are dropped."""
+
+    def __init__(self, source: BinaryIO, *, before_first_read: Callable[[], None] | None = None) -> None:
+        super().__init__(source, 0, before_first_read=before_first_read)
+        self._ended = False
+
+    @property
+    def finished(self) -> bool:
+        return self._ended
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        self._announce()
+        if self._remaining == 0 and not self._ended:
+            self._next_chunk()
+        if self._ended or not len(buffer):
+            return 0
+        count = super().readinto(buffer)
+        if self._remaining == 0:
+            self._source.readline(MAX_HEAD_LINE)
+        return count
+
+    def readall(self) -> bytes:
+        parts: list[bytes] = []
+        scrap = bytearray(_READ_BUFFER)
+        while count := self.readinto(scrap):
+            parts.append(bytes(scrap[:count]))
+        return b"".join(parts)
+
+    def _next_chunk(self) -> None:
+        line = self._source.readline(MAX_HEAD_LINE)
+        try:
+            self._remaining = int(line.split(b";")[0], 16)
+        except ValueError as error:
+            raise BadRequestError(f"not the length of a chunk: {line[:40]!r}") from error
+        if self._remaining == 0:
+            self._ended = True
+            while self._source.readline(MAX_HEAD_LINE).strip():
+                pass
+
+
+class HttpServer:
+    """Serves `handler` on a free port of 127.0.0.1 until `close`."""
+
+    def __init__(self, handler: Handler, *, host: str = "127.0.0.1") -> None:
+        self._handler = handler
+        self._listener = socket.create_server((host, 0), backlog=1024)
+        self.host, self.port = self._listener.getsockname()[:2]
+        self.url = f"http://{self.host}:{self.port}"
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._closing = False
+        self._acceptor = threading.Thread(target=self._accept, name="http-accept", daemon=True)
+
+    def start(self) -> None:
+        self._acceptor.start()
+
+    def close(self) -> None:
+        """Take no more connections and cut the open ones."""
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
+            connections = list(self._connections)
+        for connection in connections:
+            _shut(connection)
+        if self._acceptor.is_alive():
+            # Closing a listening socket does not wake a thread that waits in accept() on every system: a call does.
+            try:
+                socket.create_connection((self.host, self.port), timeout=1).close()
+            except OSError:
+                pass
+            self._acceptor.join()
+        self._listener.close()
+
+    def _accept(self) -> None:
+        for number in itertools.count(1):
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                if self._closing:
+                    return
+                # Out of file descriptors, most likely: the connection stays in the queue until one is free.
+                time.sleep(0.05)
+                continue
+            with self._lock:
+                if self._closing:
+                    connection.close()
+                    return
+                self._connections.add(connection)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._serve, args=(connection,), name=f"http-{number}", daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        stream = cast(BinaryIO, connection.makefile("rb", buffering=_READ_BUFFER))
+        try:
+            while self._serve_one(connection, stream):
+                pass
+        except (ConnectionError, TimeoutError):
+            pass
+        except OSError as error:
+            if not self._closing:
+                logger.debug("connection lost: %s", error)
+        finally:
+            with self._lock:
+                self._connections.discard(connection)
+            stream.close()
+            connection.close()
+
+    def _serve_one(self, connection: socket.socket, stream: BinaryIO) -> bool:
+        """Answer one request; False when the connection is over."""
+        try:
+            request = _read_request(connection, stream)
+            if request is None:
+                return False
+            response = self._answer(request)
+        except BadRequestError as error:
+            _send(connection, Response(400, [("Content-Type", "text/plain")], str(error).encode()), "GET", keep=False)
+            return False
+        body = request.body
+        # A client that waits for "100 Continue" and hears a refusal may send the body or may not: nobody can tell.
+        keep = request.headers.get("connection", "").lower() != "close" and not body.awaited
+        _send(connection, response, request.method, keep=keep)
+        if keep:
+            body.drain()
+        return keep
+
+    def _answer(self, request: Request) -> Response:
+        try:
+            return self._handler(request)
+        except (ConnectionError, BadRequestError):
+            raise
+        except Exception as error:
+            logger.exception("%s %s", request.method, request.target)
+            text = f"{type(error).__name__}: {error}"
+            return Response(500, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
+
+
+def _read_request(connection: socket.socket, stream: BinaryIO) -> Request | None:
+    line = stream.readline(MAX_HEAD_LINE)
+    if not line:
+        return None
+    try:
+        method, target, version = line.decode("latin-1").split()
+    except ValueError as error:
+        raise BadRequestError(f"not a request line: {line[:80]!r}") from error
+    if not version.startswith("HTTP/1."):
+        raise BadRequestError(f"HTTP/1.1 is spoken here, not {version}")
+    headers = _read_headers(stream)
+    if version == "HTTP/1.0":
+        headers.setdefault("connection", "close")
+    if target.startswith(("http://", "https://")):
+        host, slash, rest = target.partition("://")[2].partition("/")
+        headers["host"], target = host, slash + rest
+    return Request(method, target, headers, _body(connection, stream, headers))
+
+
+def _read_headers(stream: BinaryIO) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for _ in range(MAX_HEADERS):
+        line = stream.readline(MAX_HEAD_LINE)
+        if line in (b"\r\n", b"\n"):
+            return headers
+        name, colon, value = line.decode("latin-1").partition(":")
+        if not colon or name != name.strip():
+            raise BadRequestError(f"not a header line: {line[:80]!r}")
+        name, value = name.lower(), value.strip()
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    raise BadRequestError(f"more than {MAX_HEADERS} headers")
+
+
+def _body(connection: socket.socket, stream: BinaryIO, headers: dict[str, str]) -> Body:
+    announce = None
+    if headers.get("expect", "").lower() == "100-continue":
+
+        def announce() -> None:
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    if "chunked" in headers.get("transfer-encoding", "").lower():
+        return ChunkedBody(stream, before_first_read=announce)
+    length = headers.get("content-length", "0")
+    if not length.isdecimal():
+        raise BadRequestError(f"not a content length: {length!r}")
+    return Body(stream, int(length), before_first_read=announce)
+
+
+def _send(connection: socket.socket, response: Response, method: str, *, keep: bool) -> None:
+    body = response.body
+    headers = response.headers
+    bodiless = method == "HEAD" or response.status in _NO_BODY
+    stated = any(name.lower() == "content-length" for name, _ in headers)
+    chunked = False
+    lines = [f"HTTP/1.1 {response.status} {_reason(response.status)}", f"Date: {_date(int(time.time()))}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if not stated and response.status not in _NO_BODY:
+        if isinstance(body, bytes):
+            lines.append(f"Content-Length: {len(body)}")
+        elif isinstance(body, FilePart):
+            lines.append(f"Content-Length: {body.length}")
+        elif not bodiless:
+            chunked = True
+            lines.append("Transfer-Encoding: chunked")
+    if not keep:
+        lines.append("Connection: close")
+    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    if isinstance(body, bytes):
+        connection.sendall(head if bodiless else head + body)
+    elif isinstance(body, FilePart):
+        with body.file:
+            connection.sendall(head)
+            if not bodiless:
+                _send_file(connection, body)
+    else:
+        _send_parts(connection, head, body, bodiless=bodiless, chunked=chunked)
+
+
+def _send_file(connection: socket.socket, part: FilePart) -> None:
+    offset, remaining, source = part.offset, part.length, part.file.fileno()
+    while remaining:
+        sent = os.sendfile(connection.fileno(), source, offset, remaining)
+        if not sent:
+            # The length is promised: a file that shrank meanwhile can only be told by breaking the connection.
+            raise ConnectionAbortedError("the file became shorter while it was sent")
+        offset += sent
+        remaining -= sent
+
+
+def _send_parts(
+    connection: socket.socket, head: bytes, parts: Iterable[bytes], *, bodiless: bool, chunked: bool
+) -> None:
+    try:
+        connection.sendall(head)
+        if bodiless:
+            return
+        for part in parts:
+            if part:
+                connection.sendall(b"%x\r\n%b\r\n" % (len(part), part) if chunked else part)
+        if chunked:
+            connection.sendall(b"0\r\n\r\n")
+    finally:
+        close = getattr(parts, "close", None)
+        if close is not None:
+            close()
+
+
+def _reason(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+_dates: tuple[int, str] = (0, "")
+
+
+def _date(now: int) -> str:
+    """The Date header's value; one second's text is made once."""
+    global _dates
+    if _dates[0] != now:
+        _dates = (now, email.utils.formatdate(now, usegmt=True))
+    return _dates[1]
+
+
+def _shut(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
