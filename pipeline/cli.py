@@ -1,0 +1,104 @@
+"""`imagebatch`: the command line.
+
+Exit code 0 when the run succeeded (rejected images included), 1 when it failed, 2 for wrong usage, 130 after Ctrl-C.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+ENGINES = ("processing",)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse `arguments` (the process's own by default), do what they say, and return the exit code."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code: int = options.command(options)
+    except KeyboardInterrupt:
+        print("\nStopped: the run was ended and nothing is left running.", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    return code
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="imagebatch", description="Predictions for every image in a bucket or a folder, through one state machine."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="run the batch state machine on this machine, over a folder or an s3:// prefix",
+        description="Deploy infra/template.yaml into a local cloud and run the batch state machine over PATH.",
+    )
+    run.add_argument("source", metavar="PATH", help="a folder of images (with its sub-folders), or s3://bucket/prefix/")
+    run.add_argument("--model", type=Path, metavar="DIR", help="a model package: contract.json, labels.txt, model.onnx")
+    run.add_argument(
+        "--out", type=Path, default=Path("out"), metavar="DIR", help="results go to DIR/RUN_ID (default: out)"
+    )
+    run.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what runs the model (default: %(default)s)")
+    run.add_argument("--top-k", type=_positive, metavar="K", help="labels kept for an image (default: the contract's)")
+    run.add_argument(
+        "--json", action="store_true", help="print one JSON document, and nothing else, on standard output"
+    )
+    run.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
+    run.set_defaults(command=_run)
+    return parser
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return number
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Imported here: `imagebatch --help` and a wrong option answer at once.
+    try:
+        from rich.console import Console
+
+        from pipeline.run_local import EXAMPLE_MODEL, RunRequest, UsageError, run_local
+        from pipeline.terminal import LiveRun, report_as_json, show_report
+    except ModuleNotFoundError as missing:
+        print(
+            f"`imagebatch run` needs the local cloud, and {missing.name!r} is not installed: "
+            "pip install 'imagebatch[local]'",
+            file=sys.stderr,
+        )
+        return EXIT_USAGE
+
+    console = Console(stderr=options.json)
+    request = RunRequest(options.source, options.model or EXAMPLE_MODEL, options.out, options.engine, options.top_k)
+    live = LiveRun(console)
+    try:
+        with live.shown():
+            report = run_local(request, live.update, live.note if options.verbose else _silent)
+    except UsageError as error:
+        print(f"imagebatch: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    if options.json:
+        print(report_as_json(report))
+    else:
+        show_report(console, report)
+    return 0 if report.succeeded else EXIT_FAILED
+
+
+def _silent(sentence: str) -> None:
+    """A person who did not ask for detail gets none."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""A whole run on this machine: the deployed template, state machine, handlers and job scripts, in the local cloud.
+
+    photos on disk, or an s3:// prefix ──► served as a bucket, in place ──► the batch state machine ──► out/<run_id>/
+
+Nothing here knows what the state machine does. It deploys infra/template.yaml, uploads a model package, starts an
+execution, watches it the way one watches it in AWS, and copies the results out.
+"""
+
+import json
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.contract import load_package
+from pipeline.errors import ImageBatchError
+from pipeline.local import LocalCloud
+from pipeline.local.deploy import Stack, deploy
+from pipeline.local.sources import UsageError, open_source
+from pipeline.progress import Progress, RunWatcher
+from pipeline.runs import model_prefix, results_prefix
+
+ROOT = Path(__file__).resolve().parents[1]
+TEMPLATE = ROOT / "infra" / "template.yaml"
+EXAMPLE_MODEL = ROOT / "examples" / "models" / "efficientnet-lite0"
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What to run. `source` is a folder, or `s3://bucket/prefix` read with the credentials of this machine's user."""
+
+    source: str
+    model: Path = EXAMPLE_MODEL
+    out: Path = Path("out")
+    engine: str = "processing"
+    top_k: int | None = None
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """How a run ended. `summary` is results/summary.json; empty when the run failed before there was one."""
+
+    status: str
+    run_id: str | None
+    results: Path | None
+    summary: dict[str, Any]
+    message: dict[str, str] | None
+    error: str | None
+    cause: str | None
+    seconds: dict[str, float]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == "SUCCEEDED"
+
+
+def run_local(request: RunRequest, watch: Callable[[Progress], None], note: Callable[[str], None]) -> RunReport:
+    """Run the batch state machine over `request.source` and copy its results to `request.out / run_id`.
+
+    `watch` is called about five times a second while the run is under way; `note` with sentences for a person who
+    asked for detail. Raises UsageError when there is nothing that could be started.
+    """
+    started = time.perf_counter()
+    _check_model(request.model)
+    source = open_source(request.source, results=request.out)
+    with _scratch() as state, LocalCloud(state) as cloud:
+        note(f"local cloud: {cloud.endpoint_url}")
+        stack = deploy(cloud, TEMPLATE, {"DefaultModel": request.model.name}, warm_functions=True)
+        for ignored in stack.ignored:
+            note(f"means nothing on one machine: {ignored}")
+        prefix = source.serve(cloud, stack.outputs["ImagesBucket"])
+        _upload_model(cloud, request.model, stack.outputs["ResultsBucket"])
+        inbox = _subscribe(cloud, stack)
+        execution = _start(cloud, stack, request, prefix)
+        starting = time.perf_counter() - started
+        try:
+            described = _follow(cloud, execution, watch)
+        except BaseException:
+            cloud.client("stepfunctions").stop_execution(executionArn=execution, cause="stopped from the terminal")
+            raise
+        running = time.perf_counter() - started - starting
+        report = _report(cloud, stack, described, request, inbox)
+        report.seconds.update(startup=round(starting, 3), run=round(running, 3))
+        report.notes.extend(source.notes())
+        if not report.succeeded:
+            logs = request.out / (report.run_id or execution.rpartition(":")[2]) / "logs"
+            shutil.copytree(cloud.logs_dir, logs, dirs_exist_ok=True)
+            report.notes.append(f"The logs of every function and job are in {logs}")
+        return report
+
+
+def _check_model(folder: Path) -> None:
+    try:
+        load_package(folder)
+    except ImageBatchError as error:
+        raise UsageError(str(error)) from error
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder for everything that lives as long as the run: shards, job folders, logs, the executions' history."""
+    with tempfile.TemporaryDirectory(prefix="imagebatch-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _upload_model(cloud: LocalCloud, folder: Path, bucket: str) -> None:
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        cloud.client("s3").upload_file(str(path), bucket, model_prefix(folder.name) + path.name)
+
+
+def _subscribe(cloud: LocalCloud, stack: Stack) -> str:
+    """A queue behind the stack's topic: the message is read as a subscriber gets it."""
+    sqs = cloud.client("sqs")
+    inbox: str = sqs.create_queue(QueueName="imagebatch-terminal")["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]
+    cloud.client("sns").subscribe(TopicArn=stack.outputs["TopicArn"], Protocol="sqs", Endpoint=attributes["QueueArn"])
+    return inbox
+
+
+def _start(cloud: LocalCloud, stack: Stack, request: RunRequest, prefix: str) -> str:
+    run_input: dict[str, Any] = {"prefixes": [prefix], "model": request.model.name, "engine": request.engine}
+    if request.top_k is not None:
+        run_input["top_k"] = request.top_k
+    started = cloud.client("stepfunctions").start_execution(
+        stateMachineArn=stack.outputs["StateMachineArn"],
+        name=f"terminal-{secrets.token_hex(6)}",
+        input=json.dumps(run_input),
+    )
+    arn: str = started["executionArn"]
+    return arn
+
+
+def _follow(cloud: LocalCloud, execution: str, watch: Callable[[Progress], None]) -> dict[str, Any]:
+    watcher = RunWatcher(cloud.client("stepfunctions"), cloud.client("s3"), execution)
+    while True:
+        described: dict[str, Any] = cloud.client("stepfunctions").describe_execution(executionArn=execution)
+        watch(watcher.poll())
+        if described["status"] != "RUNNING":
+            return described
+        time.sleep(POLL_SECONDS)
+
+
+def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request: RunRequest, inbox: str) -> RunReport:
+    watcher = RunWatcher(cloud.client("stepfunctions"), cloud.client("s3"), described["executionArn"])
+    run_id = watcher.poll().run_id
+    results = request.out / run_id if run_id else None
+    summary: dict[str, Any] = {}
+    if run_id and results:
+        _download(cloud, stack.outputs["ResultsBucket"], results_prefix(run_id), results)
+        if (results / "summary.json").exists():
+            summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
+    return RunReport(
+        status=described["status"],
+        run_id=run_id,
+        results=results if results and results.exists() else None,
+        summary=summary,
+        message=_receive(cloud, inbox),
+        error=described.get("error"),
+        cause=described.get("cause"),
+        seconds={},
+    )
+
+
+def _download(cloud: LocalCloud, bucket: str, prefix: str, folder: Path) -> None:
+    s3 = cloud.client("s3")
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            folder.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, item["Key"], str(folder / item["Key"].removeprefix(prefix)))
+
+
+def _receive(cloud: LocalCloud, inbox: str) -> dict[str, str] | None:
+    received = cloud.client("sqs").receive_message(QueueUrl=inbox, MaxNumberOfMessages=1)
+    for message in received.get("Messages", []):
+        envelope = json.loads(message["Body"])
+        return {"subject": envelope.get("Subject", ""), "body": envelope["Message"]}
+    return None

@@ -1,0 +1,125 @@
+"""What a run looks like in a terminal: a live line while it is under way, and tables when it has ended."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.progress import Progress
+from pipeline.run_local import RunReport
+
+REJECTED_SHOWN = 20
+LABELS_SHOWN = 10
+
+
+class LiveRun:
+    """The progress of one run: redrawn in place on a terminal, a line for each new state elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
+        self._started = time.monotonic()
+        self._state: str | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator["LiveRun"]:
+        if self._live is None:
+            yield self
+            return
+        self._live.update(Text("starting the local cloud, deploying infra/template.yaml"), refresh=True)
+        with self._live:
+            yield self
+
+    def update(self, progress: Progress) -> None:
+        if self._live is not None:
+            self._live.update(self._drawn(progress), refresh=True)
+        elif progress.state != self._state:
+            self._console.print(self._line(progress), highlight=False)
+        self._state = progress.state
+
+    def note(self, sentence: str) -> None:
+        self._console.print(Text(sentence, style="dim"))
+
+    def _line(self, progress: Progress) -> str:
+        seconds = time.monotonic() - self._started
+        done = progress.predicted or progress.validated
+        rate = done / seconds if seconds > 0 else 0.0
+        return (
+            f"{progress.state or 'starting':<22} {progress.validated:>8,} validated  {progress.predicted:>8,} predicted"
+            f"  {progress.rejected:>6,} rejected  {rate:>7,.0f} images/s"
+        )
+
+    def _drawn(self, progress: Progress) -> Group:
+        share = progress.fraction
+        width = 40
+        bar = Text("━" * round(width * share), style="green") + Text("━" * (width - round(width * share)), style="dim")
+        return Group(bar, Text(self._line(progress)))
+
+
+def show_report(console: Console, report: RunReport) -> None:
+    """The end of a run for a person: labels, rejections, where the results are, and the message that was sent."""
+    if report.summary:
+        console.print(_labels(report.summary))
+        _show_problems(console, report.summary)
+    for note in report.notes:
+        console.print(Text(note, style="yellow"))
+    if report.message:
+        console.print(Text("\nThe message that would have been sent", style="bold"))
+        console.print(Text(f"  {report.message['subject']}\n", style="cyan"))
+        console.print(Text("\n".join(f"  {line}" for line in report.message["body"].splitlines())))
+    if not report.succeeded:
+        console.print(Text(f"\nThe run {report.status.lower()}: {report.error}", style="bold red"))
+        console.print(Text(_readable(report.cause)))
+    if report.results:
+        console.print(Text.assemble("\nResults: ", (f"{report.results}/", "bold")))
+
+
+def report_as_json(report: RunReport) -> str:
+    """The same for a program: one JSON document."""
+    document = asdict(report)
+    document["results"] = str(report.results) if report.results else None
+    return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def _labels(summary: dict[str, Any]) -> Table:
+    counts = summary["counts"]
+    table = Table(title=f"{counts['predicted']:,} images predicted", title_justify="left", show_edge=False)
+    table.add_column("label")
+    table.add_column("images", justify="right")
+    table.add_column("mean score", justify="right")
+    for row in summary["top_labels"][:LABELS_SHOWN]:
+        table.add_row(escape(row["label"]), f"{row['images']:,}", f"{row['mean_score']:.2f}")
+    return table
+
+
+def _show_problems(console: Console, summary: dict[str, Any]) -> None:
+    rejected = summary["counts"]["rejected"]
+    if not rejected:
+        return
+    table = Table(title=f"\n{rejected:,} images rejected", title_justify="left", show_edge=False)
+    table.add_column("file", overflow="fold")
+    table.add_column("reason", no_wrap=True)
+    table.add_column("the decoder's words", style="dim")
+    for row in summary["rejected_examples"][:REJECTED_SHOWN]:
+        table.add_row(escape(row["key"]), row["reason"], escape(row["detail"]))
+    console.print(table)
+    if rejected > REJECTED_SHOWN:
+        console.print(Text(f"and {rejected - REJECTED_SHOWN:,} more, in rejected.csv", style="dim"))
+
+
+def _readable(cause: str | None) -> str:
+    """A Lambda's cause is JSON with errorMessage; a person wants the message."""
+    try:
+        document = json.loads(cause or "")
+    except ValueError:
+        return cause or ""
+    message = document.get("errorMessage") if isinstance(document, dict) else None
+    return str(message or cause)
