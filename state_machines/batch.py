@@ -1,0 +1,394 @@
+"""The batch state machine: every image under the prefixes of a run, from listing to message.
+
+    StartRun
+    ChooseStart            already started: AlreadyStarted
+    ForEachPrefix          > ValidateImages, distributed > ValidateBatch; one that dies: WalkBatch > ValidateImage
+    PlanInference
+    ChooseEngine           no image accepted: NothingToInfer, then AggregatePredictions
+    RunProcessingJobs      > RunProcessingJob
+    AggregatePredictions
+    Notify, PublishEvent, Done
+
+    any of them fails: ReportFailure, NotifyFailure, Failed
+
+The functions below follow that order. docs/architecture.md has the shapes that travel between states; a ResultSelector
+here names what a step answers, so a field that it does not name does not travel.
+
+`${...}` are the template's DefinitionSubstitutions. They stand inside strings only: the rendering stays valid JSON.
+"""
+
+from typing import Any
+
+from state_machines.sdk import Catch, Chain, Choice, ChoiceRule, Fail, Graph, Map, Pass, State, Succeed, Task
+from state_machines.tasks import DIED, EVENTS_FAULTS, SAGEMAKER_BUSY, backoff, invoke, publish
+
+ALL = ["States.ALL"]
+JOB_INPUT = "/opt/ml/processing/input"
+JOB_OUTPUT = "/opt/ml/processing/output"
+
+EXECUTION = {"arn.$": "$$.Execution.Id", "name.$": "$$.Execution.Name", "started_at.$": "$$.Execution.StartTime"}
+
+
+def definition() -> dict[str, Any]:
+    """The machine as the dictionary that its JSON holds."""
+    main = Chain(
+        [
+            start_run(),
+            choose_start(),
+            for_each_prefix(),
+            plan_inference(),
+            choose_engine := Choice("ChooseEngine"),
+            run_processing_jobs(),
+            aggregate := aggregate_predictions(),
+            notify(),
+            publish_event(),
+            Succeed("Done", output_path="$.results"),
+        ]
+    )
+    choose_engine.add_choice(ChoiceRule.StringEquals("$.plan.engine", "none"), nothing_to_infer(aggregate))
+    catch_everything(main)
+    machine = Graph(main, comment="imagebatch: predictions for every image under the prefixes of a run.")
+    rendered: dict[str, Any] = machine.to_dict()
+    return rendered
+
+
+def start_run() -> Task:
+    """Check the input and claim the run. The state becomes `{"run": ...}`: the input is kept in run.json."""
+    return invoke(
+        "StartRun",
+        "StartRunFunction",
+        {"execution": EXECUTION, "input.$": "$$.Execution.Input"},
+        comment="Turn whatever triggered this execution into a run, checked and claimed.",
+        timeout_seconds=70,
+        result_selector={
+            "run": {
+                "run_id.$": "$.Payload.run_id",
+                "bucket.$": "$.Payload.bucket",
+                "key.$": "$.Payload.key",
+                "prefixes.$": "$.Payload.prefixes",
+                "engine.$": "$.Payload.engine",
+                "model.$": "$.Payload.model",
+                "claimed.$": "$.Payload.claimed",
+            }
+        },
+        result_path="$",
+    )
+
+
+def choose_start() -> Choice:
+    """A trigger that is delivered twice starts two executions: the second has nothing to do, and that is no failure."""
+    choice = Choice("ChooseStart")
+    choice.add_choice(
+        ChoiceRule.BooleanEquals("$.run.claimed", False),
+        Succeed("AlreadyStarted", comment="Another execution has this run.", output_path="$.run"),
+    )
+    return choice
+
+
+def for_each_prefix() -> Map:
+    """One distributed map per prefix: a distributed map lists one bucket and prefix."""
+    return Map(
+        "ForEachPrefix",
+        items_path="$.run.prefixes",
+        item_selector={"run.$": "$.run", "prefix.$": "$$.Map.Item.Value"},
+        # 4 prefixes of 200 functions each stay under a new account's usual 1,000 concurrent functions.
+        max_concurrency=4,
+        processor=validate_images(),
+        result_path="$.validated",
+    )
+
+
+def validate_images() -> Map:
+    """List a prefix, and validate its images in batches.
+
+    The children are STANDARD executions. EXPRESS ones are cheaper, but end after five minutes, and a batch with several
+    images that hang the decoder takes longer than that to walk.
+    """
+    return Map(
+        "ValidateImages",
+        comment="Verdicts and shards for everything that lies under the prefix.",
+        label="ValidateImages",
+        execution_type="STANDARD",
+        max_concurrency=200,
+        item_reader={
+            "Resource": "arn:aws:states:::s3:listObjectsV2",
+            "Parameters": {"Bucket.$": "$.prefix.bucket", "Prefix.$": "$.prefix.prefix"},
+        },
+        item_batcher={
+            "MaxItemsPerBatch": 160,
+            # Half of the 256 KB that a state may hold: the rest is for a caught error and the walk's results.
+            "MaxInputBytesPerBatch": 131072,
+            "BatchInput": {
+                "run": {"bucket.$": "$.run.bucket", "key.$": "$.run.key"},
+                "bucket.$": "$.prefix.bucket",
+            },
+        },
+        processor=validate_batch(),
+        result_writer={
+            "Resource": "arn:aws:states:::s3:putObject",
+            # FLATTEN: a batch answers one result and a walk a list of them; either way a line holds one result.
+            "WriterConfig": {"Transformation": "FLATTEN", "OutputType": "JSONL"},
+            "Parameters": {
+                "Bucket.$": "$.run.bucket",
+                "Prefix.$": "States.Format('runs/{}/map/{}', $.run.run_id, $.prefix.index)",
+            },
+        },
+    )
+
+
+def validate_batch() -> Task:
+    """Validate a batch in one go; where the function dies twice over it, find the image that kills it."""
+    batch = invoke(
+        "ValidateBatch",
+        "ValidateImagesFunction",
+        {"run.$": "$.BatchInput.run", "bucket.$": "$.BatchInput.bucket", "items.$": "$.Items"},
+        timeout_seconds=310,
+        output_path="$.Payload",
+    )
+    batch.add_catch(Catch(error_equals=DIED, result_path="$.error", next_step=walk_batch()))
+    return batch
+
+
+def walk_batch() -> Map:
+    """Validate the batch image by image, and reject the one that kills the function: it never costs the others."""
+    image = invoke("ValidateImage", "ValidateImagesFunction", "$", timeout_seconds=60, output_path="$.Payload")
+    condemn = invoke(
+        "CondemnImage",
+        "ValidateImagesFunction",
+        "$",
+        comment="Reject the image unopened: $.condemn is what it did to the function.",
+        timeout_seconds=60,
+        output_path="$.Payload",
+    )
+    image.add_catch(Catch(error_equals=DIED, result_path="$.condemn", next_step=condemn))
+    return Map(
+        "WalkBatch",
+        items_path="$.Items",
+        item_selector={
+            "run.$": "$.BatchInput.run",
+            "bucket.$": "$.BatchInput.bucket",
+            "items.$": "States.Array($$.Map.Item.Value)",
+        },
+        # One at a time: a hundred walks at once would take a hundred batches' share of the account's functions.
+        max_concurrency=1,
+        processor=image,
+    )
+
+
+def plan_inference() -> Task:
+    return invoke(
+        "PlanInference",
+        "PlanInferenceFunction",
+        {"run.$": "$.run", "validated.$": "$.validated"},
+        comment="Check that every listed image has a verdict, and cut the shards into partitions, one per job.",
+        timeout_seconds=310,
+        result_selector={
+            "key.$": "$.Payload.key",
+            "engine.$": "$.Payload.engine",
+            "counts.$": "$.Payload.counts",
+            "partitions.$": "$.Payload.partitions",
+        },
+        result_path="$.plan",
+    )
+
+
+def nothing_to_infer(following: State) -> Pass:
+    """No image was accepted: an empty run ends as every other does, with a summary and a message."""
+    nothing = Pass("NothingToInfer", result=[], result_path="$.partitions")
+    nothing.next(following)
+    return nothing
+
+
+def run_processing_jobs() -> Map:
+    """One job per partition. A job that fails costs its own partition; AggregatePredictions decides about the run."""
+    return Map(
+        "RunProcessingJobs",
+        items_path="$.plan.partitions",
+        item_selector={"run.$": "$.run", "partition.$": "$$.Map.Item.Value"},
+        max_concurrency=40,
+        processor=run_processing_job(),
+        result_path="$.partitions",
+    )
+
+
+def run_processing_job() -> Chain:
+    job = Task(
+        "RunProcessingJob",
+        resource="arn:aws:states:::sagemaker:createProcessingJob.sync",
+        # SageMaker ends a job at its own limit (StoppingCondition); this ends the wait for one that never starts.
+        timeout_seconds=86400,
+        parameters={
+            # A job name is used up for ever, by a failed job too: a retry needs another one.
+            "ProcessingJobName.$": "States.Format('{}-{}', $.partition.job_name, $$.State.RetryCount)",
+            "RoleArn": "${JobRoleArn}",
+            "AppSpecification": {
+                "ImageUri": "${ContainerImageUri}",
+                "ContainerEntrypoint": ["python3", "-m", "processing_scripts.infer"],
+            },
+            "Environment": {"RUN_ID.$": "$.run.run_id", "PARTITION_ID.$": "$.partition.id"},
+            "ProcessingInputs": [
+                job_input("run", "S3Prefix", "States.Format('s3://{}/{}', $.run.bucket, $.run.key)"),
+                job_input("shards", "ManifestFile", "$.partition.manifest"),
+                job_input("model", "S3Prefix", "States.Format('s3://{}/models/{}/', $.run.bucket, $.run.model)"),
+            ],
+            "ProcessingOutputConfig": {
+                "Outputs": [
+                    {
+                        "OutputName": "predictions",
+                        "S3Output": {
+                            "S3Uri.$": "$.partition.predictions",
+                            "LocalPath": f"{JOB_OUTPUT}/predictions",
+                            # What a job has predicted survives the job.
+                            "S3UploadMode": "Continuous",
+                        },
+                    }
+                ]
+            },
+            "ProcessingResources": {
+                "ClusterConfig": {
+                    "InstanceCount": 1,
+                    "InstanceType.$": "$.partition.instance_type",
+                    "VolumeSizeInGB": 30,
+                }
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds.$": "$.partition.max_runtime_seconds"},
+            # The model and the pixels come through SageMaker: the container itself needs no network.
+            "NetworkConfig": {"EnableNetworkIsolation": True},
+            "Tags": [
+                {"Key": "imagebatch:run", "Value.$": "$.run.run_id"},
+                {"Key": "imagebatch:partition", "Value.$": "$.partition.id"},
+            ],
+        },
+        # The description of a finished job is a few KB, and there may be a hundred.
+        result_path=None,
+        retry=[backoff(SAGEMAKER_BUSY, interval_seconds=20, max_attempts=8, max_delay_seconds=300)],
+    )
+    job.add_catch(Catch(error_equals=["States.Timeout"], result_path="$.error", next_step=partition_timed_out()))
+    job.add_catch(Catch(error_equals=ALL, result_path="$.error", next_step=why_partition_failed()))
+    completed = Pass("PartitionCompleted", parameters={"id.$": "$.partition.id", "status": "Completed"})
+    return Chain([job, completed])
+
+
+def job_input(name: str, data_type: str, uri: str) -> dict[str, Any]:
+    """One input that SageMaker copies into the job's `input/<name>`; `uri` is a path or an intrinsic."""
+    return {
+        "InputName": name,
+        "S3Input": {
+            "S3Uri.$": uri,
+            "LocalPath": f"{JOB_INPUT}/{name}",
+            "S3DataType": data_type,
+            "S3InputMode": "File",
+            "S3DataDistributionType": "FullyReplicated",
+        },
+    }
+
+
+def why_partition_failed() -> Choice:
+    """Keep the reason, and drop the rest of the cause.
+
+    The cause of a failed job is its whole description, some 3 KB of JSON. A hundred of them would not fit into the
+    state, and the error of that could not even be caught.
+    """
+    choice = Choice("WhyPartitionFailed")
+    read_reason = Pass(
+        "ReadFailureReason",
+        parameters={"Error.$": "$.error.Error", "job.$": "States.StringToJson($.error.Cause)"},
+        result_path="$.error",
+    )
+    read_reason.next(partition_failed("JobFailed", {"cause.$": "$.error.job.FailureReason"}))
+    choice.add_choice(ChoiceRule.StringMatches("$.error.Cause", '*"FailureReason":*'), read_reason)
+    choice.add_choice(
+        ChoiceRule.StringMatches("$.error.Cause", "{*"),
+        partition_failed(
+            "JobStopped", {"cause": "The job gave no reason: it was stopped, by hand or at its time limit."}
+        ),
+    )
+    choice.default_choice(partition_failed("JobNotStarted", {"cause.$": "$.error.Cause"}))
+    return choice
+
+
+def partition_timed_out() -> Pass:
+    return partition_failed("JobTimedOut", {"cause": "The job did not end within a day, and was stopped."})
+
+
+def partition_failed(name: str, cause: dict[str, str]) -> Pass:
+    return Pass(name, parameters={"id.$": "$.partition.id", "status": "Failed", "error.$": "$.error.Error", **cause})
+
+
+def aggregate_predictions() -> Task:
+    return invoke(
+        "AggregatePredictions",
+        "AggregatePredictionsFunction",
+        {"run.$": "$.run", "plan.$": "$.plan", "partitions.$": "$.partitions"},
+        comment="Account for every listed image, and write the results that people use.",
+        timeout_seconds=910,
+        result_selector={
+            "summary.$": "$.Payload.summary",
+            "results.$": "$.Payload.results",
+            "message.$": "$.Payload.message",
+        },
+        result_path="$.results",
+    )
+
+
+def notify() -> Task:
+    return publish("Notify", "$.results.message", comment="Tell people.")
+
+
+def publish_event() -> Task:
+    return Task(
+        "PublishEvent",
+        comment="Tell programs.",
+        resource="arn:aws:states:::events:putEvents",
+        timeout_seconds=30,
+        parameters={
+            "Entries": [
+                {
+                    "Source": "imagebatch",
+                    "DetailType": "Run Finished",
+                    "Detail": {
+                        "run_id.$": "$.run.run_id",
+                        "model.$": "$.run.model",
+                        "results.$": "$.results.results",
+                        "summary.$": "$.results.summary",
+                    },
+                }
+            ]
+        },
+        result_path=None,
+        retry=[backoff(EVENTS_FAULTS)],
+    )
+
+
+def catch_everything(main: Chain) -> None:
+    """Send every failure of the main line to ReportFailure, with the error at `$.error`.
+
+    Whatever goes wrong while reporting, the execution ends with the error that it was about to report.
+    """
+    failed = Fail("Failed", error_path="$.error.Error", cause_path="$.error.Cause")
+    notify_failure = publish("NotifyFailure", "$.error.message")
+    notify_failure.next(failed)
+    report = invoke(
+        "ReportFailure",
+        "ReportFailureFunction",
+        {"execution": EXECUTION, "state.$": "$", "error.$": "$.error"},
+        comment="Say what failed, what is safe, and how to go on.",
+        timeout_seconds=70,
+        result_selector={
+            "Error.$": "$.Payload.error",
+            "Cause.$": "$.Payload.cause",
+            "message.$": "$.Payload.message",
+        },
+        result_path="$.error",
+    )
+    report.next(notify_failure)
+    for state in (report, notify_failure):
+        state.add_catch(Catch(error_equals=ALL, result_path=None, next_step=failed))
+
+    # Nothing can be added to an execution's input that is not an object, and StartRun is where such an input fails.
+    start_failed = Pass("StartFailed", parameters={"error.$": "$"})
+    start_failed.next(report)
+    start, *others = [state for state in main if state.state_type in ("Task", "Map")]
+    start.add_catch(Catch(error_equals=ALL, result_path="$", next_step=start_failed))
+    for state in others:
+        state.add_catch(Catch(error_equals=ALL, result_path="$.error", next_step=report))

@@ -1,0 +1,85 @@
+"""Tasks that machines are made of, and when each of them is tried again.
+
+Retry is for throttling and for faults of the service. An error of our own is about the input, and the input does not get
+better by waiting.
+
+Resource ARNs are written out: the SDK's own service steps would put the partition of the author's AWS region into the
+rendering.
+"""
+
+from typing import Any
+
+from state_machines.sdk import Retry, Task
+
+# What Lambda answers when it is busy or broken itself.
+# Source: "Handle transient Lambda service exceptions" in the Step Functions Developer Guide, best practices.
+LAMBDA_FAULTS = [
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+]
+
+# The function died, without saying why: out of memory, killed by its decoder, out of time.
+DIED = ["Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout", "States.Timeout"]
+
+# Optimised integrations report a throttled CreateProcessingJob as the general exception, an exhausted quota by name.
+SAGEMAKER_BUSY = [
+    "ThrottlingException",
+    "SageMaker.AmazonSageMakerException",
+    "SageMaker.ResourceLimitExceededException",
+]
+SNS_FAULTS = [
+    "SNS.InternalErrorException",
+    "SNS.ThrottledException",
+    "SNS.KMSThrottlingException",
+    "SNS.SdkClientException",
+]
+EVENTS_FAULTS = ["EventBridge.InternalException", "EventBridge.FailedEntry", "EventBridge.SdkClientException"]
+
+
+def invoke(name: str, function: str, payload: dict[str, Any] | str, **fields: Any) -> Task:
+    """A Lambda invocation; `function` is its logical id in the template, `payload` a template or a path.
+
+    A function that died is tried once more, whichever it is: every step overwrites its own output and nothing else's.
+    A task waits ten seconds longer than its function may run, so that Lambda's own report arrives first; a single image
+    gets less time than a batch.
+    """
+    return Task(
+        name,
+        resource="arn:aws:states:::lambda:invoke",
+        parameters={
+            "FunctionName": f"${{{function}Arn}}",
+            **({"Payload.$": payload} if isinstance(payload, str) else {"Payload": payload}),
+        },
+        retry=[backoff(LAMBDA_FAULTS), Retry(error_equals=DIED, interval_seconds=2, max_attempts=1)],
+        **fields,
+    )
+
+
+def publish(name: str, message: str, **fields: Any) -> Task:
+    """Publish the message at path `message`, which has a subject and a body."""
+    return Task(
+        name,
+        resource="arn:aws:states:::sns:publish",
+        timeout_seconds=30,
+        parameters={"TopicArn": "${TopicArn}", "Subject.$": f"{message}.subject", "Message.$": f"{message}.body"},
+        result_path=None,
+        retry=[backoff(SNS_FAULTS)],
+        **fields,
+    )
+
+
+def backoff(
+    errors: list[str], *, interval_seconds: int = 1, max_attempts: int = 6, max_delay_seconds: int = 60
+) -> Retry:
+    """Wait longer each time, and a random part of it: children that were throttled together must not return together."""
+    return Retry(
+        error_equals=errors,
+        interval_seconds=interval_seconds,
+        max_attempts=max_attempts,
+        backoff_rate=2,
+        max_delay_seconds=max_delay_seconds,
+        jitter_strategy="FULL",
+    )
