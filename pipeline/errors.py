@@ -15,9 +15,10 @@
     ├── TooManyFailed          more images failed than `max_failed_fraction` allows
     └── MissingSetting         an environment variable that a step needs is not set
 
-The name of a class is part of the interface: an error that leaves a Lambda arrives in Step Functions as `errorType`, and the state machine
-matches it in `ErrorEquals` (Step Functions, "Handling errors in workflows"). None of these is worth a retry: each says that the
-input is wrong, and it will be as wrong the second time. Faults of a service keep the names that boto3 gives them.
+The name of a class is part of the interface: an error that leaves a Lambda arrives in Step Functions as `errorType`,
+and the state machine matches it in `ErrorEquals` (Step Functions, "Handling errors in workflows"). None of these is
+worth a retry: each says that the input is wrong, and it will be as wrong the second time. Faults of a service keep
+their own names.
 
 A message names the thing, says what was expected, and says what to do next.
 """

@@ -1,4 +1,4 @@
-"""Names: readable where people read them, hashed where they must be unique, and short enough for the service that takes them.
+"""Names: readable where people read them, hashed where they must be unique, short enough for the service they go to.
 
     run id         2026-11-20T0200-incoming-7f3a9c              sorts by time; the hash is of what triggered the run
     batch id       9f86d081884c7d659a2f                         a hash of what the batch holds
@@ -6,8 +6,8 @@
     partition id   p0000
     job name       imagebatch-2026-11-20T0200-incoming-7f3a9c-p0000
 
-SageMaker takes job names of `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`, unique per account and region for ever (CreateProcessingJob,
-`ProcessingJobName`). The state machine appends `-<retry>` to a job name, so job names made here leave room for it.
+SageMaker takes job names of `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`, unique per account and region for ever
+(CreateProcessingJob, `ProcessingJobName`). The state machine appends `-<retry>`, and job names made here leave room.
 """
 
 import hashlib
@@ -43,8 +43,8 @@ def slug(text: str, longest: int = LONGEST_SLUG) -> str:
 def run_id(started_at: datetime, subject: str, identity: str, hash_length: int = RUN_HASH_LENGTH) -> str:
     """A name for a run: UTC minute, a slug of `subject` (its first prefix, say), a hash of `identity`.
 
-    `identity` is what makes two triggers the same trigger. Where two identities meet in one run id, lengthen `hash_length`.
-    `started_at` must know its time zone; ValueError otherwise.
+    `identity` is what makes two triggers the same trigger. Where two identities meet in one run id, lengthen
+    `hash_length`. `started_at` must know its time zone; ValueError otherwise.
     """
     if started_at.tzinfo is None:
         raise ValueError(f"started_at has no time zone: {started_at.isoformat()}. Give it one, for example UTC.")
@@ -55,7 +55,8 @@ def run_id(started_at: datetime, subject: str, identity: str, hash_length: int =
 def batch_id(bucket: str, images: Iterable[tuple[str, str]], contract: str) -> str:
     """A name for a batch of `(key, etag)` pairs of `bucket`, validated for the contract with digest `contract`.
 
-    It depends on what the batch holds and on nothing else, so a retried step overwrites its own output only. Order does not count.
+    It depends on what the batch holds and on nothing else, so a retried step overwrites its own output only. The order
+    of the pairs does not count.
     """
     return fingerprint(bucket, contract, *(fingerprint(key, etag) for key, etag in sorted(images)))
 
