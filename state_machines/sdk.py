@@ -40,14 +40,25 @@ def _quietly() -> Iterator[None]:
 
 with _quietly():
     from stepfunctions import steps
+    from stepfunctions.steps import Chain, ChoiceRule, Graph
+    from stepfunctions.steps.states import State
 
-Chain = steps.Chain
-Choice = steps.Choice
-ChoiceRule = steps.ChoiceRule
-Graph = steps.Graph
-State = steps.states.State
-Succeed = steps.Succeed
-Wait = steps.Wait
+__all__ = [
+    "Catch",
+    "Chain",
+    "Choice",
+    "ChoiceRule",
+    "Fail",
+    "Graph",
+    "Map",
+    "Parallel",
+    "Pass",
+    "Retry",
+    "State",
+    "Succeed",
+    "Task",
+    "Wait",
+]
 
 
 class Field(Enum):
@@ -96,6 +107,18 @@ class Task(_Widened, steps.Task):  # type: ignore[misc]
 
 class Pass(_Widened, steps.Pass):  # type: ignore[misc]
     also = (Field.Assign,)
+
+
+class Choice(_Widened, steps.Choice):  # type: ignore[misc]
+    pass
+
+
+class Wait(_Widened, steps.Wait):  # type: ignore[misc]
+    pass
+
+
+class Succeed(_Widened, steps.Succeed):  # type: ignore[misc]
+    pass
 
 
 class Parallel(_Widened, steps.Parallel):  # type: ignore[misc]

@@ -1,6 +1,6 @@
 """Tasks that machines are made of, and when each of them is tried again.
 
-Retry is for throttling and for faults of the service. An error of our own is about the input, and the input does not get
+Retry is for throttling and for faults of a service. An error of our own is about the input, and the input does not get
 better by waiting.
 
 Resource ARNs are written out: the SDK's own service steps would put the partition of the author's AWS region into the
@@ -19,6 +19,16 @@ LAMBDA_FAULTS = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+]
+
+# What boto3 raises inside a function when S3 throttles or does not answer, after the client's own retries. A request
+# that is denied has the same name: two needless tries are the price.
+CALL_FAULTS = [
+    "ClientError",
+    "ConnectionClosedError",
+    "ConnectTimeoutError",
+    "EndpointConnectionError",
+    "ReadTimeoutError",
 ]
 
 # The function died, without saying why: out of memory, killed by its decoder, out of time.
@@ -53,7 +63,11 @@ def invoke(name: str, function: str, payload: dict[str, Any] | str, **fields: An
             "FunctionName": f"${{{function}Arn}}",
             **({"Payload.$": payload} if isinstance(payload, str) else {"Payload": payload}),
         },
-        retry=[backoff(LAMBDA_FAULTS), Retry(error_equals=DIED, interval_seconds=2, max_attempts=1)],
+        retry=[
+            backoff(LAMBDA_FAULTS),
+            backoff(CALL_FAULTS, max_attempts=2),
+            Retry(error_equals=DIED, interval_seconds=2, max_attempts=1),
+        ],
         **fields,
     )
 
@@ -74,7 +88,7 @@ def publish(name: str, message: str, **fields: Any) -> Task:
 def backoff(
     errors: list[str], *, interval_seconds: int = 1, max_attempts: int = 6, max_delay_seconds: int = 60
 ) -> Retry:
-    """Wait longer each time, and a random part of it: children that were throttled together must not return together."""
+    """Wait longer each time, and a random part of it, so that what was throttled together does not return together."""
     return Retry(
         error_equals=errors,
         interval_seconds=interval_seconds,
