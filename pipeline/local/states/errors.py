@@ -5,6 +5,11 @@
         IntrinsicError      States.IntrinsicFailure: an intrinsic function was called with arguments it does not take
         StatesRuntimeError  States.Runtime: a path, number or timestamp that the running state cannot use
 
+and, while a definition is compiled, the two errors that become its problems:
+
+    ExpressionSyntaxError  a text that is not a path or a call of an intrinsic function
+    MemberError            a member of a template or choice rule that cannot be compiled, and where it stands
+
 Source: "Handling errors in Step Functions workflows", section "Error names".
 """
 
@@ -61,6 +66,24 @@ class IntrinsicError(StateError):
 
     def __init__(self, cause: str) -> None:
         super().__init__("States.IntrinsicFailure", cause)
+
+
+class ExpressionSyntaxError(ValueError):
+    """A text that is not a path or a call of an intrinsic function; `position` counts characters from 0."""
+
+    def __init__(self, text: str, position: int, problem: str) -> None:
+        super().__init__(f"'{text}' cannot be read: {problem} (at character {position + 1})")
+        self.text = text
+        self.position = position
+
+
+class MemberError(ValueError):
+    """A member that cannot be compiled; `path` leads to it from where compiling began, as in `/list/0/name.$`."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(problem)
+        self.path = path
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,14 @@ Absent and null paths are resolved here once, so that the interpreter has no spe
 Source: the Amazon States Language specification (states-language.net) and the Step Functions Developer Guide.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal
 
+from pipeline.local.states.choice import Test
 from pipeline.local.states.jsonpath import ReferencePath
-from pipeline.local.states.scope import Expression, Json, Scope, Template
-
-Test: TypeAlias = Callable[[Scope], bool]
+from pipeline.local.states.scope import Expression, Json, Template
 
 
 @dataclass(frozen=True, slots=True)

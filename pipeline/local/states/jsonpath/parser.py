@@ -5,11 +5,12 @@
     brackets  = "[" ( quoted ("," quoted)* | integer ("," integer)* | slice | "*" | "?(" filter ")" ) "]"
 
 Names after a dot may hold anything but white space, brackets, parentheses, quotes, dots and `*`: hyphens are usual in
-practice. Anything else needs the quoted form, in which a backslash escapes the next character.
+practice. Anything else needs the quoted form.
 """
 
 import re
 
+from pipeline.local.states.errors import ExpressionSyntaxError
 from pipeline.local.states.jsonpath.functions import FUNCTIONS
 from pipeline.local.states.jsonpath.segments import (
     Descend,
@@ -26,16 +27,6 @@ from pipeline.local.states.jsonpath.segments import (
 _INTEGER = re.compile(r"-?\d+")
 _SLICE = re.compile(r"\s*(-?\d+)?\s*:\s*(-?\d+)?\s*(?::\s*(\d+)?\s*)?(?=\])")
 _SPACE = re.compile(r"\s*")
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-
-
-class PathSyntaxError(ValueError):
-    """A text that is not a path."""
-
-    def __init__(self, text: str, position: int, problem: str) -> None:
-        super().__init__(f"'{text}' is not a valid path: {problem} (at character {position + 1})")
-        self.text = text
-        self.position = position
 
 
 class Scanner:
@@ -45,9 +36,9 @@ class Scanner:
         self.text = text
         self.position = position
 
-    def fail(self, problem: str) -> PathSyntaxError:
+    def fail(self, problem: str) -> ExpressionSyntaxError:
         """The error to raise here."""
-        return PathSyntaxError(self.text, self.position, problem)
+        return ExpressionSyntaxError(self.text, self.position, problem)
 
     def peek(self, *tokens: str) -> str | None:
         """The first of `tokens` that comes next, without passing it."""
@@ -81,7 +72,7 @@ class Scanner:
         self.match(_SPACE)
 
     def quoted(self) -> str:
-        """A string in single or double quotes."""
+        """A string in single or double quotes; a backslash escapes the quote and itself, and is literal elsewhere."""
         quote = self.take("'", '"')
         if not quote:
             raise self.fail("expected a quoted name")
@@ -90,9 +81,8 @@ class Scanner:
             if not character:
                 raise self.fail(f"missing closing {quote}")
             self.position += 1
-            if character == "\\" and self.position < len(self.text):
-                character = _ESCAPES.get(self.text[self.position], self.text[self.position])
-                self.position += 1
+            if character == "\\" and (escaped := self.take(quote, "\\")):
+                character = escaped
             characters.append(character)
         self.position += 1
         return "".join(characters)
@@ -103,9 +93,10 @@ class PathParser(Scanner):
 
     name = re.compile(r"[^\s.\[\]()'\"*]+")
 
-    def path(self, start: str) -> tuple[tuple[Segment, ...], str | None]:
+    def path(self, start: str = "") -> tuple[tuple[Segment, ...], str | None]:
         """The segments of a path that begins with `start`, and the function at its end."""
-        self.expect(start)
+        if start:
+            self.expect(start)
         segments: list[Segment] = []
         while self.position < len(self.text):
             if self.take(".."):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from pipeline.local.states.jsonpath.functions import FUNCTIONS
-from pipeline.local.states.jsonpath.parser import PathParser, PathSyntaxError
+from pipeline.local.states.jsonpath.parser import PathParser
 from pipeline.local.states.jsonpath.segments import Name, Segment
 from pipeline.local.states.scope import Json
 
@@ -68,11 +68,8 @@ def _kind(node: Json) -> str:
 
 
 def compile(text: str) -> Path:
-    """Compile a JSONPath that starts with `$`; raises PathSyntaxError."""
+    """Compile a JSONPath that starts with `$`; raises ExpressionSyntaxError."""
     parser = PathParser(text)
     segments, function = parser.path("$")
     parser.expect_end()
     return Path(text, segments, function)
-
-
-__all__ = ["Path", "PathNotFound", "PathSyntaxError", "compile"]

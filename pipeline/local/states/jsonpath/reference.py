@@ -6,8 +6,7 @@ Source: Amazon States Language, section "Reference Paths" (no `@ .. , : ? *`); D
 from dataclasses import dataclass
 from typing import Self
 
-from pipeline.local.states.errors import StateError
-from pipeline.local.states.jsonpath.parser import PathSyntaxError
+from pipeline.local.states.errors import ExpressionSyntaxError, StateError
 from pipeline.local.states.jsonpath.path import Path, compile
 from pipeline.local.states.jsonpath.segments import Index, Name
 from pipeline.local.states.scope import Json
@@ -23,7 +22,7 @@ class ReferencePath:
 
     @classmethod
     def compile(cls, text: str) -> Self:
-        """Compile a reference path; raises PathSyntaxError, also for a path that could select several nodes."""
+        """Compile a reference path; raises ExpressionSyntaxError, also for a path that could select several nodes."""
         path = compile(text)
         steps: list[str | int] = []
         for segment in path.segments:
@@ -32,9 +31,9 @@ class ReferencePath:
             elif isinstance(segment, Index) and segment.index >= 0:
                 steps.append(segment.index)
             else:
-                raise PathSyntaxError(text, 0, f"a reference path names one place, {segment} does not")
+                raise ExpressionSyntaxError(text, 0, f"a reference path names one place, {segment} does not")
         if path.function is not None:
-            raise PathSyntaxError(text, 0, f"a reference path cannot end in the function {path.function}()")
+            raise ExpressionSyntaxError(text, 0, f"a reference path cannot end in the function {path.function}()")
         return cls(text, tuple(steps), path)
 
     def read(self, document: Json) -> Json:

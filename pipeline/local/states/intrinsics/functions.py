@@ -1,0 +1,236 @@
+"""What the eighteen intrinsic functions do.
+
+Each one takes the values of its arguments and returns JSON, or raises IntrinsicError. Numbers are rounded as AWS rounds
+them: to the nearest integer, halves upwards (-0.5 becomes 0).
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import math
+import random
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pipeline.local.states.errors import IntrinsicError
+from pipeline.local.states.scope import Json
+
+MAX_ENCODED_CHARACTERS = 10_000
+MAX_RANGE_ITEMS = 1_000
+_INT32 = range(-(2**31), 2**31)
+_HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """An intrinsic function and how many arguments it takes; `most` None: any number."""
+
+    call: Callable[..., Json]
+    least: int
+    most: int | None
+
+    def takes(self, count: int) -> bool:
+        """Whether it can be called with `count` arguments."""
+        return self.least <= count and (self.most is None or count <= self.most)
+
+
+def _typed(function: str, value: Json, kind: type, expected: str) -> Json:
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise IntrinsicError(f"Invalid arguments in {function}: expected {expected}, got {to_json(value)}")
+    return value
+
+
+def _array(function: str, value: Json) -> list[Json]:
+    array: list[Json] = _typed(function, value, list, "an array")
+    return array
+
+
+def _string(function: str, value: Json) -> str:
+    string: str = _typed(function, value, str, "a string")
+    return string
+
+
+def _integer(function: str, value: Json) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise IntrinsicError(f"Invalid arguments in {function}: expected a number, got {to_json(value)}")
+    return value if isinstance(value, int) else math.floor(value + 0.5)
+
+
+def _limited(function: str, text: str) -> str:
+    if len(text) > MAX_ENCODED_CHARACTERS:
+        raise IntrinsicError(f"Invalid arguments in {function}: more than {MAX_ENCODED_CHARACTERS} characters")
+    return text
+
+
+def to_json(value: Json) -> str:
+    """Compact JSON text, as JsonToString gives it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def identity_key(value: Json) -> str:
+    """A text that is equal exactly for equal JSON values: 1 equals 1.0, and true does not equal 1."""
+    return json.dumps(_plain(value), sort_keys=True)
+
+
+def _plain(value: Json) -> Json:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    return value
+
+
+def java_text(value: Json) -> str:
+    """How Format prints an argument: strings bare, objects and arrays as Java's toString does, the rest as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "[" + ", ".join(map(java_text, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name}={java_text(member)}" for name, member in value.items()) + "}"
+    return to_json(value)
+
+
+def format_pieces(pieces: list[str], arguments: tuple[Json, ...]) -> str:
+    """The pieces of a template, with an argument in every gap."""
+    if len(pieces) - 1 != len(arguments):
+        raise IntrinsicError(
+            f"Invalid arguments in States.Format: the template has {len(pieces) - 1} '{{}}', "
+            f"but {len(arguments)} values follow it"
+        )
+    texts = [java_text(argument) for argument in arguments]
+    return "".join(piece + text for piece, text in zip(pieces, [*texts, ""], strict=True))
+
+
+def _format(template: Json, *arguments: Json) -> str:
+    return format_pieces(_string("States.Format", template).split("{}"), arguments)
+
+
+def _string_to_json(text: Json) -> Json:
+    string = _string("States.StringToJson", text)
+    if not string.strip():
+        return None
+    try:
+        return json.loads(string)
+    except ValueError as error:
+        raise IntrinsicError(f"Invalid arguments in States.StringToJson: not JSON, {error}") from None
+
+
+def _array_partition(array: Json, size: Json) -> list[list[Json]]:
+    items, length = _array("States.ArrayPartition", array), _integer("States.ArrayPartition", size)
+    if length < 1:
+        raise IntrinsicError(f"Invalid arguments in States.ArrayPartition: the chunk size {length} is not positive")
+    return [items[start : start + length] for start in range(0, len(items), length)]
+
+
+def _array_contains(array: Json, value: Json) -> bool:
+    wanted = identity_key(value)
+    return any(identity_key(item) == wanted for item in _array("States.ArrayContains", array))
+
+
+def _array_range(first: Json, last: Json, step: Json) -> list[int]:
+    begin, end, stride = (_integer("States.ArrayRange", value) for value in (first, last, step))
+    if stride == 0:
+        raise IntrinsicError("Invalid arguments in States.ArrayRange: the step is zero")
+    numbers = range(begin, end + (1 if stride > 0 else -1), stride)
+    if len(numbers) > MAX_RANGE_ITEMS:
+        raise IntrinsicError(f"Invalid arguments in States.ArrayRange: more than {MAX_RANGE_ITEMS} items")
+    return list(numbers)
+
+
+def _array_get_item(array: Json, index: Json) -> Json:
+    items, position = _array("States.ArrayGetItem", array), _integer("States.ArrayGetItem", index)
+    if not 0 <= position < len(items):
+        raise IntrinsicError(f"Invalid arguments in States.ArrayGetItem: index {position} of {len(items)} items")
+    return items[position]
+
+
+def _array_length(array: Json) -> int:
+    return len(_array("States.ArrayLength", array))
+
+
+def _array_unique(array: Json) -> list[Json]:
+    first_of: dict[str, Json] = {}
+    for item in _array("States.ArrayUnique", array):
+        first_of.setdefault(identity_key(item), item)
+    return list(first_of.values())
+
+
+def _base64_encode(text: Json) -> str:
+    return base64.b64encode(_limited("States.Base64Encode", _string("States.Base64Encode", text)).encode()).decode()
+
+
+def _base64_decode(text: Json) -> str:
+    encoded = _limited("States.Base64Decode", _string("States.Base64Decode", text))
+    try:
+        return base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise IntrinsicError("Invalid arguments in States.Base64Decode: not Base64 of UTF-8 text") from None
+
+
+def _hash(data: Json, algorithm: Json) -> str:
+    if not isinstance(algorithm, str) or algorithm not in _HASHES:
+        raise IntrinsicError(
+            f"Invalid arguments in States.Hash: unknown algorithm {to_json(algorithm)}, expected {', '.join(_HASHES)}"
+        )
+    text = _limited("States.Hash", data if isinstance(data, str) else to_json(data))
+    return hashlib.new(_HASHES[algorithm], text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _json_merge(left: Json, right: Json, deep: Json) -> Json:
+    if deep is not False:
+        raise IntrinsicError("Invalid arguments in States.JsonMerge: only the shallow merge (false) is supported")
+    return {
+        **_typed("States.JsonMerge", left, dict, "an object"),
+        **_typed("States.JsonMerge", right, dict, "an object"),
+    }
+
+
+def _math_random(start: Json, end: Json, seed: Json = None) -> int:
+    first, last = _integer("States.MathRandom", start), _integer("States.MathRandom", end)
+    if first >= last:
+        raise IntrinsicError(f"Invalid arguments in States.MathRandom: {first} is not less than {last}")
+    generator = random.Random(None if seed is None else _integer("States.MathRandom", seed))  # noqa: S311
+    return generator.randrange(first, last)
+
+
+def _math_add(left: Json, right: Json) -> int:
+    augend, addend = _integer("States.MathAdd", left), _integer("States.MathAdd", right)
+    for value in (augend, addend):
+        if value not in _INT32:
+            raise IntrinsicError(f"Invalid arguments in States.MathAdd: {value} is not a 32-bit integer")
+    return augend + addend
+
+
+def _string_split(text: Json, delimiters: Json) -> list[str]:
+    string, characters = _string("States.StringSplit", text), _string("States.StringSplit", delimiters)
+    if not characters:
+        return [string] if string else []
+    return [token for token in re.split(f"[{re.escape(characters)}]", string) if token]
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "States.Format": Function(_format, 1, None),
+    "States.StringToJson": Function(_string_to_json, 1, 1),
+    "States.JsonToString": Function(to_json, 1, 1),
+    "States.Array": Function(lambda *items: list(items), 0, None),
+    "States.ArrayPartition": Function(_array_partition, 2, 2),
+    "States.ArrayContains": Function(_array_contains, 2, 2),
+    "States.ArrayRange": Function(_array_range, 3, 3),
+    "States.ArrayGetItem": Function(_array_get_item, 2, 2),
+    "States.ArrayLength": Function(_array_length, 1, 1),
+    "States.ArrayUnique": Function(_array_unique, 1, 1),
+    "States.Base64Encode": Function(_base64_encode, 1, 1),
+    "States.Base64Decode": Function(_base64_decode, 1, 1),
+    "States.Hash": Function(_hash, 2, 2),
+    "States.JsonMerge": Function(_json_merge, 3, 3),
+    "States.MathRandom": Function(_math_random, 2, 3),
+    "States.MathAdd": Function(_math_add, 2, 2),
+    "States.StringSplit": Function(_string_split, 2, 2),
+    "States.UUID": Function(lambda: str(uuid.uuid4()), 0, 0),
+}
