@@ -19,6 +19,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
+from pipeline.local.buckets import Bucket
 from pipeline.local.gateway import Gateway
 from pipeline.local.http_server import Body, Request
 
@@ -103,6 +104,16 @@ class LocalCloud:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
+
+    def mount(self, bucket_name: str, bucket: Bucket) -> None:
+        """Serve the objects of a bucket from `bucket`, in place; the bucket is created if it is not there yet."""
+        s3 = self.client("s3")
+        location = {} if self.region == "us-east-1" else {"LocationConstraint": self.region}
+        try:
+            s3.create_bucket(Bucket=bucket_name, **({"CreateBucketConfiguration": location} if location else {}))
+        except s3.exceptions.BucketAlreadyOwnedByYou:
+            pass
+        self._gateway.mount(bucket_name, bucket)
 
     def close(self) -> None:
         """Stop everything that runs, and forget everything outside `state_dir`."""

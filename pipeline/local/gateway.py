@@ -13,6 +13,7 @@ from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from pipeline.local import wsgi
+from pipeline.local.buckets import Bucket, s3api
 from pipeline.local.http_server import HttpServer, Request, Response
 from pipeline.local.protocol import JsonService
 
@@ -27,6 +28,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self._services: dict[str, JsonService] = {}
+        self._buckets: dict[str, Bucket] = {}
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = HttpServer(self.answer)
         self.url = self._server.url
@@ -41,13 +43,31 @@ class Gateway:
         """Let these services answer the requests that are signed for them."""
         self._services.update({service.signing_name: service for service in services})
 
+    def mount(self, name: str, bucket: Bucket) -> None:
+        """Let `bucket` answer for the objects of the bucket called `name`."""
+        self._buckets[name] = bucket
+
     def answer(self, request: Request) -> Response:
         """Send one request to whoever answers it."""
         service = service_of(request)
         ours = self._services.get(service)
         if ours is not None:
             return ours.serve(request)
+        if service in ("s3", "") and self._buckets:
+            response = self._answer_mounted(request)
+            if response is not None:
+                return response
         return self.moto(request)
+
+    def _answer_mounted(self, request: Request) -> Response | None:
+        name, key = bucket_and_key(request)
+        bucket = self._buckets.get(name)
+        if bucket is not None and s3api.is_object_request(request, key):
+            return s3api.answer(bucket, name, key, request)
+        source = s3api.copy_source(request)
+        if source in self._buckets:
+            return s3api.refuse_copy(str(source))
+        return None
 
     def moto(self, request: Request) -> Response:
         """Let moto answer."""

@@ -44,7 +44,7 @@ class _Parts:
 
 
 def environ_of(request: Request, *, host: str, port: int) -> dict[str, Any]:
-    """A request as PEP 3333's dictionary, with the raw target in `RAW_URI` and `REQUEST_URI` as other servers give it."""
+    """A request as PEP 3333's dictionary, the raw target in `RAW_URI` as other servers give it."""
     headers = request.headers
     environ: dict[str, Any] = {
         "wsgi.version": (1, 0),
