@@ -1,0 +1,213 @@
+"""Bytes of an uploaded file -> pixels that fit the contract, or a rejection with a reason.
+
+The order of the checks is the point of this module. Bytes decide, never a key's suffix; only decoders of the allow-list see
+them; the size that a header declares is checked before anything is decoded; then the file is verified (which sees bad
+checksums that decoding passes over) and decoded (which sees truncation that verifying passes over). One decoder, Pillow,
+decides what is broken.
+
+What is merely unusual is converted and noted, not rejected: CMYK, 16 bit, palettes, transparency, EXIF orientation, colour
+profiles, broken EXIF (pipeline/pixels.py).
+"""
+
+import re
+import warnings
+from dataclasses import dataclass
+from enum import StrEnum
+from io import BytesIO
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+from PIL import ImageFile as ImageFile
+
+from pipeline import pixels
+from pipeline.contract import ModelContract
+from pipeline.signatures import recognise
+
+
+class Reason(StrEnum):
+    """Why an image was rejected. The values stand in verdicts, in rejected.csv and in summaries."""
+
+    EMPTY = "empty"
+    """The object has no bytes."""
+    NOT_AN_IMAGE = "not_an_image"
+    """The bytes are of no image format that is known here."""
+    FORMAT_NOT_ALLOWED = "format_not_allowed"
+    """The bytes are of an image format, or another known one, that is not on the allow-list."""
+    TRUNCATED = "truncated"
+    """The file ends before its picture does: an upload that broke off."""
+    CORRUPT = "corrupt"
+    """The file is of an allowed format and does not decode."""
+    TOO_MANY_PIXELS = "too_many_pixels"
+    """The header declares more pixels than the limit; nothing was decoded."""
+    TOO_MANY_BYTES = "too_many_bytes"
+    """The object is larger than the limit; it was not read."""
+    TOO_SMALL = "too_small"
+    """A side is shorter than the limit."""
+    ANIMATED = "animated"
+    """The file has several frames, and the policy says to refuse that."""
+    UNREADABLE = "unreadable"
+    """S3 refused the object: deleted since it was listed, no access, archived."""
+    CRASHES_DECODER = "crashes_decoder"
+    """The decoder killed the process, or ran out of memory, on this image alone."""
+    DECODE_TIMEOUT = "decode_timeout"
+    """The decoder did not end within the time limit, on this image alone."""
+
+
+DEFAULT_FORMATS = frozenset({"JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"})
+"""Names of Pillow's decoders. A multi-picture file of a camera (MPO) is a JPEG with more behind it, and counts as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is still accepted. A 50-megapixel limit keeps real 8K photos and stops decompression bombs."""
+
+    formats: frozenset[str] = DEFAULT_FORMATS
+    max_bytes: int = 200_000_000
+    max_pixels: int = 50_000_000
+    min_side: int = 1
+    animated: Literal["first_frame", "reject"] = "first_frame"
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An accepted image.
+
+    `pixels` is uint8 [H, W, C] as the contract's input says, RGB or grey. `width` and `height` are those of the original
+    as a person sees it, EXIF orientation applied where the contract applies it. `conversions` says what was done to it.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    width: int
+    height: int
+    format: str
+    conversions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A rejected image: the reason, and the words of whoever refused it."""
+
+    reason: Reason
+    detail: str
+
+
+class _RejectedError(Exception):
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.rejection = Rejection(reason, detail)
+
+
+def decode(
+    data: bytes,
+    contract: ModelContract,
+    limits: Limits = DEFAULT_LIMITS,
+    out: npt.NDArray[np.uint8] | None = None,
+) -> Decoded | Rejection:
+    """One file's bytes as pixels that fit the contract, or why not. Raises nothing for any bytes.
+
+    With `out`, uint8 [H, W, C], the pixels are written there and `Decoded.pixels` is `out`; after a rejection it may hold
+    anything.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns about EXIF and sizes that are judged here; a warning never decides about an image.
+            warnings.simplefilter("ignore")
+            return _decode(data, contract, limits, out)
+    except _RejectedError as error:
+        return error.rejection
+
+
+def _decode(
+    data: bytes, contract: ModelContract, limits: Limits, out: npt.NDArray[np.uint8] | None
+) -> Decoded | Rejection:
+    if not data:
+        raise _RejectedError(Reason.EMPTY, "the object has no bytes")
+    if len(data) > limits.max_bytes:
+        raise _RejectedError(Reason.TOO_MANY_BYTES, f"{len(data)} bytes; the limit is {limits.max_bytes}")
+    image = _open(data, limits)
+    _check_size(image.width, image.height, limits)
+    try:
+        if image.format == "PNG":
+            # The only format whose plug-in verifies anything (chunk checksums); a verified image has to be opened again.
+            image.verify()
+            image = _open(data, limits)
+        image.load()
+        fitted = pixels.fit(image, contract)
+        conversions = fitted.conversions + _frames(image, limits)
+    except _RejectedError:
+        raise
+    except Exception as error:
+        raise _decoder_refused(error) from error
+    target = np.empty(contract.input.pixel_shape, np.uint8) if out is None else out
+    np.copyto(target, fitted.pixels)
+    name = "JPEG" if image.format == "MPO" else str(image.format)
+    return Decoded(target, fitted.width, fitted.height, name, conversions)
+
+
+def _open(data: bytes, limits: Limits) -> Image.Image:
+    """Parses the header. Nothing is decoded yet."""
+    try:
+        return Image.open(BytesIO(data), formats=sorted(limits.formats))
+    except UnidentifiedImageError:
+        raise _unidentified(data, limits) from None
+    except Exception as error:
+        raise _decoder_refused(error) from error
+
+
+def _check_size(width: int, height: int, limits: Limits) -> None:
+    if width < 1 or height < 1:
+        raise _RejectedError(Reason.CORRUPT, f"the header declares {width} x {height} pixels")
+    if width * height > limits.max_pixels:
+        raise _RejectedError(
+            Reason.TOO_MANY_PIXELS, f"{width} x {height} pixels declared; the limit is {limits.max_pixels} pixels"
+        )
+    if min(width, height) < limits.min_side:
+        raise _RejectedError(
+            Reason.TOO_SMALL, f"{width} x {height} pixels; the shorter side has to be {limits.min_side}"
+        )
+
+
+def _frames(image: Image.Image, limits: Limits) -> tuple[str, ...]:
+    """Looked at after the first frame is safe: counting the frames of a GIF reads them, and a broken second one is nobody's loss."""
+    if image.format == "MPO":
+        return ()
+    try:
+        animated = bool(getattr(image, "is_animated", False))
+    except Exception:  # noqa: BLE001 - whatever is wrong with later frames, the first one decoded
+        animated = True
+    if not animated:
+        return ()
+    if limits.animated == "reject":
+        raise _RejectedError(Reason.ANIMATED, "the file has several frames, and this run refuses animations")
+    return (pixels.FIRST_FRAME,)
+
+
+def _unidentified(data: bytes, limits: Limits) -> _RejectedError:
+    """No decoder of the allow-list wants the bytes: say what they are instead."""
+    found = recognise(data)
+    if found is None:
+        return _RejectedError(Reason.NOT_AN_IMAGE, f"the bytes begin {data[:12]!r}, as no known format does")
+    if found in limits.formats and found in Image.OPEN:
+        return _RejectedError(Reason.CORRUPT, f"the bytes begin as {found}, but its header does not read")
+    allowed = ", ".join(sorted(limits.formats))
+    return _RejectedError(Reason.FORMAT_NOT_ALLOWED, f"the bytes are {found}; allowed are {allowed}")
+
+
+_ENDS_EARLY = re.compile(r"truncat|end of (file|data)|\bEOF\b|not enough|incomplete|premature", re.IGNORECASE)
+
+
+def _decoder_refused(error: Exception) -> _RejectedError:
+    """Hostile bytes make a decoder raise anything at all; the error's class says little, its words say more."""
+    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, Image.DecompressionBombError):
+        return _RejectedError(Reason.TOO_MANY_PIXELS, words)
+    if isinstance(error, MemoryError):
+        return _RejectedError(Reason.CRASHES_DECODER, words)
+    if isinstance(error, EOFError) or _ENDS_EARLY.search(words):
+        return _RejectedError(Reason.TRUNCATED, words)
+    return _RejectedError(Reason.CORRUPT, words)
