@@ -7,8 +7,8 @@ The contract has two halves that are applied in two places:
     numbers           which numbers: (x * scale - mean) / std             next to the model       pipeline/inference.py
 
 A wrong half costs accuracy without an error, so what differs from model to model has no default: not the colour order,
-not the resize, not mean and std. The digest names a contract in shards and predictions; two contracts that say the same,
-one of them with defaults left out, have the same digest.
+not the resize, not mean and std. The digest names a contract in shards and predictions; two contracts that say the
+same, one of them with defaults left out, have the same digest.
 
 Reading is our own (pipeline/contract_reader.py) and not a JSON Schema library's, for the sake of a small Lambda and of
 messages that say what was expected. A test holds the two to the same verdict.
@@ -349,8 +349,8 @@ class ModelPackage:
 def load_package(folder: Path) -> ModelPackage:
     """The model package in a folder.
 
-    Raises InvalidModelPackage where a file is missing or labels do not read, InvalidContract where the contract breaks a
-    rule. The model itself is opened by the runtime (pipeline/inference.py).
+    Raises InvalidModelPackage where a file is missing or labels do not read, InvalidContract where the contract breaks
+    a rule. The model itself is opened by the runtime (pipeline/inference.py).
     """
     if not folder.is_dir():
         raise InvalidModelPackage(f"{folder} is not a folder. A model package is a folder with {CONTRACT_FILE} in it.")

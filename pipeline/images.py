@@ -1,12 +1,12 @@
 """Bytes of an uploaded file -> pixels that fit the contract, or a rejection with a reason.
 
-The order of the checks is the point of this module. Bytes decide, never a key's suffix; only decoders of the allow-list see
-them; the size that a header declares is checked before anything is decoded; then the file is verified (which sees bad
-checksums that decoding passes over) and decoded (which sees truncation that verifying passes over). One decoder, Pillow,
-decides what is broken.
+The order of the checks is the point of this module. Bytes decide, never a key's suffix; only decoders of the allow-list
+see them; the size that a header declares is checked before anything is decoded; then the file is verified (which sees
+bad checksums that decoding passes over) and decoded (which sees truncation that verifying passes over). One decoder,
+Pillow, decides what is broken.
 
-What is merely unusual is converted and noted, not rejected: CMYK, 16 bit, palettes, transparency, EXIF orientation, colour
-profiles, broken EXIF (pipeline/pixels.py).
+What is merely unusual is converted and noted, not rejected: CMYK, 16 bit, palettes, transparency, EXIF orientation,
+colour profiles, broken EXIF (pipeline/pixels.py).
 """
 
 import re
@@ -18,8 +18,17 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
-from PIL import ImageFile as ImageFile
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from pipeline import pixels
 from pipeline.contract import ModelContract
@@ -34,7 +43,7 @@ class Reason(StrEnum):
     NOT_AN_IMAGE = "not_an_image"
     """The bytes are of no image format that is known here."""
     FORMAT_NOT_ALLOWED = "format_not_allowed"
-    """The bytes are of an image format, or another known one, that is not on the allow-list."""
+    """The bytes are of a known format that is not on the allow-list."""
     TRUNCATED = "truncated"
     """The file ends before its picture does: an upload that broke off."""
     CORRUPT = "corrupt"
@@ -55,8 +64,18 @@ class Reason(StrEnum):
     """The decoder did not end within the time limit, on this image alone."""
 
 
-DEFAULT_FORMATS = frozenset({"JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"})
-"""Names of Pillow's decoders. A multi-picture file of a camera (MPO) is a JPEG with more behind it, and counts as one."""
+# Importing a plug-in registers its decoder. Without these, Pillow would import all forty at the first image.
+_DECODERS = (
+    AvifImagePlugin.AvifImageFile,
+    BmpImagePlugin.BmpImageFile,
+    GifImagePlugin.GifImageFile,
+    JpegImagePlugin.JpegImageFile,
+    PngImagePlugin.PngImageFile,
+    TiffImagePlugin.TiffImageFile,
+    WebPImagePlugin.WebPImageFile,
+)
+DEFAULT_FORMATS = frozenset(str(decoder.format) for decoder in _DECODERS)
+"""Pillow's names of formats. A camera's multi-picture file (MPO) is a JPEG with more behind it, and counts as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +152,7 @@ def _decode(
     _check_size(image.width, image.height, limits)
     try:
         if image.format == "PNG":
-            # The only format whose plug-in verifies anything (chunk checksums); a verified image has to be opened again.
+            # The only decoder that verifies anything (chunk checksums). A verified image has to be opened again.
             image.verify()
             image = _open(data, limits)
         image.load()
@@ -168,12 +187,12 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         )
     if min(width, height) < limits.min_side:
         raise _RejectedError(
-            Reason.TOO_SMALL, f"{width} x {height} pixels; the shorter side has to be {limits.min_side}"
+            Reason.TOO_SMALL, f"{width} x {height} pixels; no side may be shorter than {limits.min_side}"
         )
 
 
 def _frames(image: Image.Image, limits: Limits) -> tuple[str, ...]:
-    """Looked at after the first frame is safe: counting the frames of a GIF reads them, and a broken second one is nobody's loss."""
+    """Looked at when the first frame is safe: to count a GIF's frames is to read them, and later ones may be broken."""
     if image.format == "MPO":
         return ()
     try:
@@ -193,9 +212,18 @@ def _unidentified(data: bytes, limits: Limits) -> _RejectedError:
     if found is None:
         return _RejectedError(Reason.NOT_AN_IMAGE, f"the bytes begin {data[:12]!r}, as no known format does")
     if found in limits.formats and found in Image.OPEN:
-        return _RejectedError(Reason.CORRUPT, f"the bytes begin as {found}, but its header does not read")
+        return _header_refused(data, found)
     allowed = ", ".join(sorted(limits.formats))
     return _RejectedError(Reason.FORMAT_NOT_ALLOWED, f"the bytes are {found}; allowed are {allowed}")
+
+
+def _header_refused(data: bytes, name: str) -> _RejectedError:
+    """`Image.open` keeps to itself why a decoder refused a header, so the decoder is asked again."""
+    try:
+        Image.OPEN[name][0](BytesIO(data), "").close()
+    except Exception as error:  # noqa: BLE001 - see _decoder_refused
+        return _decoder_refused(error)
+    return _RejectedError(Reason.CORRUPT, f"the bytes begin as {name}, but no decoder takes them")
 
 
 _ENDS_EARLY = re.compile(r"truncat|end of (file|data)|\bEOF\b|not enough|incomplete|premature", re.IGNORECASE)

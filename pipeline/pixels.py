@@ -1,13 +1,12 @@
 """The half of the contract that shapes pixels: EXIF, colour, crop, resize.
 
-Everything that can wait until the image is small waits. Crop and resize are one call on the pixels as they are stored; turning
-them upright, colour profiles, CMYK and compositing on a background happen at the model's size. That gives the same picture:
-a centred box stays centred when it is turned, and compositing is linear, as resampling is.
+Everything that can wait until the image is small waits. Crop and resize are one call on the pixels as they are stored;
+turning them upright, colour profiles, CMYK and compositing on a background happen at the model's size. That gives the
+same picture: a centred box stays centred when it is turned, and compositing is linear, as resampling is.
 
     decoded image -> 8 bits a channel, no palette -> crop + resize -> upright -> sRGB -> no alpha -> RGB or grey
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms
 from PIL.Image import Resampling, Transpose
 
-from pipeline.contract import Anchor, CentreCrop, Colour, Exif, Interpolation, Letterbox, ModelContract, Squash
+from pipeline.contract import Anchor, CentreCrop, Colour, Exif, Interpolation, Letterbox, ModelContract
 
 FIRST_FRAME = "first frame of several"
 
@@ -127,7 +126,7 @@ def _resize(image: Image.Image, contract: ModelContract, turned: bool) -> Image.
 
 
 def centre_box(size: Size, target: Size, fraction: float) -> Box:
-    """The largest centred box of the target's aspect ratio, shrunk to `fraction` of its sides: left, top, right, bottom."""
+    """The largest centred box of the target's aspect ratio, shrunk to `fraction`: left, top, right, bottom."""
     width, height = size
     scale = min(width / target[0], height / target[1]) * fraction
     left = max(0.0, (width - target[0] * scale) / 2)
@@ -138,7 +137,8 @@ def centre_box(size: Size, target: Size, fraction: float) -> Box:
 def inner_size(size: Size, target: Size) -> Size:
     """The largest size of the image's own aspect ratio that fits inside the target; at least 1 x 1."""
     scale = min(target[0] / size[0], target[1] / size[1])
-    return tuple(min(most, max(1, round(side * scale))) for side, most in zip(size, target, strict=True))  # type: ignore[return-value]
+    width, height = (min(most, max(1, round(side * scale))) for side, most in zip(size, target, strict=True))
+    return width, height
 
 
 def _to_srgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image:

@@ -39,6 +39,6 @@ _ENOUGH = 1024
 
 
 def recognise(data: bytes) -> str | None:
-    """The name of the format that the bytes begin like: Pillow's name where Pillow has one; None where none is known."""
+    """The name of the format that the bytes begin like, Pillow's name where it has one; None where none is known."""
     start = data[:_ENOUGH]
     return next((name for name, pattern in _PATTERNS if pattern.match(start)), None)
