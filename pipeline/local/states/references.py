@@ -17,6 +17,8 @@ from pipeline.local.states.scope import Expression, Json, Scope
 Complaint = Callable[[PathNotFound, Scope], str]
 """The cause of the States.Runtime that a missing value becomes."""
 
+WHOLE_INPUT = Expression("$", lambda scope: scope.input)
+
 _VARIABLE = re.compile(r"\$([^\W\d]\w*)")
 
 

@@ -22,6 +22,7 @@ from pipeline.local.states.definition.model import (
     Work,
     WriterConfig,
 )
+from pipeline.local.states.definition.parser import parse
 
 __all__ = [
     "Branch",
@@ -44,4 +45,5 @@ __all__ = [
     "Wait",
     "Work",
     "WriterConfig",
+    "parse",
 ]

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pipeline.local.states.choice import Test
 from pipeline.local.states.jsonpath import ReferencePath
+from pipeline.local.states.references import WHOLE_INPUT
 from pipeline.local.states.scope import Expression, Json, Template
 
 
@@ -45,8 +46,8 @@ class State:
     name: str
     type: str
     comment: str | None
-    input_path: Expression
-    output_path: Expression
+    input_path: Expression = WHOLE_INPUT
+    output_path: Expression = WHOLE_INPUT
     assign: Template | None = None
     next: str | None = None
     end: bool = False
