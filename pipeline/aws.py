@@ -1,8 +1,8 @@
 """The only place that makes boto3 clients.
 
-A client costs 20 to 50 ms to make and is thread-safe once made, so each service has one for the life of the process. Clients follow
-the environment as every AWS SDK does (`AWS_REGION`, `AWS_ENDPOINT_URL`, the credential chain): nothing here knows whether the other
-side is AWS or the local cloud.
+A client costs 20 to 50 ms to make and is thread-safe once made, so each service has one for the life of the process.
+Clients follow the environment as every AWS SDK does (`AWS_REGION`, `AWS_ENDPOINT_URL`, the credential chain): nothing
+here knows whether the other side is AWS or the local cloud.
 """
 
 from functools import cache
@@ -15,8 +15,8 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# Standard mode retries throttling, 5xx and connection faults with jittered backoff (SDKs and Tools Reference Guide, "Retry
-# behavior"). Validation reads ahead on several threads, so the pool is larger than botocore's ten.
+# Standard mode retries throttling, 5xx and connection faults with jittered backoff (SDKs and Tools Reference Guide,
+# "Retry behavior"). Validation reads ahead on several threads, so the pool is larger than botocore's ten.
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
     connect_timeout=5,
@@ -32,7 +32,7 @@ def client(service: Literal["s3"]) -> "S3Client": ...
 @overload
 def client(service: str) -> Any: ...
 def client(service: str) -> Any:
-    """The process-wide client of `service` (boto3's name for it: `s3`, `stepfunctions`, ...). Safe to call from any thread."""
+    """The process-wide client of `service`, by boto3's name for it. Safe to call from any thread."""
     with _making:  # boto3's default session may not be shared while clients are being made
         return _client(service)
 

@@ -1,7 +1,7 @@
-"""What the pipeline does with S3 objects: JSON in and out, lines as a stream, listings, conditional writes, and `s3://` addresses.
+"""What the pipeline does with S3 objects: JSON and JSON Lines, listings, conditional writes, `s3://` addresses.
 
-JSON is written compact, as UTF-8. Lines end with a bare newline and are split on nothing else: JSON may carry U+2028 and friends
-unescaped, and `str.splitlines` would cut a key in two there.
+JSON is written compact, as UTF-8. Lines end with a bare newline and are split on nothing else: JSON may carry U+2028
+and friends unescaped, and `str.splitlines` would cut a key in two there.
 """
 
 import json
@@ -18,7 +18,7 @@ _CHUNK = 1 << 20
 
 
 def error_code(error: ClientError) -> str:
-    """The service's name for what went wrong: `NoSuchKey`, `AccessDenied`, `404` (a HEAD has no body to name it in), ..."""
+    """The service's name for what went wrong: `NoSuchKey`, `AccessDenied`, or `404` after a HEAD, which has no body."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
@@ -46,7 +46,7 @@ def get_json(s3: "S3Client", bucket: str, key: str) -> Any:
 
 
 def get_lines(s3: "S3Client", bucket: str, key: str) -> Iterator[Any]:
-    """The documents of a JSON Lines object, one at a time, in memory that does not grow with the object. Empty lines are skipped."""
+    """The documents of a JSON Lines object, one at a time: memory does not grow with the object."""
     rest = b""
     for chunk in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_CHUNK):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -73,8 +73,8 @@ def put_json(s3: "S3Client", bucket: str, key: str, value: Any) -> None:
 def put_json_if_absent(s3: "S3Client", bucket: str, key: str, value: Any) -> bool:
     """Write the object unless the key exists; say whether this call wrote it.
 
-    One of several writers wins, whatever their timing: S3 answers the others 412, or 409 while the race is undecided, in which case
-    the write is tried again (S3 User Guide, "How to prevent object overwrites with conditional writes").
+    One of several writers wins, whatever their timing: S3 answers the others 412, or 409 while the race is undecided,
+    in which case the write is tried again (S3 User Guide, "How to prevent object overwrites with conditional writes").
     """
     body = dump_json(value)
     for _ in range(10):
@@ -87,7 +87,9 @@ def put_json_if_absent(s3: "S3Client", bucket: str, key: str, value: Any) -> boo
                 raise
         else:
             return True
-    raise TimeoutError(f"S3 answered ten times that another write to s3://{bucket}/{key} was under way; start the step again.")
+    raise TimeoutError(
+        f"S3 answered ten times that another write to s3://{bucket}/{key} was under way; start the step again."
+    )
 
 
 def exists(s3: "S3Client", bucket: str, key: str) -> bool:

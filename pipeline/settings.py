@@ -6,7 +6,6 @@
 The other functions need none: the run pointer in their event says which bucket and which run.
 """
 
-import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,15 +47,12 @@ class PlanInferenceSettings:
         )
 
 
-def configure_logging(environment: Mapping[str, str] = os.environ) -> None:
-    """Let our own log records through at LOG_LEVEL (INFO when unset); Lambda and the jobs have a handler on the root logger."""
-    logging.getLogger("pipeline").setLevel(environment.get("LOG_LEVEL", "INFO"))
-
-
 def _required(environment: Mapping[str, str], name: str) -> str:
     value = environment.get(name, "")
     if not value:
-        raise MissingSetting(f"The environment variable {name} is not set; infra/template.yaml sets it for this function.")
+        raise MissingSetting(
+            f"The environment variable {name} is not set; infra/template.yaml sets it for this function."
+        )
     return value
 
 

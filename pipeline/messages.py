@@ -1,0 +1,183 @@
+"""The message that people get when a run has ended: a subject and a body, as plain text.
+
+A subject obeys SNS: at most 100 characters of printable ASCII, no line breaks (SNS API, Publish, `Subject`). Keys of
+images are other people's text: in a body, whatever does not print (line breaks, marks that turn the writing direction)
+is escaped, so that a key cannot pass for a line of the message.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline import causes
+
+LONGEST_SUBJECT = 100
+_EXAMPLES = 10
+_LONGEST_DETAIL = 160
+
+_FILES = {
+    "predictions.parquet": "one row for each predicted image",
+    "rejected.csv": "the images that are no good, and why",
+    "failed.csv": "the images that could not be predicted, and why",
+    "summary.json": "the counts above, and more",
+}
+
+# What to do about an error of pipeline/errors.py. Of what is not here, a redrive is worth a try.
+_ADVICE = {
+    "InvalidRunInput": "Correct the input, and start the state machine again.",
+    "UnknownModel": "Upload the model package or name another model, and start the state machine again.",
+    "InvalidModelPackage": "Correct the model package, upload it, and start the state machine again.",
+    "InvalidContract": "Correct contract.json, upload it, and start the state machine again.",
+    "ContractMismatch": "The model package changed during the run: start the state machine again.",
+    "RunDoesNotAddUp": "Do not use these results. Keep the run's objects for who looks into it, and start a new run.",
+    "TooManyFailed": "Remove the cause that failed.csv gives, or allow a higher max_failed_fraction; start a new run.",
+    "MissingSetting": "Deploy infra/template.yaml again: a function lacks a setting.",
+}
+
+
+def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
+    """The message about a run that succeeded; `summary` is summary.json."""
+    counts = summary["counts"]
+    paragraphs = [
+        [
+            f"The run {summary['run_id']} has finished after {_duration(summary['seconds'])}.",
+            f"Model {summary['model']}, over {_few(summary['prefixes'])}.",
+        ],
+        _counts(summary),
+        _labels(summary["top_labels"]),
+        _rejected(summary),
+        _failed(summary),
+        _files(summary),
+    ]
+    told = ", ".join(
+        f"{counts[name]:,} {name}"
+        for name in ("predicted", "rejected", "failed")
+        if counts[name] or name == "predicted"
+    )
+    return _message(f"imagebatch: {told} ({summary['run_id']})", paragraphs)
+
+
+def run_failed(execution: Mapping[str, str], state: Mapping[str, Any], error: Mapping[str, str]) -> dict[str, str]:
+    """The message about a run that failed: what failed, what is safe, and how to go on.
+
+    `execution` is `{"arn", "name", "started_at"}`, `state` everything that the states before have left, `error` is
+    `{"Error", "Cause"}`.
+    """
+    name = error.get("Error", "") or "an unknown error"
+    run_id = state.get("run", {}).get("run_id", "")
+    doing, safe = _stage(state)
+    paragraphs = [
+        [f"The run {run_id or execution['name']} has failed while {doing}.", f"Execution {execution['arn']}"],
+        [
+            "What failed",
+            f"  {name}",
+            *(f"  {_printable(line)}" for line in causes.readable(error.get("Cause")).splitlines()),
+        ],
+        ["What is safe", f"  {safe}"],
+        ["How to go on", f"  {_advice(name, execution['arn'])}"],
+    ]
+    return _message(f"imagebatch FAILED: {name} while {doing} ({run_id or execution['name']})", paragraphs)
+
+
+def _stage(state: Mapping[str, Any]) -> tuple[str, str]:
+    """What the run was doing, and what there is of it, by how far its state has come."""
+    if "run" not in state:
+        return "starting", "Nothing was listed and nothing was written. The images are as they were."
+    run = state["run"]
+    here = f"s3://{run['bucket']}/runs/{run['run_id']}/"
+    if "validated" not in state:
+        return "validating images", f"The verdicts so far are in {here}verdicts/. The images are as they were."
+    if "plan" not in state:
+        return "planning inference", f"Every image is validated: {here}verdicts/ and {here}shards/."
+    if "results" in state:
+        return "announcing the results", f"The run is complete: {state['results']['results']}."
+    if "partitions" not in state:
+        return "running the model", f"Every image is validated, and the predictions so far are in {here}predictions/."
+    return "gathering results", f"The predictions are in {here}predictions/, and what was gathered in {here}results/."
+
+
+def _advice(error: str, execution_arn: str) -> str:
+    return _ADVICE.get(error) or (
+        "Where a service was at fault, go on from the state that failed, within 14 days: "
+        f"aws stepfunctions redrive-execution --execution-arn {execution_arn}. "
+        "Otherwise remove the cause, and start a new run."
+    )
+
+
+def _counts(summary: Mapping[str, Any]) -> list[str]:
+    counts = summary["counts"]
+    width = len(f"{counts['listed']:,}")
+    why = {"rejected": summary["rejected_by_reason"], "failed": summary["failed_by_error"]}
+    lines = []
+    for name in ("listed", "predicted", "rejected", "failed", "skipped"):
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in why.get(name, {}).items())
+        lines.append(f"  {name:<10}{counts[name]:>{width},}  {reasons}".rstrip())
+    return lines
+
+
+def _labels(labels: Sequence[Mapping[str, Any]]) -> list[str]:
+    if not labels:
+        return []
+    return [
+        "Most frequent labels",
+        *(f"  {row['images']:>7,}  {_printable(row['label'])}" for row in labels[:_EXAMPLES]),
+    ]
+
+
+def _rejected(summary: Mapping[str, Any]) -> list[str]:
+    examples = [
+        (image["bucket"], image["key"], image["reason"], image["detail"]) for image in summary["rejected_examples"]
+    ]
+    return _images("Rejected images", examples, summary["counts"]["rejected"], "rejected.csv")
+
+
+def _failed(summary: Mapping[str, Any]) -> list[str]:
+    examples = [
+        (image["bucket"], image["key"], image["error"], image["detail"]) for image in summary["failed_examples"]
+    ]
+    return _images("Images that could not be predicted", examples, summary["counts"]["failed"], "failed.csv")
+
+
+def _images(title: str, examples: Sequence[tuple[str, str, str, str]], count: int, file: str) -> list[str]:
+    if not examples:
+        return []
+    lines = [title]
+    for bucket, key, reason, detail in examples[:_EXAMPLES]:
+        lines.append(f"  s3://{bucket}/{_printable(key)}")
+        lines.append(f"    {reason}: {_shortened(_printable(detail))}")
+    if count > _EXAMPLES:
+        lines.append(f"  and {count - _EXAMPLES:,} more, in {file}")
+    return lines
+
+
+def _files(summary: Mapping[str, Any]) -> list[str]:
+    names = [name for name in _FILES if name != "failed.csv" or summary["counts"]["failed"]]
+    return [f"Results in {summary['results']}", *(f"  {name:<21}{_FILES[name]}" for name in names)]
+
+
+def _message(subject: str, paragraphs: Sequence[Sequence[str]]) -> dict[str, str]:
+    ascii_subject = "".join(letter if " " <= letter <= "~" else "?" for letter in subject)
+    if len(ascii_subject) > LONGEST_SUBJECT:
+        ascii_subject = f"{ascii_subject[: LONGEST_SUBJECT - 3]}..."
+    body = "\n\n".join("\n".join(paragraph) for paragraph in paragraphs if paragraph)
+    return {"subject": ascii_subject, "body": f"{body}\n"}
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 3]}..."
+
+
+def _few(prefixes: Sequence[str]) -> str:
+    shown = ", ".join(_printable(prefix) for prefix in prefixes[:3])
+    return shown if len(prefixes) <= 3 else f"{shown} and {len(prefixes) - 3} more"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

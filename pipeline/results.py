@@ -1,0 +1,165 @@
+"""Gather what a run came to: reconcile every batch, write the tables and the summary, and see whether it adds up.
+
+    plan.json ──► batch by batch: its verdicts, its shards' predictions ──► reconciled ──► Parquet, CSV, summary.json
+
+One batch is in memory at a time, and a few are read ahead: a run of ten million images takes as much as one of a
+thousand. The results are always written before a run is failed here, so that what was predicted is kept.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pipeline import causes, messages, objects, runs, tables, verdicts
+from pipeline.batches import Batch, BatchShard
+from pipeline.errors import CorruptPredictions, RunDoesNotAddUp, TooManyFailed
+from pipeline.planning import Plan, load_plan
+from pipeline.predictions import Prediction, ShardFailure, read_lines
+from pipeline.read_ahead import read_ahead
+from pipeline.reconcile import reconcile
+from pipeline.runs import Run
+from pipeline.summary import Tally, summarise
+from pipeline.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_READING_THREADS = 8
+_BATCHES_AHEAD = 16
+
+
+@dataclass(frozen=True)
+class _ShardResult:
+    """What one shard came to, and when."""
+
+    result: Sequence[Prediction] | ShardFailure
+    written_at: datetime
+
+
+def aggregate_predictions(run: Run, partitions: Sequence[Mapping[str, Any]], s3: "S3Client") -> dict[str, Any]:
+    """Write the results of a run, and answer with its counts, where they lie, and the message about them.
+
+    `partitions` says how each job ended: `{"id", "status": "Completed"}` or `{"id", "status": "Failed", "error",
+    "cause"}`. Raises RunDoesNotAddUp where an image was lost or counted twice, and TooManyFailed above the run's
+    `max_failed_fraction`; both after the results were written.
+    """
+    plan = load_plan(s3, run)
+    tally = _write_tables(run, plan, partitions, s3)
+    _count_up(plan, tally)
+    summary = summarise(run, plan, tally, partitions, datetime.now(UTC))
+    objects.put_json(s3, run.bucket, runs.result_key(run.run_id, runs.SUMMARY), summary)
+    _check(run, summary)
+    return {
+        "summary": {"run_id": run.run_id, **summary["counts"]},
+        "results": summary["results"],
+        "message": messages.run_finished(summary),
+    }
+
+
+def _write_tables(run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]], s3: "S3Client") -> Tally:
+    """Write predictions.parquet, rejected.csv and, where there is something to put in it, failed.csv."""
+    tally = Tally()
+    with ExitStack() as files:
+        parquet, rejected_file, failed_file = (files.enter_context(TemporaryFile()) for _ in range(3))
+        rejected = tables.CsvTable(rejected_file, tables.REJECTED_COLUMNS)
+        failed = tables.CsvTable(failed_file, tables.FAILED_COLUMNS)
+        with tables.PredictionsTable(parquet) as predictions:
+            for batch, batch_verdicts, shards in _read_batches(run, plan, partitions, s3):
+                outcomes = reconcile(batch, batch_verdicts, {id: shard.result for id, shard in shards.items()})
+                tally.add(outcomes)
+                for shard in shards.values():
+                    if not isinstance(shard.result, ShardFailure):
+                        predictions.add(shard.result, shard.written_at)
+                rejected.add_rejected(outcomes.rejected)
+                failed.add_failed(outcomes.failed)
+        rejected.close()
+        failed.close()
+        _upload(s3, run, tables.PREDICTIONS, parquet, "application/vnd.apache.parquet")
+        _upload(s3, run, tables.REJECTED, rejected_file, "text/csv; charset=utf-8")
+        if tally.failed:
+            _upload(s3, run, tables.FAILED, failed_file, "text/csv; charset=utf-8")
+    return tally
+
+
+def _upload(s3: "S3Client", run: Run, name: str, file: IO[bytes], content_type: str) -> None:
+    file.seek(0)
+    s3.upload_fileobj(file, run.bucket, runs.result_key(run.run_id, name), ExtraArgs={"ContentType": content_type})
+
+
+def _read_batches(
+    run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]], s3: "S3Client"
+) -> Iterator[tuple[Batch, Sequence[Verdict], Mapping[str, _ShardResult]]]:
+    ended = {partition["id"]: partition for partition in partitions}
+
+    def read(batch: Batch) -> tuple[Sequence[Verdict], Mapping[str, _ShardResult]]:
+        lines = objects.get_lines(s3, run.bucket, runs.verdicts_key(run.run_id, batch.id))
+        shards = {shard.id: _read_shard(s3, run, shard, ended.get(shard.partition, {})) for shard in batch.shards}
+        return [verdicts.from_json(line) for line in lines], shards
+
+    for batch, (found, shards) in read_ahead(read, plan.batches, threads=_READING_THREADS, budget=_BATCHES_AHEAD):
+        yield batch, found, shards
+
+
+def _read_shard(s3: "S3Client", run: Run, shard: BatchShard, ended: Mapping[str, Any]) -> _ShardResult:
+    """The predictions of a shard; or why there are none, as the job recorded it, or else as the job ended."""
+    written = _find(s3, run.bucket, runs.predictions_key(run.run_id, shard.partition, shard.id))
+    if written is not None:
+        body, written_at = written
+        try:
+            return _ShardResult(tuple(read_lines(body.split(b"\n"))), written_at)
+        except CorruptPredictions as error:
+            return _ShardResult(ShardFailure(shard.id, type(error).__name__, str(error)), written_at)
+    recorded = _find(s3, run.bucket, runs.failed_shard_key(run.run_id, shard.partition, shard.id))
+    if recorded is not None:
+        return _ShardResult(ShardFailure.from_json(recorded[0]), recorded[1])
+    return _ShardResult(_failure_of_job(shard, ended), datetime.now(UTC))
+
+
+def _failure_of_job(shard: BatchShard, ended: Mapping[str, Any]) -> ShardFailure:
+    if ended.get("status") == "Failed":
+        return ShardFailure(shard.id, str(ended.get("error", "Unknown")), causes.readable(ended.get("cause")))
+    return ShardFailure(
+        shard.id, "NoPredictions", f"the job of partition {shard.partition} ended without predictions for this shard"
+    )
+
+
+def _find(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, datetime] | None:
+    try:
+        found = s3.get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if objects.is_missing(error):
+            return None
+        raise
+    return found["Body"].read(), found["LastModified"]
+
+
+def _count_up(plan: Plan, tally: Tally) -> None:
+    """`listed = predicted + rejected + failed + skipped`, where listed is what the map runs were given."""
+    counted = tally.predicted + tally.rejected + tally.failed
+    if counted != plan.counts.listed:
+        tally.add_problem(
+            f"{plan.counts.listed:,} images were listed, and {counted:,} have an end: {tally.predicted:,} predicted, "
+            f"{tally.rejected:,} rejected, and {tally.failed:,} failed"
+        )
+
+
+def _check(run: Run, summary: Mapping[str, Any]) -> None:
+    counts = summary["counts"]
+    if not summary["adds_up"]:
+        raise RunDoesNotAddUp(
+            f"Run {run.run_id} does not add up. Problems: {summary['problem_count']}. "
+            f"{'; '.join(summary['problems'])}. The results so far are in {summary['results']}."
+        )
+    images = counts["predicted"] + counts["failed"]
+    if images and counts["failed"] / images > run.max_failed_fraction:
+        errors = ", ".join(f"{error} ({count:,})" for error, count in summary["failed_by_error"].items())
+        raise TooManyFailed(
+            f"{counts['failed']:,} of {images:,} images could not be predicted, and max_failed_fraction allows "
+            f"{run.max_failed_fraction:.1%}: {errors}. The first: {summary['failed_examples'][0]['detail']} "
+            f"The others' results, and failed.csv, are in {summary['results']}."
+        )

@@ -1,0 +1,107 @@
+"""Start a run: check everything that can be checked before anything is listed, then claim the run.
+
+Claiming is one conditional write of run.json. The run id is a hash of the trigger's identity, so deliveries of one
+trigger meet in one key: the first execution there has the run, and a later one ends without doing anything. The same
+execution finds its own run and goes on with it: Lambda may have been retried after the write.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pipeline import names, objects, run_input
+from pipeline.contract import CONTRACT_FILE, MODEL_FILE, ModelContract, parse_contract
+from pipeline.errors import InvalidModelPackage, InvalidRunInput, UnknownModel
+from pipeline.run_input import RunInput
+from pipeline.runs import MODELS_PREFIX, Run, model_prefix, run_key
+from pipeline.settings import StartRunSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_HASH_LENGTHS = (names.RUN_HASH_LENGTH, 10, 20, 40)
+
+
+def start_run(
+    document: Any, execution: Mapping[str, str], settings: StartRunSettings, s3: "S3Client"
+) -> dict[str, Any]:
+    """The run's pointer, with `"claimed": false` where another execution has the run already.
+
+    `document` is the execution's input, `execution` its `{"arn", "name", "started_at"}`. Raises InvalidRunInput,
+    UnknownModel, InvalidModelPackage or InvalidContract; none of them leaves anything behind.
+    """
+    given = run_input.parse(document, execution, settings)
+    contract = _read_contract(s3, settings.results_bucket, given.model)
+    for bucket in sorted({prefix.bucket for prefix in given.prefixes}):
+        _check_bucket(s3, bucket)
+    run = Run(
+        run_id="",
+        bucket=settings.results_bucket,
+        execution_arn=execution["arn"],
+        trigger=given.trigger,
+        started_at=datetime.fromisoformat(execution["started_at"]),
+        prefixes=given.prefixes,
+        model=given.model,
+        contract=contract,
+        engine=given.engine,
+        top_k=given.top_k or contract.output.top_k,
+        max_failed_fraction=given.max_failed_fraction,
+        instance_type=given.instance_type,
+    )
+    claimed, run = _claim(s3, run, _subject(given))
+    return {**run.pointer, "claimed": claimed}
+
+
+def _claim(s3: "S3Client", run: Run, subject: str) -> tuple[bool, Run]:
+    """Write run.json under the first run id that is free or already this trigger's."""
+    for length in _HASH_LENGTHS:
+        run = replace(run, run_id=names.run_id(run.trigger.time, subject, run.trigger.identity, length))
+        key = run_key(run.run_id)
+        if objects.put_json_if_absent(s3, run.bucket, key, run.to_json()):
+            return True, run
+        holder = Run.from_json(objects.get_json(s3, run.bucket, key))
+        if holder.trigger.identity == run.trigger.identity:
+            return holder.execution_arn == run.execution_arn, holder
+    raise InvalidRunInput(f"No run id is free for {subject!r} at {run.trigger.time.isoformat()}; start the run again.")
+
+
+def _subject(given: RunInput) -> str:
+    """What the run id says that the run is about: the last folder of its first prefix, or else the bucket."""
+    first = given.prefixes[0]
+    return first.prefix.rstrip("/").rpartition("/")[2] or first.bucket
+
+
+def _read_contract(s3: "S3Client", bucket: str, model: str) -> ModelContract:
+    """The contract of the model package, whose files are all there; what the model file holds, the job checks."""
+    prefix = model_prefix(model)
+    files = {item.key.removeprefix(prefix) for item in objects.list_objects(s3, bucket, prefix)}
+    if not files:
+        models = objects.list_folders(s3, bucket, MODELS_PREFIX)
+        known = f"the models there are {', '.join(models)}" if models else "there are no models yet"
+        raise UnknownModel(f"model: there is no {model!r} in {objects.s3_uri(bucket, MODELS_PREFIX)}; {known}.")
+    _check_file(CONTRACT_FILE, files, bucket, prefix)
+    document = objects.get_bytes(s3, bucket, prefix + CONTRACT_FILE)
+    contract = parse_contract(document, objects.s3_uri(bucket, prefix + CONTRACT_FILE))
+    for name in filter(None, (MODEL_FILE, contract.output.labels)):
+        _check_file(name, files, bucket, prefix)
+    return contract
+
+
+def _check_file(name: str, files: Collection[str], bucket: str, prefix: str) -> None:
+    if name not in files:
+        raise InvalidModelPackage(
+            f"model: {objects.s3_uri(bucket, prefix)} has no {name}; a model package holds {CONTRACT_FILE}, "
+            f"{MODEL_FILE}, and the labels file that the contract names."
+        )
+
+
+def _check_bucket(s3: "S3Client", bucket: str) -> None:
+    """Refuse a bucket that is not there. One that may not be looked at (403) is left for the listing to judge."""
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if objects.is_missing(error):
+            raise InvalidRunInput(f"prefixes: there is no bucket {bucket!r}; check its name and region.") from error

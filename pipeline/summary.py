@@ -1,0 +1,123 @@
+"""summary.json: what a run came to, counted while its outcomes stream by. docs/results.md describes its fields."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pipeline import causes, objects, runs
+from pipeline.planning import Plan
+from pipeline.reconcile import Failed, Outcomes
+from pipeline.runs import Run
+from pipeline.verdicts import Rejected
+
+EXAMPLES = 20
+"""How many rejected images, failed images, labels and problems a summary shows; the tables have all."""
+
+
+@dataclass
+class Tally:
+    """Counts that grow with the number of labels and reasons, never with the number of images."""
+
+    predicted: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    scores: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    reasons: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    rejected_examples: list[Rejected] = field(default_factory=list)
+    failed_examples: list[Failed] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    problem_count: int = 0
+
+    @property
+    def rejected(self) -> int:
+        return self.reasons.total()
+
+    @property
+    def failed(self) -> int:
+        return self.errors.total()
+
+    def add(self, outcomes: Outcomes) -> None:
+        self.predicted += len(outcomes.predicted)
+        for prediction in outcomes.predicted:
+            if prediction.top:
+                self.labels[prediction.top[0].label] += 1
+                self.scores[prediction.top[0].label] += prediction.top[0].score
+        for rejected in outcomes.rejected:
+            self.reasons[rejected.reason] += 1
+            if len(self.rejected_examples) < EXAMPLES:
+                self.rejected_examples.append(rejected)
+        for failed in outcomes.failed:
+            self.errors[failed.error] += 1
+            if len(self.failed_examples) < EXAMPLES:
+                self.failed_examples.append(failed)
+        for problem in outcomes.problems:
+            self.add_problem(problem)
+
+    def add_problem(self, problem: str) -> None:
+        self.problem_count += 1
+        if len(self.problems) < EXAMPLES:
+            self.problems.append(problem)
+
+
+def summarise(
+    run: Run, plan: Plan, tally: Tally, partitions: Sequence[Mapping[str, Any]], finished_at: datetime
+) -> dict[str, Any]:
+    """The document of summary.json. `partitions` holds how each job ended, as the state machine recorded it."""
+    return {
+        "run_id": run.run_id,
+        "model": run.model,
+        "contract": run.contract.digest,
+        "task": run.contract.task,
+        "engine": plan.engine,
+        "prefixes": [prefix.uri for prefix in run.prefixes],
+        "execution_arn": run.execution_arn,
+        "started_at": run.started_at.isoformat(),
+        "finished_at": finished_at.isoformat(),
+        "seconds": round((finished_at - run.started_at).total_seconds(), 3),
+        "counts": {
+            "listed": plan.counts.listed,
+            "folders": plan.counts.folders,
+            "predicted": tally.predicted,
+            "rejected": tally.rejected,
+            "failed": tally.failed,
+            "skipped": 0,
+        },
+        "adds_up": tally.problem_count == 0,
+        "problem_count": tally.problem_count,
+        "problems": tally.problems,
+        "top_labels": [
+            {"label": label, "images": images, "mean_score": round(tally.scores[label] / images, 6)}
+            for label, images in sorted(tally.labels.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
+        ],
+        "rejected_by_reason": dict(tally.reasons.most_common()),
+        "rejected_examples": [
+            {"bucket": image.bucket, "key": image.key, "reason": image.reason, "detail": image.detail}
+            for image in tally.rejected_examples
+        ],
+        "failed_by_error": dict(tally.errors.most_common()),
+        "failed_examples": [
+            {"bucket": image.row.bucket, "key": image.row.key, "error": image.error, "detail": image.detail}
+            for image in tally.failed_examples
+        ],
+        "partitions": _partitions(plan, partitions),
+        "results": objects.s3_uri(run.bucket, runs.results_prefix(run.run_id)),
+    }
+
+
+def _partitions(plan: Plan, ended: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    by_id = {partition["id"]: partition for partition in ended}
+    return [
+        {
+            "id": partition.id,
+            "job_name": partition.job_name,
+            "images": partition.images,
+            "shards": partition.shards,
+            "instance_type": partition.instance_type,
+            "status": by_id.get(partition.id, {}).get("status", "Unknown"),
+            "error": by_id.get(partition.id, {}).get("error"),
+            "cause": causes.readable(by_id.get(partition.id, {}).get("cause")) or None,
+        }
+        for partition in plan.partitions
+    ]

@@ -1,0 +1,221 @@
+"""Validate one batch of listed objects: a verdict for each image, and the accepted ones packed into shards.
+
+    listed items ──► read ahead on threads ──► decoded, one at a time ──► rows of a shard ──► shards, then verdicts, in
+    S3
+
+Reading overlaps decoding. In memory are at most the objects read ahead (64 MB, or one larger object), one decoded
+image, and one shard being filled, however many images a batch lists.
+
+What is judged is what S3 holds at the time of reading. Where that is no longer what was listed, the new bytes are
+taken, the verdict has their ETag, and says so: predictions are of the image that is there, and an upload never fails a
+run.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+
+from pipeline import causes, names, objects, runs, shards, verdicts
+from pipeline.batches import Batch, BatchShard, Counts
+from pipeline.contract import ModelContract
+from pipeline.images import DEFAULT_LIMITS, Decoded, Limits, Reason, decode
+from pipeline.read_ahead import read_ahead
+from pipeline.runs import Run
+from pipeline.shards import Row
+from pipeline.verdicts import CHANGED_SINCE_LISTING, Accepted, Rejected, Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+logger = logging.getLogger(__name__)
+
+_READING_THREADS = 4
+_BYTES_AHEAD = 64_000_000
+_READ_ATTEMPTS = 3
+
+# What S3 says about one object, and what no retry changes (S3 API, "List of error codes"; KMS faults come under its own
+# names). Everything else is a fault of the service or of the deployment, and is raised.
+_UNREADABLE = frozenset(
+    {
+        "NoSuchKey",
+        "404",
+        "AccessDenied",
+        "403",
+        "InvalidObjectState",
+        "MethodNotAllowed",
+        "KMS.DisabledException",
+        "KMS.KMSInvalidStateException",
+        "KMS.NotFoundException",
+    }
+)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One object as it was listed."""
+
+    key: str
+    etag: str
+    size: int
+
+    @property
+    def is_folder(self) -> bool:
+        """A key that the S3 console makes for "Create folder": nothing was uploaded, so nothing is rejected."""
+        return self.key.endswith("/") and self.size == 0
+
+
+@dataclass(frozen=True)
+class _Object:
+    """One object as it was read."""
+
+    data: bytes
+    etag: str
+
+
+def validate_batch(
+    run: Run,
+    bucket: str,
+    items: Sequence[Mapping[str, Any]],
+    s3: "S3Client",
+    condemned: Mapping[str, str] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> dict[str, Any]:
+    """Validate objects of `bucket`, write their shards and verdicts, and answer with the batch result.
+
+    `items` are as Step Functions lists them: `{"Key", "Etag", "Size"}`. With `condemned`, the error `{"Error",
+    "Cause"}` that ended the function over these items, nothing is opened: each image is rejected, for crashing its
+    decoder or for keeping it too long.
+    """
+    listed = [_Item(item["Key"], item["Etag"].strip('"'), item["Size"]) for item in items]
+    images = [item for item in listed if not item.is_folder]
+    batch = names.batch_id(bucket, ((item.key, item.etag) for item in listed), run.contract.digest)
+    packer = _Packer(run, batch, len(images), s3)
+    if condemned is None:
+        found = _judge(bucket, images, packer, s3, limits)
+    else:
+        reason, detail = _sentence(condemned)
+        found = [_rejected(bucket, item, reason, detail) for item in images]
+    packer.close()
+    accepted = sum(isinstance(verdict, Accepted) for verdict in found)
+    rejected = len(found) - accepted
+    objects.put_bytes(
+        s3,
+        run.bucket,
+        runs.verdicts_key(run.run_id, batch),
+        objects.dump_lines(map(verdicts.to_json, found)),
+        "application/x-ndjson",
+        {"accepted": str(accepted), "rejected": str(rejected)},
+    )
+    logger.info("batch %s: %d accepted, %d rejected", batch, accepted, rejected)
+    counts = Counts(len(images), len(listed) - len(images), accepted, rejected)
+    return Batch(batch, counts, tuple(packer.shards)).to_json(run.run_id)
+
+
+def _judge(bucket: str, images: Iterable[_Item], packer: "_Packer", s3: "S3Client", limits: Limits) -> list[Verdict]:
+    """A verdict for each image, in order; the accepted ones are in the packer."""
+    found: list[Verdict] = []
+
+    def read(item: _Item) -> _Object | Rejected:
+        return _read(s3, bucket, item, limits)
+
+    def weight(item: _Item) -> int:
+        return min(item.size, limits.max_bytes)
+
+    for item, content in read_ahead(read, images, threads=_READING_THREADS, budget=_BYTES_AHEAD, weight=weight):
+        if isinstance(content, Rejected):
+            found.append(content)
+            continue
+        decoded = decode(content.data, packer.contract, limits, packer.next_row())
+        if isinstance(decoded, Decoded):
+            found.append(packer.take(bucket, item, content, decoded))
+        else:
+            found.append(Rejected(bucket, item.key, content.etag, len(content.data), decoded.reason, decoded.detail))
+    return found
+
+
+class _Packer:
+    """Fills one shard after another; each is written when it is full, and the last one on `close`."""
+
+    def __init__(self, run: Run, batch: str, images: int, s3: "S3Client") -> None:
+        self.contract: ModelContract = run.contract
+        self.shards: list[BatchShard] = []
+        self._run = run
+        self._batch = batch
+        self._s3 = s3
+        self._rows: list[Row] = []
+        capacity = min(shards.rows_per_shard(run.contract), images)
+        self._pixels = np.empty((capacity, *run.contract.input.pixel_shape), np.uint8)
+
+    @property
+    def shard(self) -> str:
+        """The id of the shard that is being filled."""
+        return names.shard_id(self._batch, len(self.shards))
+
+    def next_row(self) -> shards.Images:
+        """Where the next image's pixels go, uint8 [H, W, C]; it is kept by `take`, and written over otherwise."""
+        if len(self._rows) == len(self._pixels):
+            self._write()
+        row: shards.Images = self._pixels[len(self._rows)]
+        return row
+
+    def take(self, bucket: str, item: _Item, content: _Object, decoded: Decoded) -> Accepted:
+        row = Row(bucket, item.key, content.etag, len(content.data), decoded.width, decoded.height)
+        self._rows.append(row)
+        changed = () if content.etag == item.etag else (CHANGED_SINCE_LISTING,)
+        return Accepted(row, decoded.format, (*decoded.conversions, *changed), self.shard)
+
+    def close(self) -> None:
+        if self._rows:
+            self._write()
+
+    def _write(self) -> None:
+        data = shards.pack(self._pixels[: len(self._rows)], self._rows, self.contract)
+        objects.put_bytes(self._s3, self._run.bucket, runs.shard_key(self._run.run_id, self.shard), data)
+        self.shards.append(BatchShard(self.shard, len(self._rows), len(data)))
+        self._rows = []
+
+
+def _read(s3: "S3Client", bucket: str, item: _Item, limits: Limits) -> _Object | Rejected:
+    """The object's bytes, unless it is too large to read or S3 refuses it for good."""
+    if item.size > limits.max_bytes:
+        return _too_large(bucket, item, item.size, limits)
+    for attempt in range(1, _READ_ATTEMPTS + 1):
+        try:
+            response = s3.get_object(Bucket=bucket, Key=item.key)
+            with response["Body"] as body:
+                # An object that grew since it was listed is as dangerous as one that was listed large.
+                if response["ContentLength"] > limits.max_bytes:
+                    return _too_large(bucket, item, response["ContentLength"], limits)
+                return _Object(body.read(), response["ETag"].strip('"'))
+        except ClientError as error:
+            if objects.error_code(error) not in _UNREADABLE:
+                raise
+            return _rejected(bucket, item, Reason.UNREADABLE, _words(error))
+        except (HTTPClientError, IncompleteReadError):
+            # The client retries requests; a connection that breaks while the body streams is ours to retry.
+            if attempt == _READ_ATTEMPTS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _rejected(bucket: str, item: _Item, reason: Reason, detail: str) -> Rejected:
+    return Rejected(bucket, item.key, item.etag, item.size, reason, detail)
+
+
+def _too_large(bucket: str, item: _Item, size: int, limits: Limits) -> Rejected:
+    return _rejected(bucket, item, Reason.TOO_MANY_BYTES, f"{size:,} bytes; at most {limits.max_bytes:,} are read")
+
+
+def _words(error: ClientError) -> str:
+    return f"{objects.error_code(error)}: {error.response.get('Error', {}).get('Message', '')}"
+
+
+def _sentence(condemned: Mapping[str, str]) -> tuple[Reason, str]:
+    """Why the function died over an image: Lambda reports its time limit as `Task timed out after N seconds`."""
+    error, cause = condemned.get("Error", ""), condemned.get("Cause", "")
+    timed_out = error in {"States.Timeout", "Sandbox.Timedout"} or "timed out" in cause
+    return (Reason.DECODE_TIMEOUT if timed_out else Reason.CRASHES_DECODER), f"{error}: {causes.readable(cause)}"

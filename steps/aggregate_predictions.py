@@ -1,0 +1,13 @@
+"""AggregatePredictions: the tables, the summary, and the message about them."""
+
+from typing import Any
+
+from pipeline import aws
+from pipeline.results import aggregate_predictions
+from pipeline.runs import load_run
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """`{"run", "plan", "partitions"?}` -> counts, where the results lie, and the message. No jobs, no `partitions`."""
+    s3 = aws.client("s3")
+    return aggregate_predictions(load_run(s3, event["run"]), event.get("partitions") or [], s3)

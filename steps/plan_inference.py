@@ -1,0 +1,16 @@
+"""PlanInference: jobs for what validation accepted."""
+
+from typing import Any
+
+from pipeline import aws
+from pipeline.planning import plan_inference
+from pipeline.runs import load_run
+from pipeline.settings import PlanInferenceSettings
+
+SETTINGS = PlanInferenceSettings.from_env()
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """`{"run", "validated": [{"MapRunArn", "ResultWriterDetails"}, ...]}` -> the plan, without its shards."""
+    s3 = aws.client("s3")
+    return plan_inference(load_run(s3, event["run"]), event["validated"], SETTINGS, s3, aws.client("stepfunctions"))

@@ -1,0 +1,13 @@
+"""ValidateBatch, ValidateImage and CondemnImage: verdicts and shards for a batch of listed objects."""
+
+from typing import Any
+
+from pipeline import aws
+from pipeline.runs import load_run
+from pipeline.validation import validate_batch
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """`{"run": {"bucket", "key"}, "bucket", "items", "condemn"?}` -> a batch result (pipeline/batches.py)."""
+    s3 = aws.client("s3")
+    return validate_batch(load_run(s3, event["run"]), event["bucket"], event["items"], s3, event.get("condemn"))
