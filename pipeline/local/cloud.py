@@ -11,6 +11,7 @@ each other. State begins empty and is gone after `close`, except for what lies i
 import os
 import tempfile
 import threading
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -22,8 +23,12 @@ from botocore.config import Config
 from pipeline.local.buckets import Bucket
 from pipeline.local.gateway import Gateway
 from pipeline.local.http_server import Body, Request
+from pipeline.local.lambdas import LambdaService
+from pipeline.local.processes import Processes
 
 _ACCESS_KEY = "local"
+# What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's.
+_INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV")
 _in_this_process = threading.Lock()
 
 
@@ -62,6 +67,17 @@ class LocalCloud:
         self._clients_lock = threading.Lock()
         self._closed = False
         self._gateway = Gateway()
+        self._processes = Processes()
+        self._lambda = LambdaService(
+            processes=self._processes,
+            environment=self._child_environment,
+            state_dir=self.state_dir / "lambda",
+            clients=self.client,
+            concurrency=lambda_concurrency or os.cpu_count() or 1,
+            account_id=account_id,
+            region=region,
+        )
+        self._gateway.add([self._lambda])
         self._reset_moto()
         self._gateway.start()
 
@@ -115,12 +131,22 @@ class LocalCloud:
             pass
         self._gateway.mount(bucket_name, bucket)
 
+    def warm(self, functions: Iterable[str]) -> None:
+        """Start one worker of each Lambda function in the background, ahead of its first invocation."""
+        self._lambda.warm(functions)
+
+    def logs(self, function: str) -> str:
+        """What a Lambda function has printed and logged so far."""
+        return self._lambda.logs(function)
+
     def close(self) -> None:
         """Stop everything that runs, and forget everything outside `state_dir`."""
         if self._closed:
             return
         self._closed = True
         try:
+            self._lambda.close()
+            self._processes.close()
             self._gateway.close()
             for client in self._clients.values():
                 client.close()
@@ -137,6 +163,10 @@ class LocalCloud:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _child_environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        return {**kept, **self.environment()}
 
     def _reset_moto(self) -> None:
         self._gateway.moto(Request("POST", "/moto-api/reset", {}, Body(BytesIO(), 0)))

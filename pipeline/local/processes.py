@@ -1,0 +1,147 @@
+"""Child processes that never outlive the process that started them.
+
+Every child leads a session, and so a process group, of its own: Ctrl-C in a terminal does not reach it behind our back,
+and all that it starts dies with it. A guardian, which is a process too, holds the list of groups and the reading end of
+a pipe; when our end closes, even because of SIGKILL, it kills them. A child begins only after the guardian knows it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from pipeline.local import guardian
+
+# Waits for a line on standard input before it becomes the command: without one, its parent died in between.
+_GATE = 'read -r go || exit 125; exec "$@" </dev/null'
+
+
+class Child:
+    """A running command and everything that it started."""
+
+    def __init__(self, process: subprocess.Popen[bytes], family: "Processes") -> None:
+        self._process = process
+        self._family = family
+        self._reaped = threading.Lock()
+        self.pid = process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit status, negative for a signal; None while the command runs."""
+        return self._process.poll()
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait for the command to end, and end what it left behind; None when it still runs after `timeout` seconds."""
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+        with self._reaped:
+            if self._family.forget(self):
+                _signal_group(self.pid, signal.SIGKILL)
+        return status
+
+    def terminate(self) -> None:
+        """Ask the whole group to stop (SIGTERM)."""
+        if self._process.poll() is None:
+            _signal_group(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Stop the whole group (SIGKILL)."""
+        if self._process.poll() is None:
+            _signal_group(self.pid, signal.SIGKILL)
+
+
+class Processes:
+    """The children of one cloud. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._children: set[Child] = set()
+        self._lock = threading.Lock()
+        self._guardian: subprocess.Popen[bytes] | None = None
+        self._closed = False
+
+    def start(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: Path,
+        output: IO[bytes] | int = subprocess.DEVNULL,
+    ) -> Child:
+        """Start a command in `folder` with exactly this environment; stdout and stderr both go to `output`.
+
+        Raises:
+            RuntimeError: after `close`.
+        """
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the local cloud is closed: nothing can be started in it any more")
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", _GATE, "sh", *command],
+                env=dict(environment),
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+            child = Child(process, self)
+            self._children.add(child)
+            self._tell_guardian(f"+{child.pid}")
+        _say(process, "go")
+        return child
+
+    def forget(self, child: Child) -> bool:
+        """Take an ended child off the list; whether it was on it."""
+        with self._lock:
+            if child not in self._children:
+                return False
+            self._children.discard(child)
+            self._tell_guardian(f"-{child.pid}")
+            return True
+
+    def close(self) -> None:
+        """Kill and reap every child, and let nothing start any more."""
+        with self._lock:
+            self._closed = True
+            children = list(self._children)
+        for child in children:
+            child.kill()
+        for child in children:
+            child.wait()
+        with self._lock:
+            warden, self._guardian = self._guardian, None
+        if warden is not None and warden.stdin is not None:
+            warden.stdin.close()
+            warden.wait()
+
+    def _tell_guardian(self, line: str) -> None:
+        if self._guardian is None:
+            self._guardian = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(guardian.__file__)], stdin=subprocess.PIPE, start_new_session=True
+            )
+        if self._guardian.stdin is not None:
+            self._guardian.stdin.write(f"{line}\n".encode())
+            self._guardian.stdin.flush()
+
+
+def _say(process: subprocess.Popen[bytes], line: str) -> None:
+    if process.stdin is None:
+        return
+    try:
+        process.stdin.write(f"{line}\n".encode())
+        process.stdin.close()
+    except BrokenPipeError:
+        pass  # killed already
+
+
+def _signal_group(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        pass  # macOS says "not permitted" for a group of zombies
