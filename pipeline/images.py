@@ -53,7 +53,7 @@ class Reason(StrEnum):
     TOO_MANY_BYTES = "too_many_bytes"
     """The object is larger than the limit; it was not read."""
     TOO_SMALL = "too_small"
-    """A side is shorter than the limit."""
+    """A side is shorter than the limit. The default limit, one pixel, refuses nothing."""
     ANIMATED = "animated"
     """The file has several frames, and the policy says to refuse that."""
     UNREADABLE = "unreadable"
@@ -96,8 +96,8 @@ DEFAULT_LIMITS = Limits()
 class Decoded:
     """An accepted image.
 
-    `pixels` is uint8 [H, W, C] as the contract's input says, RGB or grey. `width` and `height` are those of the original
-    as a person sees it, EXIF orientation applied where the contract applies it. `conversions` says what was done to it.
+    `pixels` is uint8 [H, W, C] as the contract's input says, RGB or grey. `width` and `height` are the original's as a
+    person sees it, EXIF orientation applied where the contract applies it. `conversions` says what was done to it.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -127,10 +127,10 @@ def decode(
     limits: Limits = DEFAULT_LIMITS,
     out: npt.NDArray[np.uint8] | None = None,
 ) -> Decoded | Rejection:
-    """One file's bytes as pixels that fit the contract, or why not. Raises nothing for any bytes.
+    """The pixels of one file, as the contract wants them, or why not. Raises nothing for any bytes.
 
-    With `out`, uint8 [H, W, C], the pixels are written there and `Decoded.pixels` is `out`; after a rejection it may hold
-    anything.
+    With `out`, uint8 [H, W, C], the pixels are written there and `Decoded.pixels` is `out`; a rejection may leave
+    anything in it.
     """
     try:
         with warnings.catch_warnings():

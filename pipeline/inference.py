@@ -1,0 +1,200 @@
+"""A model package -> predictions for the images of a shard.
+
+    shard  uint8 [N, H, W, C]  ->  TensorMaker  ->  Runtime  ->  activation, top-k  ->  Prediction
+
+A `Runtime` runs a model and knows nothing of labels, shards or S3. There is one so far, ONNX Runtime; it is imported
+when a model is opened, so that whoever only reads contracts need not have it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.contract import DataType, Layout, ModelContract, ModelPackage
+from pipeline.errors import ContractMismatch, InvalidModelPackage, InvalidPrediction
+from pipeline.predictions import Prediction, Ranked
+from pipeline.ranking import activate, top_k
+from pipeline.shards import Shard
+from pipeline.tensors import Tensor, TensorMaker
+
+DEFAULT_BATCH_SIZE = 4
+"""Images in a forward pass. On a CPU core 4 is the fastest: at 8 and more, activations no longer fit its cache."""
+
+_ONNX_TYPES = {
+    DataType.FLOAT32: "tensor(float)",
+    DataType.FLOAT16: "tensor(float16)",
+    DataType.UINT8: "tensor(uint8)",
+}
+
+Outputs = npt.NDArray[np.floating[Any]]
+
+
+class Runtime(Protocol):
+    """Runs a model. `batch_size` is how many images it takes at once."""
+
+    @property
+    def batch_size(self) -> int: ...
+
+    def run(self, tensor: Tensor) -> Outputs:
+        """The output [n, ...] for an input tensor of n images, 1 <= n <= batch_size."""
+        ...
+
+
+class OnnxRuntime:
+    """A model.onnx in ONNX Runtime, on one thread: one process per core beats several threads in one process.
+
+    Raises InvalidModelPackage where the file is no model, ContractMismatch where the model's own signature is not what
+    the contract says.
+    """
+
+    def __init__(self, model: Path, contract: ModelContract) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        preferred = ("CUDAExecutionProvider", "CPUExecutionProvider")
+        available = onnxruntime.get_available_providers()
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(model), options, providers=[name for name in preferred if name in available]
+            )
+        except Exception as error:
+            raise InvalidModelPackage(f"{model} does not load in ONNX Runtime: {error}") from error
+        self._contract = contract
+        self._fixed_batch = _check_input(self._session.get_inputs(), contract, model)
+        _check_output(self._session.get_outputs(), contract, model)
+
+    @property
+    def batch_size(self) -> int:
+        return self._fixed_batch or DEFAULT_BATCH_SIZE
+
+    def run(self, tensor: Tensor) -> Outputs:
+        missing = (self._fixed_batch or len(tensor)) - len(tensor)
+        if missing:
+            # A model exported for exactly n images gets n: the last batch is filled up, and the surplus dropped.
+            tensor = np.concatenate([tensor, np.zeros((missing, *tensor.shape[1:]), tensor.dtype)])
+        try:
+            (outputs,) = self._session.run([self._contract.output.name], {self._contract.input.name: tensor})
+        except Exception as error:
+            raise InvalidPrediction(
+                f"The model does not run on a batch of shape {list(tensor.shape)}: {error}"
+            ) from error
+        return np.asarray(outputs)[: len(tensor) - missing]
+
+
+class Predictor:
+    """Predictions for shards, with one model."""
+
+    def __init__(self, package: ModelPackage, runtime: Runtime, run_id: str, k: int) -> None:
+        self._package = package
+        self._runtime = runtime
+        self._run_id = run_id
+        self._k = k
+        self._tensors = TensorMaker(package.contract, runtime.batch_size)
+
+    def predict(self, shard: Shard, shard_id: str) -> Iterator[Prediction]:
+        """One prediction for each row of the shard, in order.
+
+        Raises InvalidPrediction, with the shard and the image, where the model answers NaN or another shape.
+        """
+        size = self._runtime.batch_size
+        for start in range(0, len(shard.rows), size):
+            images = shard.images[start : start + size]
+            outputs = self._runtime.run(self._tensors(images))
+            rows = shard.rows[start : start + size]
+            self._check(outputs, [row.image_uri for row in rows], shard_id)
+            for row, (top, values) in zip(rows, self._read(outputs), strict=True):
+                yield Prediction(
+                    row=row,
+                    model=self._package.contract.name,
+                    contract=self._package.contract.digest,
+                    run_id=self._run_id,
+                    shard=shard_id,
+                    top=top,
+                    values=values,
+                )
+
+    def _read(self, outputs: Outputs) -> Iterator[tuple[tuple[Ranked, ...], tuple[float, ...]]]:
+        """For each image its top-k, or its values: whichever the task asks for."""
+        contract = self._package.contract
+        scores = activate(outputs, contract.output.activation)
+        if not contract.task.is_ranked:
+            for vector in scores.reshape(len(scores), -1).tolist():
+                yield (), tuple(vector)
+            return
+        for indices, row in zip(top_k(scores, self._k).tolist(), scores, strict=True):
+            yield tuple(Ranked(self._package.label(index), index, float(row[index])) for index in indices), ()
+
+    def _check(self, outputs: Outputs, images: list[str], shard_id: str) -> None:
+        if len(outputs) != len(images):
+            raise InvalidPrediction(f"shard {shard_id}: {len(images)} images went in, {len(outputs)} outputs came out")
+        if self._package.contract.task.is_ranked:
+            _check_classes(list(outputs.shape), self._package)
+        finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+        if not finite.all():
+            culprit = images[int(np.argmin(finite))]
+            raise InvalidPrediction(
+                f"shard {shard_id}: the model answers NaN or infinity for {culprit}. Check the contract's numbers (scale,"
+                " mean, std) and the precision of the model."
+            )
+
+
+def open_predictor(package: ModelPackage, run_id: str, k: int) -> Predictor:
+    """A predictor with the runtime that the package's model needs."""
+    return Predictor(package, OnnxRuntime(package.model_path, package.contract), run_id, k)
+
+
+def _check_input(inputs: list[Any], contract: ModelContract, model: Path) -> int | None:
+    """Holds the model's input to the contract; the batch dimension, where the model fixes it."""
+    declared = contract.input
+    if [each.name for each in inputs] != [declared.name]:
+        raise ContractMismatch(
+            f"{model.name} takes {_listing(inputs)}; the contract says one input, {declared.name!r}. Set input.name."
+        )
+    (found,) = inputs
+    if found.type != _ONNX_TYPES[declared.dtype]:
+        raise ContractMismatch(
+            f"{model.name} takes {found.name!r} as {found.type}; the contract says {declared.dtype}. Set input.dtype."
+        )
+    height, width, channels = declared.pixel_shape
+    image = [channels, height, width] if declared.layout is Layout.NCHW else [height, width, channels]
+    shape = list(found.shape)
+    fits = len(shape) == 4 and all(
+        not isinstance(has, int) or has == wants for has, wants in zip(shape[1:], image, strict=True)
+    )
+    if not fits:
+        raise ContractMismatch(
+            f"{model.name} takes {found.name!r} of shape {shape}; the contract says {['N', *image]}"
+            f" ({declared.layout}). Set input.layout, height, width and colour."
+        )
+    return shape[0] if isinstance(shape[0], int) else None
+
+
+def _check_output(outputs: list[Any], contract: ModelContract, model: Path) -> None:
+    if contract.output.name not in [each.name for each in outputs]:
+        raise ContractMismatch(
+            f"{model.name} answers {_listing(outputs)}; the contract says {contract.output.name!r}. Set output.name."
+        )
+
+
+def _check_classes(shape: list[int], package: ModelPackage) -> None:
+    contract = package.contract
+    if len(shape) != 2 or shape[1] < 1:
+        raise ContractMismatch(
+            f"output {contract.output.name!r} has shape {shape}; the task {contract.task} needs [N, classes]."
+            " Set output.name, or export the model without what comes after its classifier."
+        )
+    if package.labels and len(package.labels) != shape[1]:
+        raise ContractMismatch(
+            f"{contract.output.labels} has {len(package.labels)} labels; the model answers {shape[1]} classes."
+            " There has to be one label for each class."
+        )
+
+
+def _listing(tensors: list[Any]) -> str:
+    return ", ".join(repr(each.name) for each in tensors) or "nothing"

@@ -1,0 +1,151 @@
+"""The inference job: predicts the shards of one partition, inside a SageMaker Processing container or on a laptop.
+
+    /opt/ml/processing/input/run/run.json                   the run: its contract, top-k
+    /opt/ml/processing/input/model/                         the model package
+    /opt/ml/processing/input/shards/**/*.safetensors        the partition's shards
+    /opt/ml/processing/output/predictions/                  <shard>.jsonl, or <shard>.failed.json and why
+    /opt/ml/output/message                                  why the job failed, in at most 1 KB
+
+All of it lies under the folder that IMAGEBATCH_ROOT names, "/" when it is not set.
+
+The job fails (exit code 1) when nothing could be predicted: the model does not load, or not one shard reads. While some
+shards work it succeeds; AggregatePredictions reports the images of the others as failed. On SIGTERM (StopProcessingJob,
+or a time limit: SageMaker kills 120 s later) what is in work is finished, no other is begun, and the exit code is 143.
+"""
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Self
+
+from pipeline import shards
+from pipeline.errors import ImageBatchError
+from pipeline.workers import Job, ShardOutcome, predict_partition
+
+LONGEST_MESSAGE = 1024
+STOPPED = 128 + signal.SIGTERM
+
+logger = logging.getLogger("infer")
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The container contract's folders below a root."""
+
+    run: Path
+    model: Path
+    shards: Path
+    predictions: Path
+    partial: Path
+    message: Path
+
+    @classmethod
+    def below(cls, root: Path) -> Self:
+        processing = root / "opt/ml/processing"
+        return cls(
+            run=processing / "input/run/run.json",
+            model=processing / "input/model",
+            shards=processing / "input/shards",
+            predictions=processing / "output/predictions",
+            partial=processing / "partial",
+            message=root / "opt/ml/output/message",
+        )
+
+
+class JobFailedError(Exception):
+    """Nothing could be predicted; the text is for the person who reads the job's failure reason."""
+
+
+class StopSignal:
+    """Remembers that SIGTERM came."""
+
+    def __init__(self) -> None:
+        self.received = False
+        signal.signal(signal.SIGTERM, self._receive)
+
+    def __call__(self) -> bool:
+        return self.received
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    folders = Folders.below(Path(environment.get("IMAGEBATCH_ROOT", "/")))
+    is_stopping = StopSignal()
+    try:
+        infer(folders, is_stopping)
+    except (JobFailedError, ImageBatchError) as error:
+        return _report(folders, f"{type(error).__name__}: {error}", exit_code=1)
+    if is_stopping():
+        return _report(folders, "Stopped: SIGTERM came before every shard was predicted.", STOPPED)
+    return 0
+
+
+def infer(folders: Folders, is_stopping: StopSignal) -> None:
+    """Predicts every shard. Raises JobFailedError, or the error that concerns every shard."""
+    paths = sorted(folders.shards.rglob(f"*{shards.SUFFIX}"))
+    if not paths:
+        raise JobFailedError(f"{folders.shards} holds no shards; expected those of the partition's manifest.")
+    job = _prepare(folders)
+    processes = min(len(paths), _cores())
+    logger.info("%d shards, %d processes", len(paths), processes)
+    outcomes = [_log(outcome) for outcome in predict_partition(job, paths, processes, is_stopping)]
+    failures = [outcome.failure for outcome in outcomes if outcome.failure]
+    logger.info("%d images predicted, %d shards failed", sum(each.images for each in outcomes), len(failures))
+    if failures and len(failures) == len(outcomes):
+        first = failures[0]
+        raise JobFailedError(
+            f"Not one of {len(failures)} shards was predicted. The first: {first.error}: {first.cause}"
+        )
+
+
+def _prepare(folders: Folders) -> Job:
+    try:
+        run = json.loads(folders.run.read_bytes())
+        job = Job(
+            package=folders.model,
+            predictions=folders.predictions,
+            partial=folders.partial,
+            run_id=run["run_id"],
+            contract=run["contract_digest"],
+            top_k=run["top_k"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise JobFailedError(f"{folders.run} does not read as a run: {error!r}") from error
+    for folder in (job.predictions, job.partial):
+        folder.mkdir(parents=True, exist_ok=True)
+    return job
+
+
+def _log(outcome: ShardOutcome) -> ShardOutcome:
+    if outcome.failure:
+        logger.error("%s failed: %s: %s", outcome.shard, outcome.failure.error, outcome.failure.cause)
+    else:
+        logger.info("%s: %d images", outcome.shard, outcome.images)
+    return outcome
+
+
+def _cores() -> int:
+    """The cores that this process may use, which in a container are fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _report(folders: Folders, message: str, exit_code: int) -> int:
+    logger.error("%s", message)
+    folders.message.parent.mkdir(parents=True, exist_ok=True)
+    folders.message.write_bytes(message.encode()[:LONGEST_MESSAGE])
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
