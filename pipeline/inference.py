@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.contract import DataType, Layout, ModelContract, ModelPackage
+from pipeline.contract import DataType, Layout, ModelContract
 from pipeline.errors import ContractMismatch, InvalidModelPackage, InvalidPrediction
+from pipeline.packages import ModelPackage
 from pipeline.predictions import Prediction, Ranked
 from pipeline.ranking import activate, top_k
 from pipeline.shards import Shard
@@ -139,8 +140,8 @@ class Predictor:
         if not finite.all():
             culprit = images[int(np.argmin(finite))]
             raise InvalidPrediction(
-                f"shard {shard_id}: the model answers NaN or infinity for {culprit}. Check the contract's numbers (scale,"
-                " mean, std) and the precision of the model."
+                f"shard {shard_id}: the model answers NaN or infinity for {culprit}. Check the numbers (scale,"
+                " mean, std) in the contract, and the model's precision."
             )
 
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.contract import load_package
 from pipeline.errors import ImageBatchError
 from pipeline.local import LocalCloud
 from pipeline.local.deploy import Stack, deploy
 from pipeline.local.sources import UsageError, open_source
+from pipeline.packages import load_package
 from pipeline.progress import Progress, RunWatcher
 from pipeline.runs import model_prefix, results_prefix
 

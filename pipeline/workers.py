@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Self
 
 from pipeline import shards
-from pipeline.contract import ModelPackage, load_package
 from pipeline.errors import ContractMismatch, ImageBatchError
 from pipeline.inference import Predictor, open_predictor
+from pipeline.packages import ModelPackage, load_package
 from pipeline.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, ShardFailure
 
 
