@@ -7,8 +7,8 @@ Nothing reports progress; it is read from what is there anyway: watching works t
     rejected     metadata of the verdict objects
     predicted    the prediction objects that are there, counted by the rows that plan.json says they have
 
-Watching stays cheap beside the run: what costs one request is asked at each poll, and listings, which grow with the run,
-only so often that they take a small share of the time.
+Watching stays cheap beside the run: what costs one request is asked at each poll; listings, which grow with the run,
+only so often that they take a small share of time.
 """
 
 import json

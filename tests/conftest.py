@@ -1,0 +1,93 @@
+"""What many tests need: S3 in memory, a contract small enough to be quick, photos, and a run over them."""
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from moto import mock_aws
+from PIL import Image
+
+from pipeline import aws
+from pipeline.contract import ModelContract, parse_contract
+from pipeline.run_input import Prefix, Trigger
+from pipeline.runs import Run
+
+IMAGES, RESULTS = "example-images", "example-results"
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:imagebatch:first"
+
+
+@pytest.fixture
+def contract() -> ModelContract:
+    """A classifier of 8 x 8 images: all the rules, little arithmetic."""
+    return parse_contract(
+        {
+            "version": 1,
+            "name": "tiny",
+            "task": "classification",
+            "input": {
+                "name": "input",
+                "dtype": "float32",
+                "layout": "NCHW",
+                "height": 8,
+                "width": 8,
+                "channels": 3,
+                "colour": "RGB",
+            },
+            "pixels": {"resize": {"method": "squash", "interpolation": "bilinear"}},
+            "numbers": {"mean": 0, "std": 255},
+            "output": {"name": "logits", "activation": "softmax", "top_k": 3, "labels": "labels.txt"},
+        }
+    )
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An S3 in this process, with an images bucket and a results bucket, both empty."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        aws.forget_clients()
+        client = aws.client("s3")
+        for bucket in (IMAGES, RESULTS):
+            client.create_bucket(Bucket=bucket)
+        yield client
+    aws.forget_clients()
+
+
+@pytest.fixture
+def photo() -> Callable[..., bytes]:
+    """Makes the bytes of a photo: `photo(40, 30, seed=1, format="PNG")`."""
+
+    def make(width: int = 40, height: int = 30, seed: int = 0, format: str = "JPEG") -> bytes:
+        pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, format)
+        return file.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def run(contract: ModelContract) -> Run:
+    """A run over `incoming/` of the images bucket that nothing has been done for yet."""
+    started_at = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
+    return Run(
+        run_id="2026-11-20T0200-incoming-7f3a9c",
+        bucket=RESULTS,
+        execution_arn=EXECUTION,
+        trigger=Trigger("execution", EXECUTION, started_at),
+        started_at=started_at,
+        prefixes=(Prefix(IMAGES, "incoming/"),),
+        model="tiny",
+        contract=contract,
+        engine="processing",
+        top_k=3,
+        max_failed_fraction=0.05,
+        instance_type=None,
+    )

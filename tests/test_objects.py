@@ -1,0 +1,77 @@
+"""S3 objects: JSON Lines survive any text, conditional writes have one winner, addresses read back."""
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline import objects
+
+BUCKET = "example-results"
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+# The bucket is the same for every example, and each example overwrites the object of the one before.
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(values=st.lists(documents, max_size=20))
+def test_lines_read_back_as_they_were_written(s3: Any, values: list[Any]) -> None:
+    objects.put_bytes(s3, BUCKET, "lines.jsonl", objects.dump_lines(values))
+
+    assert list(objects.get_lines(s3, BUCKET, "lines.jsonl")) == values
+
+
+def test_line_separators_of_unicode_do_not_end_a_line() -> None:
+    assert objects.dump_lines(["a\u2028b\u0085c\nd"]).count(b"\n") == 1
+
+
+def test_lines_longer_than_a_chunk_are_read_whole(s3: Any) -> None:
+    values = ["x" * 3_000_000, "y"]
+    objects.put_bytes(s3, BUCKET, "lines.jsonl", objects.dump_lines(values))
+
+    assert list(objects.get_lines(s3, BUCKET, "lines.jsonl")) == values
+
+
+def test_the_last_line_needs_no_line_end(s3: Any) -> None:
+    objects.put_bytes(s3, BUCKET, "lines.jsonl", b"1\n\n2")
+
+    assert list(objects.get_lines(s3, BUCKET, "lines.jsonl")) == [1, 2]
+
+
+def test_numbers_that_json_does_not_have_are_refused() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        objects.dump_json({"score": float("nan")})
+
+
+def test_the_first_conditional_write_wins(s3: Any) -> None:
+    assert objects.put_json_if_absent(s3, BUCKET, "run.json", 1)
+    assert not objects.put_json_if_absent(s3, BUCKET, "run.json", 2)
+    assert objects.get_json(s3, BUCKET, "run.json") == 1
+
+
+def test_listing_goes_beyond_one_page(s3: Any) -> None:
+    for number in range(1001):
+        s3.put_object(Bucket=BUCKET, Key=f"many/{number:04}", Body=b"")
+
+    assert sum(1 for _ in objects.list_objects(s3, BUCKET, "many/")) == 1001
+
+
+def test_folders_are_named_without_their_prefix(s3: Any) -> None:
+    for key in ("models/a/model.onnx", "models/b/model.onnx", "models/stray"):
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
+
+    assert objects.list_folders(s3, BUCKET, "models/") == ["a", "b"]
+
+
+@given(bucket=st.from_regex(r"[a-z0-9-]{3,63}", fullmatch=True), key=st.text())
+def test_addresses_read_back(bucket: str, key: str) -> None:
+    assert objects.parse_s3_uri(objects.s3_uri(bucket, key)) == (bucket, key)
+
+
+@pytest.mark.parametrize("address", ["", "incoming/", "https://bucket/key", "s3://", "s3:///key", "s3:bucket"])
+def test_an_address_that_is_none_is_refused_and_shown(address: str) -> None:
+    with pytest.raises(ValueError, match="expected s3://bucket/prefix, got"):
+        objects.parse_s3_uri(address)

@@ -1,0 +1,36 @@
+"""Settings: what is missing or malformed in the environment is named."""
+
+import pytest
+
+from pipeline.errors import MissingSetting
+from pipeline.settings import PlanInferenceSettings, StartRunSettings
+
+START_RUN = {"IMAGES_BUCKET": "images", "RESULTS_BUCKET": "results", "DEFAULT_MODEL": "tiny", "DEFAULT_PREFIX": "in/"}
+
+
+def test_settings_are_read_from_the_environment() -> None:
+    assert StartRunSettings.from_env(START_RUN) == StartRunSettings("images", "results", "tiny", "in/")
+
+
+@pytest.mark.parametrize("name", ["IMAGES_BUCKET", "RESULTS_BUCKET", "DEFAULT_MODEL"])
+def test_a_missing_variable_is_named(name: str) -> None:
+    with pytest.raises(MissingSetting, match=f"{name} is not set"):
+        StartRunSettings.from_env({**START_RUN, name: ""})
+
+
+def test_no_default_prefix_means_the_whole_bucket() -> None:
+    environment = {name: value for name, value in START_RUN.items() if name != "DEFAULT_PREFIX"}
+
+    assert StartRunSettings.from_env(environment).default_prefix == ""
+
+
+def test_planning_has_defaults_for_all_but_the_instance_type() -> None:
+    settings = PlanInferenceSettings.from_env({"DEFAULT_INSTANCE_TYPE": "ml.c7i.xlarge"})
+
+    assert (settings.job_name_prefix, settings.images_per_job) == ("imagebatch", 20_000)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
+def test_a_number_that_is_none_is_named_and_shown(text: str) -> None:
+    with pytest.raises(MissingSetting, match=f"IMAGES_PER_JOB must be a whole number of at least 1, not '{text}'"):
+        PlanInferenceSettings.from_env({"DEFAULT_INSTANCE_TYPE": "ml.c7i.xlarge", "IMAGES_PER_JOB": text})
