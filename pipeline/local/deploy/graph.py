@@ -1,0 +1,69 @@
+"""Which resource needs which, and in what order to create them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from pipeline.local.deploy.errors import TemplateError
+from pipeline.local.deploy.intrinsics import function_of, sub_variables
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A place that names a parameter or resource; `attribute` is None for Ref, and for Fn::Sub without a dot."""
+
+    name: str
+    attribute: str | None
+    path: str
+
+
+def references(node: Any, path: str) -> Iterator[Reference]:
+    """Every Ref, Fn::GetAtt and Fn::Sub variable within `node`, which stands at `path`."""
+    match function_of(node):
+        case "Ref", argument:
+            yield Reference(str(argument), None, path)
+            return
+        case "Fn::GetAtt", str(argument):
+            yield _parse(argument, path)
+            return
+        case "Fn::GetAtt", [logical_id, attribute]:
+            yield Reference(str(logical_id), str(attribute), path)
+            return
+        case "Fn::Sub", str(text):
+            yield from (_parse(name, path) for name in sub_variables(text))
+            return
+        case "Fn::Sub", [str(text), dict(own)]:
+            yield from (_parse(name, path) for name in sub_variables(text) if name not in own)
+            yield from references(own, path)
+            return
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from references(value, f"{path}.{key}")
+    elif isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from references(item, f"{path}[{index}]")
+
+
+def depends_on(resource: Mapping[str, Any]) -> list[str]:
+    """What the resource names in DependsOn."""
+    named = resource.get("DependsOn", [])
+    return [named] if isinstance(named, str) else list(named)
+
+
+def creation_order(resources: Mapping[str, Any]) -> list[str]:
+    """Logical ids, each after everything that it refers to. A circle is a TemplateError that names it."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for logical_id, resource in resources.items():
+        needed = {reference.name for reference in references(resource.get("Properties", {}), logical_id)}
+        sorter.add(logical_id, *(needed & set(resources)), *depends_on(resource))
+    try:
+        return list(sorter.static_order())
+    except CycleError as error:
+        # graphlib lists a circle with each node before the one that needs it.
+        raise TemplateError(f"Resources: {' needs '.join(reversed(error.args[1]))}") from error
+
+
+def _parse(name: str, path: str) -> Reference:
+    logical_id, dot, attribute = name.partition(".")
+    return Reference(logical_id, attribute if dot else None, path)

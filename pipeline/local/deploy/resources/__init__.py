@@ -1,0 +1,22 @@
+"""The resource types that can be deployed, each made by its service's own API.
+
+A type says which properties it understands and which attributes Fn::GetAtt may ask of it; the rest is refused. To add
+one, write its function into the file of its service and its entry into that file's table.
+"""
+
+from collections.abc import Mapping
+
+from pipeline.local.deploy.resources import iam, lambdas, logs, s3, sagemaker, sns, stepfunctions
+from pipeline.local.deploy.resources.base import Created, ResourceType, Target
+
+RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    **iam.TYPES,
+    **lambdas.TYPES,
+    **logs.TYPES,
+    **s3.TYPES,
+    **sagemaker.TYPES,
+    **sns.TYPES,
+    **stepfunctions.TYPES,
+}
+
+__all__ = ["RESOURCE_TYPES", "Created", "ResourceType", "Target"]

@@ -1,0 +1,54 @@
+"""What a resource type is, and what its function gets and gives."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Properties = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a resource is made, and for which place in which stack."""
+
+    logical_id: str
+    stack_name: str
+    region: str
+    account_id: str
+    client: Callable[[str], Any]
+
+    def name(self, longest: int = 64) -> str:
+        """A name for a resource that was given none: stack, logical id and a suffix, as CloudFormation does it.
+
+        The suffix is a hash where CloudFormation's is random: the same template gets the same names in each cloud.
+        """
+        suffix = hashlib.sha256(f"{self.account_id}/{self.stack_name}/{self.logical_id}".encode()).hexdigest()[:8]
+        return f"{self.stack_name}-{self.logical_id}"[: longest - len(suffix) - 1] + f"-{suffix}"
+
+
+@dataclass(frozen=True)
+class Created:
+    """What a resource became: `ref` is what Ref gives, `attributes` are what Fn::GetAtt may ask for."""
+
+    ref: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """How to make a resource of one type.
+
+    `properties` are understood and acted on. `meaningless` are accepted, have no effect on one machine, and say why.
+    `attributes` name what `create` puts into `Created.attributes`.
+    """
+
+    create: Callable[[Target, Properties], Created]
+    properties: frozenset[str]
+    attributes: frozenset[str] = frozenset()
+    meaningless: Mapping[str, str] = field(default_factory=dict)
+
+
+def pick(properties: Properties, *names: str) -> dict[str, Any]:
+    """Those of the properties that are there: an API tells an absent parameter from an empty one."""
+    return {name: properties[name] for name in names if name in properties}

@@ -1,0 +1,83 @@
+"""State machines, with the substitutions of their definition."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.deploy.errors import TemplateError
+from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target
+from pipeline.local.deploy.template import LOCAL_SOURCE
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
+
+
+def create_state_machine(target: Target, properties: Properties) -> Created:
+    path = f"Resources.{target.logical_id}.Properties"
+    name = properties.get("StateMachineName", target.name(longest=80))
+    created = target.client("stepfunctions").create_state_machine(
+        name=name,
+        definition=substitute(_definition(properties, path), properties.get("DefinitionSubstitutions", {}), path),
+        roleArn=properties["RoleArn"],
+        type=properties.get("StateMachineType", "STANDARD"),
+        tags=[{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags", [])],
+    )
+    return Created(created["stateMachineArn"], {"Arn": created["stateMachineArn"], "Name": name})
+
+
+def substitute(definition: str, substitutions: Mapping[str, Any], path: str) -> str:
+    """`definition` with each `${Name}` replaced, as text, by its substitution.
+
+    CloudFormation leaves a name without a substitution as it is, and says nothing of a substitution without a name.
+    Both are mistakes that would show only when the state runs, so both are a TemplateError here.
+    """
+    names = set(_VARIABLE.findall(definition))
+    problems = [
+        *(
+            f"{path}.DefinitionSubstitutions: the definition has ${{{name}}}, and there is no substitution for it"
+            for name in sorted(names - set(substitutions))
+        ),
+        *(
+            f"{path}.DefinitionSubstitutions: {name} stands nowhere in the definition"
+            for name in sorted(set(substitutions) - names)
+        ),
+    ]
+    if problems:
+        raise TemplateError(*problems)
+    return _VARIABLE.sub(lambda match: str(substitutions[match[1]]), definition)
+
+
+def _definition(properties: Properties, path: str) -> str:
+    if "DefinitionString" in properties:
+        return str(properties["DefinitionString"])
+    if "Definition" in properties:
+        return json.dumps(properties["Definition"])
+    location = properties.get("DefinitionS3Location", {})
+    if location.get("Bucket") != LOCAL_SOURCE:
+        raise TemplateError(f"{path}: expected a definition on this machine, got DefinitionS3Location {location}")
+    return Path(location["Key"]).read_text(encoding="utf-8")
+
+
+TYPES = {
+    "AWS::StepFunctions::StateMachine": ResourceType(
+        create_state_machine,
+        properties=frozenset(
+            {
+                "Definition",
+                "DefinitionS3Location",
+                "DefinitionString",
+                "DefinitionSubstitutions",
+                "RoleArn",
+                "StateMachineName",
+                "StateMachineType",
+                "Tags",
+            }
+        ),
+        attributes=frozenset({"Arn", "Name"}),
+        meaningless={
+            "LoggingConfiguration": "the history of every execution is kept in full",
+            "TracingConfiguration": "there is no X-Ray here",
+        },
+    )
+}

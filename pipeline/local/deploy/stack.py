@@ -1,0 +1,101 @@
+"""Create the resources of a template, one after another, through the API of the service that owns each of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline.local.deploy import check
+from pipeline.local.deploy.conditions import apply_conditions, evaluate_conditions
+from pipeline.local.deploy.errors import TemplateError
+from pipeline.local.deploy.graph import creation_order
+from pipeline.local.deploy.intrinsics import Scope, resolve
+from pipeline.local.deploy.parameters import resolve_parameters
+from pipeline.local.deploy.resources import RESOURCE_TYPES, Target
+from pipeline.local.deploy.template import load, package, translate
+
+FUNCTION = "AWS::Lambda::Function"
+
+
+class Cloud(Protocol):
+    """What the deployer needs of a cloud; LocalCloud has it."""
+
+    region: str
+    account_id: str
+
+    def client(self, service: str) -> Any: ...
+    def warm(self, function_names: list[str], /) -> None: ...
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What was deployed. `resources` are physical ids (what Ref gives) by logical id."""
+
+    name: str
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+    ignored: tuple[str, ...]
+    """Properties that mean nothing on one machine, each as `LogicalId.Property: why`."""
+
+
+def deploy(
+    cloud: Cloud,
+    template_path: Path,
+    parameters: Mapping[str, str],
+    stack_name: str = "imagebatch",
+    *,
+    warm_functions: bool = False,
+) -> Stack:
+    """Deploy the SAM or CloudFormation template at `template_path` as a new stack.
+
+    `warm_functions` lets each function start its first worker as soon as the function exists, while the rest of the
+    stack is still being made. Raises TemplateError for a template that is not understood, before anything is created,
+    and for a resource that its service refuses.
+    """
+    source = package(load(template_path), template_path.parent)
+    values = resolve_parameters(source.get("Parameters", {}), parameters)
+    scope = Scope(values=values | _pseudo_parameters(cloud, stack_name), mappings=source.get("Mappings", {}))
+    truths = evaluate_conditions(source.get("Conditions", {}), scope)
+    template = apply_conditions(translate(source, values, cloud.region), truths)
+    problems = list(check.problems(template, scope.values))
+    if problems:
+        raise TemplateError(*problems)
+
+    resources: dict[str, str] = {}
+    for logical_id in creation_order(template["Resources"]):
+        resource = template["Resources"][logical_id]
+        target = Target(logical_id, stack_name, cloud.region, cloud.account_id, cloud.client)
+        resources[logical_id] = _create(resource, target, scope)
+        if warm_functions and resource["Type"] == FUNCTION:
+            cloud.warm([resources[logical_id]])
+    outputs = {
+        name: str(resolve(output["Value"], scope, f"Outputs.{name}")) for name, output in template["Outputs"].items()
+    }
+    return Stack(stack_name, outputs, resources, tuple(check.meaningless(template)))
+
+
+def _create(resource: Mapping[str, Any], target: Target, scope: Scope) -> str:
+    kind = RESOURCE_TYPES[resource["Type"]]
+    path = f"Resources.{target.logical_id}"
+    given = resolve(resource.get("Properties", {}), scope, f"{path}.Properties")
+    try:
+        created = kind.create(target, {name: value for name, value in given.items() if name in kind.properties})
+    except (ClientError, BotoCoreError) as error:
+        raise TemplateError(f"{path} ({resource['Type']}): {error}") from error
+    scope.values[target.logical_id] = created.ref
+    scope.attributes.update({(target.logical_id, name): value for name, value in created.attributes.items()})
+    return created.ref
+
+
+def _pseudo_parameters(cloud: Cloud, stack_name: str) -> dict[str, Any]:
+    return {
+        "AWS::AccountId": cloud.account_id,
+        "AWS::NotificationARNs": [],
+        "AWS::Partition": "aws",
+        "AWS::Region": cloud.region,
+        "AWS::StackId": f"arn:aws:cloudformation:{cloud.region}:{cloud.account_id}:stack/{stack_name}/local",
+        "AWS::StackName": stack_name,
+        "AWS::URLSuffix": "amazonaws.com",
+    }
