@@ -4,11 +4,11 @@ A path that finds nothing is a States.Runtime whose wording depends on the field
 the other paths of a state say why the path stopped, fields of a template say where they stand.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pipeline.local.states.documents import dump
 from pipeline.local.states.errors import StatesRuntimeError
 from pipeline.local.states.jsonpath import Path, PathNotFound
 from pipeline.local.states.jsonpath.parser import PathParser
@@ -80,10 +80,9 @@ def not_found_for(field: str) -> Complaint:
     """The wording for the field `field` of a template, and for ErrorPath and CausePath."""
 
     def complain(missing: PathNotFound, scope: Scope) -> str:
-        document = json.dumps(scope.input, separators=(",", ":"), ensure_ascii=False)
         return (
             f"The JSONPath '{missing.text}' specified for the field '{field}' "
-            f"could not be found in the input '{document}'"
+            f"could not be found in the input '{dump(scope.input)}'"
         )
 
     return complain

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from pipeline.local.states.documents import dump
 from pipeline.local.states.errors import IntrinsicError
 from pipeline.local.states.scope import Json
 
@@ -39,7 +40,7 @@ class Function:
 
 def _typed(function: str, value: Json, kind: type, expected: str) -> Json:
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise IntrinsicError(f"Invalid arguments in {function}: expected {expected}, got {to_json(value)}")
+        raise IntrinsicError(f"Invalid arguments in {function}: expected {expected}, got {dump(value)}")
     return value
 
 
@@ -55,7 +56,7 @@ def _string(function: str, value: Json) -> str:
 
 def _integer(function: str, value: Json) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise IntrinsicError(f"Invalid arguments in {function}: expected a number, got {to_json(value)}")
+        raise IntrinsicError(f"Invalid arguments in {function}: expected a number, got {dump(value)}")
     return value if isinstance(value, int) else math.floor(value + 0.5)
 
 
@@ -65,9 +66,13 @@ def _limited(function: str, text: str) -> str:
     return text
 
 
-def to_json(value: Json) -> str:
-    """Compact JSON text, as JsonToString gives it."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def _utf8(text: str) -> bytes:
+    # JSON may hold lone surrogates, which have no UTF-8; Java writes a question mark for each.
+    return text.encode(errors="replace")
+
+
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def identity_key(value: Json) -> str:
@@ -93,7 +98,7 @@ def java_text(value: Json) -> str:
         return "[" + ", ".join(map(java_text, value)) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}={java_text(member)}" for name, member in value.items()) + "}"
-    return to_json(value)
+    return dump(value)
 
 
 def format_pieces(pieces: list[str], arguments: tuple[Json, ...]) -> str:
@@ -111,12 +116,12 @@ def _format(template: Json, *arguments: Json) -> str:
     return format_pieces(_string("States.Format", template).split("{}"), arguments)
 
 
-def _string_to_json(text: Json) -> Json:
+def _string_dump(text: Json) -> Json:
     string = _string("States.StringToJson", text)
     if not string.strip():
         return None
     try:
-        return json.loads(string)
+        return json.loads(string, parse_constant=_no_constant)
     except ValueError as error:
         raise IntrinsicError(f"Invalid arguments in States.StringToJson: not JSON, {error}") from None
 
@@ -162,7 +167,8 @@ def _array_unique(array: Json) -> list[Json]:
 
 
 def _base64_encode(text: Json) -> str:
-    return base64.b64encode(_limited("States.Base64Encode", _string("States.Base64Encode", text)).encode()).decode()
+    data = _limited("States.Base64Encode", _string("States.Base64Encode", text))
+    return base64.b64encode(_utf8(data)).decode()
 
 
 def _base64_decode(text: Json) -> str:
@@ -176,10 +182,10 @@ def _base64_decode(text: Json) -> str:
 def _hash(data: Json, algorithm: Json) -> str:
     if not isinstance(algorithm, str) or algorithm not in _HASHES:
         raise IntrinsicError(
-            f"Invalid arguments in States.Hash: unknown algorithm {to_json(algorithm)}, expected {', '.join(_HASHES)}"
+            f"Invalid arguments in States.Hash: unknown algorithm {dump(algorithm)}, expected {', '.join(_HASHES)}"
         )
-    text = _limited("States.Hash", data if isinstance(data, str) else to_json(data))
-    return hashlib.new(_HASHES[algorithm], text.encode(), usedforsecurity=False).hexdigest()
+    text = _limited("States.Hash", data if isinstance(data, str) else dump(data))
+    return hashlib.new(_HASHES[algorithm], _utf8(text), usedforsecurity=False).hexdigest()
 
 
 def _json_merge(left: Json, right: Json, deep: Json) -> Json:
@@ -216,8 +222,8 @@ def _string_split(text: Json, delimiters: Json) -> list[str]:
 
 FUNCTIONS: Mapping[str, Function] = {
     "States.Format": Function(_format, 1, None),
-    "States.StringToJson": Function(_string_to_json, 1, 1),
-    "States.JsonToString": Function(to_json, 1, 1),
+    "States.StringToJson": Function(_string_dump, 1, 1),
+    "States.JsonToString": Function(dump, 1, 1),
     "States.Array": Function(lambda *items: list(items), 0, None),
     "States.ArrayPartition": Function(_array_partition, 2, 2),
     "States.ArrayContains": Function(_array_contains, 2, 2),

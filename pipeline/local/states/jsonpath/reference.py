@@ -6,6 +6,7 @@ Source: Amazon States Language, section "Reference Paths" (no `@ .. , : ? *`); D
 from dataclasses import dataclass
 from typing import Self
 
+from pipeline.local.states.documents import dump
 from pipeline.local.states.errors import ExpressionSyntaxError, StateError
 from pipeline.local.states.jsonpath.path import Path, compile
 from pipeline.local.states.jsonpath.segments import Index, Name
@@ -59,7 +60,8 @@ class ReferencePath:
                 container[step] = child
             else:
                 raise StateError(
-                    "States.ResultPathMatchFailure", f"Unable to apply ReferencePath {self.text} to input {document}"
+                    "States.ResultPathMatchFailure",
+                    f"Unable to apply ReferencePath {self.text} to input {dump(document)}",
                 )
         return root
 
