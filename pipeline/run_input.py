@@ -86,7 +86,7 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
         trigger, fields = _from_fields(document, execution), document
     unknown = sorted(set(fields) - set(_FIELDS))
     if unknown:
-        raise InvalidRunInput(f"The input has no field {unknown[0]!r}; the fields are {', '.join(_FIELDS)}.")
+        raise InvalidRunInput(f"The input has no field {_shown(unknown[0])}; the fields are {', '.join(_FIELDS)}.")
     return RunInput(
         trigger=trigger,
         prefixes=_prefixes(fields.get("prefixes", [settings.default_prefix]), settings),

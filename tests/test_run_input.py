@@ -1,0 +1,169 @@
+"""The input of an execution: three triggers, one shape, and errors that name the field."""
+
+import json
+from contextlib import nullcontext, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import run_input
+from pipeline.errors import InvalidRunInput
+from pipeline.run_input import Prefix, RunInput
+from pipeline.settings import StartRunSettings
+
+EVENTS = Path(__file__).parent / "data" / "events"
+SETTINGS = StartRunSettings("example-images", "example-results", "tiny", "incoming/")
+EXECUTION = {
+    "arn": "arn:aws:states:us-east-1:123456789012:execution:imagebatch:first",
+    "name": "first",
+    "started_at": "2026-11-20T02:00:03.123Z",
+}
+
+
+def parse(document: Any) -> RunInput:
+    return run_input.parse(document, EXECUTION, SETTINGS)
+
+
+def event(name: str) -> Any:
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+def test_an_empty_input_runs_the_defaults() -> None:
+    given = parse({})
+
+    assert given.prefixes == (Prefix("example-images", "incoming/"),)
+    assert (given.model, given.engine, given.top_k, given.instance_type) == ("tiny", "processing", None, None)
+
+
+def test_every_field_can_be_given() -> None:
+    given = parse(
+        {
+            "prefixes": ["a/", "s3://other-bucket/b/"],
+            "model": "yolox-nano",
+            "engine": "processing",
+            "top_k": 3,
+            "max_failed_fraction": 0,
+            "instance_type": "ml.c7i.2xlarge",
+        }
+    )
+
+    assert given.prefixes == (Prefix("example-images", "a/"), Prefix("other-bucket", "b/"))
+    assert (given.model, given.top_k, given.max_failed_fraction) == ("yolox-nano", 3, 0.0)
+    assert given.instance_type == "ml.c7i.2xlarge"
+
+
+def test_a_person_is_identified_by_the_execution_they_started() -> None:
+    trigger = parse({}).trigger
+
+    assert (trigger.kind, trigger.identity) == ("execution", EXECUTION["arn"])
+    assert trigger.time == datetime(2026, 11, 20, 2, 0, 3, 123000, UTC)
+
+
+def test_a_schedule_is_identified_by_its_name_and_the_time_it_was_due() -> None:
+    given = parse(event("schedule"))
+
+    assert given.trigger.kind == "schedule"
+    assert given.trigger.identity.endswith(":schedule/imagebatch/nightly 2026-11-20T02:00:00Z")
+    assert (given.top_k, given.trigger.time) == (3, datetime(2026, 11, 20, 2, 0, tzinfo=UTC))
+
+
+def test_a_scheduled_rule_runs_the_defaults() -> None:
+    given = parse(event("scheduled_event"))
+
+    assert given.trigger.identity.endswith(":rule/nightly 2026-11-20T02:00:00Z")
+    assert given.prefixes == (Prefix("example-images", "incoming/"),)
+
+
+def test_an_upload_runs_the_folder_it_lies_in() -> None:
+    given = parse(event("object_created"))
+
+    assert given.trigger.kind == "object"
+    assert given.prefixes == (Prefix("example-images", "incoming/2026 11/"),)
+
+
+def test_an_upload_is_another_trigger_when_its_object_is_overwritten() -> None:
+    first, second = event("object_created"), event("object_created")
+    second["detail"]["object"]["version-id"] = "another"
+
+    assert parse(first).trigger.identity != parse(second).trigger.identity
+
+
+def test_an_upload_that_is_delivered_twice_is_one_trigger() -> None:
+    first, second = event("object_created"), event("object_created")
+    second["id"] = "another delivery"
+
+    assert parse(first).trigger.identity == parse(second).trigger.identity
+
+
+def test_an_event_that_starts_no_run_is_named() -> None:
+    with pytest.raises(InvalidRunInput, match="'Object Deleted' from 'aws.s3' does not start a run"):
+        parse({**event("object_created"), "detail-type": "Object Deleted"})
+
+
+def test_an_event_without_its_detail_says_what_is_missing() -> None:
+    with pytest.raises(InvalidRunInput, match=r"KeyError\('detail'\) is missing"):
+        parse({"source": "aws.s3", "detail-type": "Object Created"})
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ([], "the input: expected a JSON object"),
+        ("incoming/", "the input: expected a JSON object"),
+        ({"prefix": "a/"}, "no field 'prefix'; the fields are prefixes, model"),
+        ({"prefixes": "a/"}, "prefixes: expected a list of 1 to 100 prefixes, got 'a/'"),
+        ({"prefixes": []}, "prefixes: expected a list of 1 to 100 prefixes"),
+        ({"prefixes": [f"{n}/" for n in range(101)]}, "prefixes: expected a list of 1 to 100 prefixes"),
+        ({"prefixes": ["a/", 1]}, "prefixes[1]: expected s3://bucket/prefix/, or a prefix inside the images bucket"),
+        ({"prefixes": ["https://example.com/a"]}, "prefixes[0]: expected s3://bucket/prefix/"),
+        ({"prefixes": ["s3://NOT_A_BUCKET/a/"]}, "prefixes[0]: expected a bucket name"),
+        ({"prefixes": ["x" * 1025]}, "prefixes[0]: expected"),
+        ({"prefixes": ["a/", "b/", "a/c/"]}, "s3://example-images/a/c/ lies within s3://example-images/a/"),
+        ({"prefixes": ["a", "a"]}, "lies within"),
+        ({"prefixes": ["s3://example-results/"]}, "takes in runs/ of the results bucket"),
+        ({"prefixes": ["s3://example-results/models/tiny/"]}, "takes in models/ of the results bucket"),
+        ({"model": "../secret"}, "model: expected a name such as efficientnet-lite0, got '../secret'"),
+        ({"model": None}, "model: expected a name"),
+        ({"engine": "transform"}, "engine: Batch Transform is planned"),
+        ({"engine": "spark"}, "engine: expected 'processing', got 'spark'"),
+        ({"top_k": 0}, "top_k: expected a whole number from 1 to"),
+        ({"top_k": True}, "top_k: expected a whole number"),
+        ({"top_k": 2.5}, "top_k: expected a whole number"),
+        ({"max_failed_fraction": 1.5}, "max_failed_fraction: expected a number from 0 to 1, got 1.5"),
+        ({"max_failed_fraction": float("nan")}, "max_failed_fraction: expected a number from 0 to 1"),
+        ({"instance_type": "c7i.xlarge"}, "instance_type: expected a type such as ml.c7i.xlarge"),
+        ({"schedule": {"arn": "a"}}, 'schedule: expected an object {"arn", "time"}'),
+        ({"schedule": {"arn": "a", "time": "soon"}}, "schedule.time: expected a time such as"),
+    ],
+)
+def test_a_bad_input_is_refused_by_field(document: Any, message: str) -> None:
+    with pytest.raises(InvalidRunInput) as refused:
+        parse(document)
+
+    assert message in str(refused.value)
+
+
+def test_neighbours_that_share_letters_do_not_overlap() -> None:
+    assert len(parse({"prefixes": ["a/", "ab/", "s3://other-bucket/a/"]}).prefixes) == 3
+
+
+@given(keys=st.lists(st.text(alphabet="ab/", max_size=4), min_size=2, max_size=6))
+def test_prefixes_are_refused_exactly_when_one_key_could_be_under_two(keys: list[str]) -> None:
+    overlap = any(one.startswith(other) for i, one in enumerate(keys) for j, other in enumerate(keys) if i != j)
+    with pytest.raises(InvalidRunInput) if overlap else nullcontext():
+        parse({"prefixes": keys})
+
+
+@given(
+    document=st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(run_input._FIELDS) | st.text(), inner),
+    )
+)
+def test_no_input_at_all_breaks_the_parser(document: Any) -> None:
+    with suppress(InvalidRunInput):
+        parse(document)

@@ -1,0 +1,48 @@
+"""Runs: what run.json says reads back, and every key lies where docs/architecture.md says."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline import runs
+from pipeline.runs import Run
+
+ARCHITECTURE = Path(__file__).parents[1] / "docs" / "architecture.md"
+
+
+def test_a_run_reads_back_from_its_json(run: Run) -> None:
+    assert Run.from_json(json.loads(json.dumps(run.to_json()))) == run
+
+
+def test_a_run_reads_back_with_its_instance_type(run: Run) -> None:
+    run = replace(run, instance_type="ml.c7i.xlarge")
+
+    assert Run.from_json(run.to_json()).instance_type == "ml.c7i.xlarge"
+
+
+def test_run_json_names_the_contract_that_shards_must_have(run: Run) -> None:
+    assert run.to_json()["contract_digest"] == run.contract.digest
+
+
+def test_every_key_is_one_that_the_architecture_shows() -> None:
+    shown = ARCHITECTURE.read_text()
+    keys = {
+        runs.model_prefix("<model>") + "contract.json",
+        runs.run_key("<run_id>"),
+        runs.verdicts_key("<run_id>", "<batch>"),
+        runs.shard_key("<run_id>", "<batch>-<n>"),
+        runs.plan_key("<run_id>"),
+        runs.manifest_key("<run_id>", "<partition>"),
+        runs.predictions_key("<run_id>", "<partition>", "<shard>"),
+        runs.result_key("<run_id>", "predictions.parquet"),
+    }
+
+    assert {key for key in keys if not re.search(f"`{re.escape(key)}`", shown)} == set()
+
+
+def test_the_keys_of_a_run_lie_under_its_prefixes() -> None:
+    assert runs.verdicts_key("r", "b").startswith(runs.verdicts_prefix("r"))
+    assert runs.shard_key("r", "b-0").startswith(runs.shards_prefix("r"))
+    assert runs.failed_shard_key("r", "p0000", "b-0").startswith(runs.predictions_prefix("r", "p0000"))
+    assert runs.predictions_prefix("r", "p0000").startswith(runs.predictions_prefix("r"))
