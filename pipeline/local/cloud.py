@@ -25,6 +25,7 @@ from pipeline.local.gateway import Gateway
 from pipeline.local.http_server import Body, Request
 from pipeline.local.lambdas import LambdaService
 from pipeline.local.processes import Processes
+from pipeline.local.sagemaker import SageMakerService
 
 _ACCESS_KEY = "local"
 # What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's.
@@ -77,7 +78,16 @@ class LocalCloud:
             account_id=account_id,
             region=region,
         )
-        self._gateway.add([self._lambda])
+        self._sagemaker = SageMakerService(
+            processes=self._processes,
+            environment=self._child_environment,
+            state_dir=self.state_dir / "sagemaker",
+            image_root=Path(__file__).resolve().parents[2],
+            clients=self.client,
+            account_id=account_id,
+            region=region,
+        )
+        self._gateway.add([self._lambda, self._sagemaker])
         self._reset_moto()
         self._gateway.start()
 
@@ -139,6 +149,10 @@ class LocalCloud:
         """What a Lambda function has printed and logged so far."""
         return self._lambda.logs(function)
 
+    def job_log(self, processing_job: str) -> str:
+        """What the processes of a Processing job have printed so far."""
+        return self._sagemaker.log(processing_job)
+
     def close(self) -> None:
         """Stop everything that runs, and forget everything outside `state_dir`."""
         if self._closed:
@@ -146,7 +160,9 @@ class LocalCloud:
         self._closed = True
         try:
             self._lambda.close()
+            self._sagemaker.stop_jobs()
             self._processes.close()
+            self._sagemaker.join()
             self._gateway.close()
             for client in self._clients.values():
                 client.close()

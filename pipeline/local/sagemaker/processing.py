@@ -1,0 +1,277 @@
+"""One Processing job: its description, and the thread that takes it from its inputs to its end.
+
+Each instance is a process with a root folder of its own, in which it finds what the container would find under `/`
+(Amazon SageMaker Developer Guide, "Build your own processing container"): `opt/ml/processing/...` with the inputs,
+`opt/ml/config/{processingjobconfig,resourceconfig}.json`, and `opt/ml/output` for the message it leaves. The variable
+IMAGEBATCH_ROOT names that folder, so that a job needs no privileges; the working directory is the one that the image
+would have, the root of the source tree.
+"""
+
+import datetime
+import json
+import queue
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.processes import Child, Processes
+from pipeline.local.sagemaker.transfers import OutputUpload, TransferError, download, input_objects, share
+
+DEFAULT_MAX_RUNTIME = 86_400  # seconds; SageMaker quotas, "Longest run time for a processing job", when none is given
+STOP_GRACE = 120  # seconds between SIGTERM and SIGKILL; SageMaker API reference, StopProcessingJob
+MAX_REASON = 1024  # characters; SageMaker API reference, DescribeProcessingJob
+_LOG_LINES = 15
+
+# What the job's own configuration file repeats of the request.
+_CONFIGURED = (
+    "ProcessingJobName",
+    "AppSpecification",
+    "Environment",
+    "ProcessingInputs",
+    "ProcessingOutputConfig",
+    "ProcessingResources",
+    "RoleArn",
+    "StoppingCondition",
+)
+
+
+class ProcessingJob:
+    """A job from its creation on. `describe` may be called at any time, from any thread."""
+
+    def __init__(
+        self,
+        request: Mapping[str, Any],
+        arn: str,
+        *,
+        folder: Path,
+        image_root: Path,
+        environment: Mapping[str, str],
+        s3: Any,
+        processes: Processes,
+    ) -> None:
+        self.name: str = request["ProcessingJobName"]
+        self.arn = arn
+        self.created = _now()
+        self._request = request
+        self._folder = folder
+        self._image_root = image_root
+        self._environment = environment
+        self._s3 = s3
+        self._processes = processes
+        self._lock = threading.Lock()
+        self._state: dict[str, Any] = {"ProcessingJobStatus": "InProgress", "LastModifiedTime": self.created}
+        # What the job's thread waits for: the end of a process (host, exit status), or None, the request to stop.
+        self._events: queue.SimpleQueue[tuple[str, int] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"job-{self.name}", daemon=True)
+
+    @property
+    def status(self) -> str:
+        """InProgress, Completed, Failed, Stopping or Stopped."""
+        with self._lock:
+            return str(self._state["ProcessingJobStatus"])
+
+    @property
+    def log_path(self) -> Path:
+        """Where all that the job's processes print goes."""
+        return self._folder / "log"
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until the job has ended."""
+        self._thread.join()
+
+    def describe(self) -> dict[str, Any]:
+        """Everything that was asked for, and what became of it so far."""
+        asked = {name: value for name, value in self._request.items() if name != "Tags"}
+        with self._lock:
+            return {**asked, "ProcessingJobArn": self.arn, "CreationTime": self.created, **self._state}
+
+    def stop(self) -> None:
+        """Ask the job to stop; it is Stopping until its processes have ended."""
+        with self._lock:
+            if self._state["ProcessingJobStatus"] != "InProgress":
+                return
+            self._state.update(ProcessingJobStatus="Stopping", LastModifiedTime=_now())
+        self._events.put(None)
+
+    def _run(self) -> None:
+        try:
+            failure = self._work()
+        except TransferError as error:
+            failure = f"ClientError: {error}"
+        except Exception as error:  # noqa: BLE001 - the job must end, whatever happened to it
+            failure = f"InternalServerError: {type(error).__name__}: {error}"
+        with self._lock:
+            now = _now()
+            stopped = self._state["ProcessingJobStatus"] == "Stopping"
+            self._state.update(
+                ProcessingJobStatus="Stopped" if stopped else "Failed" if failure else "Completed",
+                LastModifiedTime=now,
+                ProcessingEndTime=now,
+            )
+            if failure:
+                self._state["FailureReason"] = failure[:MAX_REASON]
+
+    def _work(self) -> str | None:
+        """Do it all; the reason of a failure, or None."""
+        cluster = self._request["ProcessingResources"]["ClusterConfig"]
+        hosts = [f"algo-{number}" for number in range(1, cluster.get("InstanceCount", 1) + 1)]
+        self._prepare(hosts)
+        if self.status == "Stopping":
+            return None
+        ended = threading.Event()
+        uploads = self._uploads(hosts)
+        continuous = [
+            threading.Thread(target=upload.run, args=(ended,), daemon=True)
+            for mode, upload in uploads
+            if mode == "Continuous"
+        ]
+        with self._lock:
+            self._state["ProcessingStartTime"] = _now()
+        try:
+            for thread in continuous:
+                thread.start()
+            failure = self._watch({host: self._start(host) for host in hosts})
+        finally:
+            ended.set()
+        for thread in continuous:
+            thread.join()
+        for _, upload in uploads:
+            upload.sweep(final=True)
+        message = next(filter(None, map(self._message, hosts)), "")
+        if message:
+            with self._lock:
+                self._state["ExitMessage"] = message[:MAX_REASON]
+        return failure
+
+    def _prepare(self, hosts: list[str]) -> None:
+        listed = []
+        for entry in self._request.get("ProcessingInputs", ()):
+            source = entry["S3Input"]
+            listed.append((source, input_objects(self._s3, source)))
+        for number, host in enumerate(hosts):
+            root = self._root(host)
+            for source, objects in listed:
+                mine = share(objects, source.get("S3DataDistributionType", "FullyReplicated"), number, len(hosts))
+                download(self._s3, mine, _inside(root, source["LocalPath"]))
+            for output in self._outputs():
+                _inside(root, output["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
+            self._write_configuration(root, host, hosts)
+
+    def _write_configuration(self, root: Path, host: str, hosts: list[str]) -> None:
+        configuration = {name: self._request.get(name) for name in _CONFIGURED}
+        folder = root / "opt/ml/config"
+        folder.mkdir(parents=True)
+        (root / "opt/ml/output").mkdir(parents=True)
+        (folder / "processingjobconfig.json").write_text(json.dumps({"ProcessingJobArn": self.arn, **configuration}))
+        (folder / "resourceconfig.json").write_text(json.dumps({"current_host": host, "hosts": hosts}))
+
+    def _start(self, host: str) -> Child:
+        application = self._request["AppSpecification"]
+        entrypoint = list(application.get("ContainerEntrypoint", ()))
+        if entrypoint[0] in ("python", "python3"):
+            entrypoint[0] = sys.executable
+        environment = {
+            **self._environment,
+            "PYTHONPATH": str(self._image_root),
+            "PYTHONUNBUFFERED": "1",
+            "IMAGEBATCH_ROOT": str(self._root(host)),
+            **self._request.get("Environment", {}),
+        }
+        with self.log_path.open("ab") as log:
+            return self._processes.start(
+                [*entrypoint, *application.get("ContainerArguments", ())],
+                environment=environment,
+                folder=self._image_root,
+                output=log,
+            )
+
+    def _watch(self, children: Mapping[str, Child]) -> str | None:
+        """Wait until every process has ended; the reason of a failure, or None.
+
+        A process that fails takes the others with it. A job that is stopped, or that outlives its time limit, gets
+        SIGTERM and, after the grace period, SIGKILL.
+        """
+        for host, child in children.items():
+            threading.Thread(target=self._report_end, args=(host, child), daemon=True).start()
+        limit = self._request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
+        deadline: float | None = time.monotonic() + limit
+        failure: str | None = None
+        running = dict(children)
+        while running:
+            try:
+                event = self._events.get(timeout=deadline and max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                if self.status == "Stopping":
+                    _each(running, Child.kill)
+                    deadline = None
+                else:
+                    failure = f"Job ran for longer than its MaxRuntimeInSeconds ({limit}) and was stopped"
+                    self.stop()
+                continue
+            if event is None:
+                _each(running, Child.terminate)
+                deadline = time.monotonic() + STOP_GRACE
+                continue
+            host, status = event
+            del running[host]
+            if status and failure is None and self.status != "Stopping":
+                failure = self._algorithm_error(host, status)
+                _each(running, Child.kill)
+        return failure
+
+    def _report_end(self, host: str, child: Child) -> None:
+        self._events.put((host, child.wait() or 0))
+
+    def _algorithm_error(self, host: str, status: int) -> str:
+        code = status if status >= 0 else 128 - status  # as a shell, and a container, tell of a signal
+        reason = self._message(host) or self._last_lines() or "See job logs for more information"
+        ending = f", exit code: {code}"
+        return f"AlgorithmError: {reason[: MAX_REASON - len('AlgorithmError: ') - len(ending)]}{ending}"
+
+    def _message(self, host: str) -> str:
+        try:
+            return (self._root(host) / "opt/ml/output/message").read_text(errors="replace").strip()
+        except FileNotFoundError:
+            return ""
+
+    def _last_lines(self) -> str:
+        with self.log_path.open(errors="replace") as log:
+            return "".join(deque(log, _LOG_LINES)).strip()[-MAX_REASON // 2 :]
+
+    def _uploads(self, hosts: list[str]) -> list[tuple[str, OutputUpload]]:
+        return [
+            (
+                output["S3Output"]["S3UploadMode"],
+                OutputUpload(
+                    self._s3, _inside(self._root(host), output["S3Output"]["LocalPath"]), output["S3Output"]["S3Uri"]
+                ),
+            )
+            for host in hosts
+            for output in self._outputs()
+        ]
+
+    def _outputs(self) -> list[Mapping[str, Any]]:
+        return list(self._request.get("ProcessingOutputConfig", {}).get("Outputs", ()))
+
+    def _root(self, host: str) -> Path:
+        return self._folder / host
+
+
+def _inside(root: Path, container_path: str) -> Path:
+    return root / container_path.lstrip("/")
+
+
+def _each(children: Mapping[str, Child], action: Callable[[Child], None]) -> None:
+    for child in children.values():
+        action(child)
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
