@@ -29,8 +29,9 @@ class S3Double:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._s3, name)
 
-    def get_object(self, Bucket: str, Key: str) -> Any:
-        return (self._before(Key) if Bucket == IMAGES else None) or self._s3.get_object(Bucket=Bucket, Key=Key)
+    def get_object(self, **request: str) -> Any:
+        is_image = request["Bucket"] == IMAGES
+        return (self._before(request["Key"]) if is_image else None) or self._s3.get_object(**request)
 
 
 def refusal(code: str, message: str = "No.") -> ClientError:
