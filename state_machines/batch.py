@@ -286,24 +286,33 @@ def job_input(name: str, data_type: str, uri: str) -> dict[str, Any]:
 def why_partition_failed() -> Choice:
     """Keep the reason, and drop the rest of the cause.
 
-    The cause of a failed job is its whole description, some 3 KB of JSON. A hundred of them would not fit into the
-    state, and the error of that could not even be caught.
+    The cause of a job that ran is its whole description, some 3 KB of JSON. A hundred of them would not fit into the
+    state, and the error of that could not even be caught. The cause of a job that SageMaker refused is a sentence.
     """
     choice = Choice("WhyPartitionFailed")
-    read_reason = Pass(
-        "ReadFailureReason",
+    read_job = Pass(
+        "ReadJobDescription",
         parameters={"Error.$": "$.error.Error", "job.$": "States.StringToJson($.error.Cause)"},
         result_path="$.error",
     )
-    read_reason.next(partition_failed("JobFailed", {"cause.$": "$.error.job.FailureReason"}))
-    choice.add_choice(ChoiceRule.StringMatches("$.error.Cause", '*"FailureReason":*'), read_reason)
-    choice.add_choice(
-        ChoiceRule.StringMatches("$.error.Cause", "{*"),
+    read_job.next(why_job_failed())
+    choice.add_choice(ChoiceRule.StringMatches("$.error.Cause", "{*"), read_job)
+    choice.default_choice(partition_failed("JobNotStarted", {"cause.$": "$.error.Cause"}))
+    return choice
+
+
+def why_job_failed() -> Choice:
+    """What the job itself wrote down says most, what SageMaker saw of it comes next."""
+    choice = Choice("WhyJobFailed")
+    for field in ("ExitMessage", "FailureReason"):
+        path = f"$.error.job.{field}"
+        is_said = ChoiceRule.And([ChoiceRule.IsPresent(path, True), ChoiceRule.StringGreaterThan(path, "")])
+        choice.add_choice(is_said, partition_failed(f"JobFailedWith{field}", {"cause.$": path}))
+    choice.default_choice(
         partition_failed(
             "JobStopped", {"cause": "The job gave no reason: it was stopped, by hand or at its time limit."}
-        ),
+        )
     )
-    choice.default_choice(partition_failed("JobNotStarted", {"cause.$": "$.error.Cause"}))
     return choice
 
 

@@ -1,0 +1,132 @@
+"""What has to hold in the batch state machine, whatever its states are."""
+
+import inspect
+import re
+
+import pytest
+
+from pipeline import errors
+from pipeline.local.states.definition import parse
+
+AWS_ERROR = re.compile(r"(States|Lambda|Runtime|Sandbox|SageMaker|SNS|EventBridge)\.[A-Za-z]+")
+RAISED_BY_BOTO3 = {
+    "ClientError",
+    "ConnectionClosedError",
+    "ConnectTimeoutError",
+    "EndpointConnectionError",
+    "ReadTimeoutError",
+    "ThrottlingException",
+}
+
+
+def targets(state):
+    yield from (state[field] for field in ("Next", "Default") if field in state)
+    yield from (entry["Next"] for field in ("Choices", "Catch") for entry in state.get(field, []))
+
+
+def test_the_interpreter_accepts_the_definition(asl):
+    assert set(parse(asl).states) == set(asl["States"])
+
+
+def test_every_transition_leads_to_a_state_beside_it(places):
+    assert [
+        (place.name, target) for place in places for target in targets(place.state) if target not in place.siblings
+    ] == []
+
+
+def test_every_state_can_be_reached(asl, places):
+    branches = [asl, *(place.state["ItemProcessor"] for place in places if place.state["Type"] == "Map")]
+    for branch in branches:
+        reached, ahead = set(), [branch["StartAt"]]
+        while ahead:
+            name = ahead.pop()
+            if name not in reached:
+                reached.add(name)
+                ahead.extend(targets(branch["States"][name]))
+        assert reached == set(branch["States"])
+
+
+def test_state_names_are_unique_at_every_depth(places):
+    names = [place.name for place in places]
+    assert len(names) == len(set(names))
+
+
+def test_every_task_has_a_timeout(places):
+    assert [
+        place.name for place in places if place.state["Type"] == "Task" and "TimeoutSeconds" not in place.state
+    ] == []
+
+
+def test_every_task_ends_in_a_catch_of_everything(places):
+    def catches_all(state):
+        return any("States.ALL" in catch["ErrorEquals"] for catch in state.get("Catch", []))
+
+    tasks = [place for place in places if place.state["Type"] == "Task"]
+    assert [place.name for place in tasks if not any(map(catches_all, (place.state, *place.around)))] == []
+
+
+def test_every_task_is_tried_again_when_its_service_is_busy(places):
+    def waits(state):
+        return any(retry.get("JitterStrategy") == "FULL" and "MaxDelaySeconds" in retry for retry in state["Retry"])
+
+    assert [place.name for place in places if place.state["Type"] == "Task" and not waits(place.state)] == []
+
+
+def test_nothing_is_retried_on_any_error(places):
+    retried = [retry for place in places for retry in place.state.get("Retry", [])]
+    assert [retry for retry in retried if {"States.ALL", "States.TaskFailed"} & set(retry["ErrorEquals"])] == []
+
+
+def test_no_error_of_ours_is_retried(places):
+    ours = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
+    assert [
+        place.name for place in places for retry in place.state.get("Retry", []) if ours & set(retry["ErrorEquals"])
+    ] == []
+
+
+def test_every_error_name_is_one_that_something_raises(places):
+    ours = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
+    named = {
+        error
+        for place in places
+        for field in ("Retry", "Catch")
+        for entry in place.state.get(field, [])
+        for error in entry["ErrorEquals"]
+    }
+    assert {name for name in named if not AWS_ERROR.fullmatch(name)} <= ours | RAISED_BY_BOTO3
+
+
+@pytest.mark.parametrize("name", ["ReportFailure", "NotifyFailure"])
+def test_an_error_while_reporting_leaves_the_original_error_in_place(state, name):
+    assert [(catch["ResultPath"], catch["Next"]) for catch in state(name)["Catch"]] == [(None, "Failed")]
+
+
+def test_a_failed_partition_does_not_fail_the_run(state):
+    job = state("RunProcessingJob")
+    handled = {name for catch in job["Catch"] for name in catch["ErrorEquals"]}
+    assert "States.ALL" in handled
+    assert "Fail" not in {inner["Type"] for inner in state("RunProcessingJobs")["ItemProcessor"]["States"].values()}
+
+
+def test_a_retried_job_gets_another_name(state):
+    assert "$$.State.RetryCount" in state("RunProcessingJob")["Parameters"]["ProcessingJobName.$"]
+
+
+def test_a_batch_leaves_half_of_the_state_for_what_comes_after_it(state):
+    batcher = state("ValidateImages")["ItemBatcher"]
+    assert batcher["MaxInputBytesPerBatch"] <= 262_144 / 2
+
+
+def test_the_walk_is_over_the_same_function_as_the_batch(state):
+    functions = {
+        state(name)["Parameters"]["FunctionName"] for name in ("ValidateBatch", "ValidateImage", "CondemnImage")
+    }
+    assert functions == {"${ValidateImagesFunctionArn}"}
+
+
+def test_what_makes_a_batch_walk_is_what_condemns_an_image(state):
+    assert state("ValidateBatch")["Catch"][0]["ErrorEquals"] == state("ValidateImage")["Catch"][0]["ErrorEquals"]
+
+
+def test_the_label_is_the_one_that_permissions_name(state):
+    assert state("ValidateImages")["Label"] == "ValidateImages"
