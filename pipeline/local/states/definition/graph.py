@@ -12,30 +12,33 @@ MISSING_TARGET = "MISSING_TRANSITION_TARGET"
 NO_TERMINAL_STATE = "NO_TERMINAL_STATE"
 
 
-def check_transitions(machine: Fields, start_at: str, states: dict[str, State], broken: set[str]) -> None:
-    """Note transitions to states that do not exist, states that none leads to, and a machine that cannot end.
-
-    `broken` names the states that did not compile: they exist, but what they lead to is unknown.
-    """
-    known = states.keys() | broken
-    if start_at and start_at not in known:
-        machine.problem("StartAt", f"Missing 'StartAt' target: {start_at}", MISSING_TARGET)
-    for name, state in states.items():
-        for field, target in _transitions(state):
-            if target not in known:
-                label = field.rpartition("/")[2]
-                machine.problem(f"States/{name}/{field}", f"Missing '{label}' target: {target}", MISSING_TARGET)
-    if broken or start_at not in states:
+def check_transitions(machine: Fields, start_at: str, states: dict[str, State]) -> None:
+    """Note transitions to states that do not exist; where there are none, states not reached and a lack of an end."""
+    missing = list(_missing_targets(start_at, states))
+    for field, target in missing:
+        label = field.rpartition("/")[2]
+        machine.problem(field, f"Missing '{label}' target: {target}", MISSING_TARGET)
+    if missing:
         return
     reached = _reachable(start_at, states)
-    for name in states.keys() - reached:
-        machine.problem(f"States/{name}", f'State "{name}" is not reachable.', MISSING_TARGET)
+    for name in states:
+        if name not in reached:
+            machine.problem(f"States/{name}", f'State "{name}" is not reachable.', MISSING_TARGET)
     if not any(_ends(states[name]) for name in reached):
         machine.problem("States", "no state ends the machine: one needs End, or be Succeed or Fail", NO_TERMINAL_STATE)
 
 
+def _missing_targets(start_at: str, states: dict[str, State]) -> Iterator[tuple[str, str]]:
+    if start_at not in states:
+        yield "StartAt", start_at
+    for name, state in states.items():
+        for field, target in _transitions(state):
+            if target not in states:
+                yield f"States/{name}/{field}", target
+
+
 def _transitions(state: State) -> Iterator[tuple[str, str]]:
-    """The fields that name a next state, and the names; a target that is not given is the schema's problem."""
+    """The fields that name a next state, and the names."""
     targets = [("Next", state.next)]
     if isinstance(state, Choice):
         targets += [(f"Choices/{index}/Next", rule.next) for index, rule in enumerate(state.rules)]
@@ -50,7 +53,7 @@ def _reachable(start_at: str, states: dict[str, State]) -> set[str]:
     pending = [start_at]
     while pending:
         name = pending.pop()
-        if name not in reached and name in states:
+        if name not in reached:
             reached.add(name)
             pending += [target for _, target in _transitions(states[name])]
     return reached

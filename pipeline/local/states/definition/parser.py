@@ -79,21 +79,20 @@ class _Compiler:
         return Branch(start_at, states, fields.text("Comment"))
 
     def _graph(self, fields: Fields) -> tuple[str, dict[str, State]]:
+        noted = len(self.problems)
         start_at = fields.required_text("StartAt")
         fields.required("States")
         container = fields.child("States")
-        states: dict[str, State] = {}
-        broken: set[str] = set()
-        for name in container.document if container else ():
-            state = self._state(name, container.child(name)) if container else None
-            if state is None:
-                broken.add(name)
-            else:
-                states[name] = state
+        states = self._states(container) if container else {}
         if container and not container.document:
             fields.problem("States", "States must have at least one state")
-        check_transitions(fields, start_at, states, broken)
+        if len(self.problems) == noted:  # otherwise it is not known where every state leads
+            check_transitions(fields, start_at, states)
         return start_at, states
+
+    def _states(self, container: Fields) -> dict[str, State]:
+        compiled = {name: self._state(name, container.child(name)) for name in container.document}
+        return {name: state for name, state in compiled.items() if state is not None}
 
     def _state(self, name: str, fields: Fields | None) -> State | None:
         if fields is None:

@@ -40,9 +40,9 @@ Members = dict[str, Any]
 
 def compile_state(name: str, fields: Fields, branch: CompileBranch) -> State | None:
     """Compile the state `name`; None where its type is not one, which is noted."""
-    kind = fields.required_text("Type")
-    if kind not in _TYPES:
-        fields.problem("Type", f"'{kind}' is not a state type, expected one of {', '.join(_TYPES)}")
+    fields.required("Type")
+    kind = fields.option("Type", tuple(_TYPES), "")
+    if not kind:
         return None
     fields.query_language()
     members = {"name": name, "type": kind, "comment": fields.text("Comment")}
@@ -199,7 +199,8 @@ def _parallel(fields: Fields, members: Members, branch: CompileBranch) -> State:
 
 def _map(fields: Fields, members: Members, branch: CompileBranch) -> State:
     fields.exactly_one("ItemProcessor", "Iterator")
-    processor = fields.child("ItemProcessor") or fields.child("Iterator")
+    modern, legacy = fields.child("ItemProcessor"), fields.child("Iterator")
+    processor = modern or legacy
     states = branch(processor) if processor else Branch("", {})
     state = Map(**members, **_work(fields), parameters=None, **map_members(fields, processor, states))
     if processor:
