@@ -1,0 +1,47 @@
+"""The Step Functions API of the local cloud.
+
+    service = StatesService(cloud.client, state_dir / "states.sqlite")
+    service.handle("StartExecution", {"stateMachineArn": arn, "input": "{}"})
+    service.close()
+
+The operations are in files by what they act on; what an operation is held to before it is called (types, lengths,
+patterns, enums) is botocore's model of the service.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.states.api.callbacks import CallbackOperations
+from pipeline.local.states.api.executions import ExecutionOperations
+from pipeline.local.states.api.machines import MachineOperations
+from pipeline.local.states.api.map_runs import MapRunOperations
+from pipeline.local.states.api.tags import TagOperations
+from pipeline.local.states.engine import Engine
+from pipeline.local.states.store import Store
+
+__all__ = ["StatesService"]
+
+
+class StatesService(MachineOperations, ExecutionOperations, MapRunOperations, CallbackOperations, TagOperations):
+    """Step Functions.
+
+    Args:
+        clients: gives the boto3 client of a service by boto3's name for it; called from many threads.
+        store_path: the file that state machines and executions are kept in; None keeps them in memory.
+        account_id, region: what ARNs say.
+    """
+
+    def __init__(
+        self,
+        clients: Callable[[str], Any],
+        store_path: Path | None = None,
+        account_id: str = "123456789012",
+        region: str = "us-east-1",
+    ) -> None:
+        self.store = Store(store_path)
+        self.engine = Engine(self.store, clients, account_id, region)
+
+    def close(self) -> None:
+        """Abort every execution and write what is known of them."""
+        self.engine.close()

@@ -1,0 +1,170 @@
+"""Executions: start, stop, describe, list, and their history."""
+
+import uuid
+from typing import Any
+
+from pipeline.local.protocol import ServiceError
+from pipeline.local.states.api.base import Operations, check_arn, check_name, page_position, page_token
+from pipeline.local.states.documents import LIMIT_BYTES, Document, byte_length
+from pipeline.local.states.execution import Execution
+from pipeline.local.states.history import present
+from pipeline.local.states.records import ExecutionRecord, MachineRecord
+
+_PAGE = 100
+
+
+class ExecutionOperations(Operations):
+    """Operations on executions."""
+
+    def start_execution(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        execution = self._start(parameters)
+        return {"executionArn": execution.arn, "startDate": execution.started}
+
+    def start_sync_execution(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        machine = self.existing_machine(parameters["stateMachineArn"])
+        if machine.type != "EXPRESS":
+            raise _not_for_this_type()
+        name, text = _name_and_input(parameters)
+
+        async def start_and_wait() -> ExecutionRecord:
+            execution = await self.engine.start(machine, name, text)
+            await execution.wait()
+            return execution.record
+
+        record = self.engine.call(start_and_wait())
+        assert record.stopped is not None  # noqa: S101  (it has been waited for)
+        return {
+            **_outcome(record),
+            "billingDetails": {
+                "billedMemoryUsedInMB": 64,
+                "billedDurationInMilliseconds": max(100, round((record.stopped - record.started) * 1000)),
+            },
+        }
+
+    def stop_execution(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        record = self._existing(parameters["executionArn"])
+        self.engine.call(self.engine.stop(record.arn, parameters.get("error"), parameters.get("cause")))
+        return {"stopDate": self._existing(record.arn).stopped}
+
+    def describe_execution(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        record = self._existing(parameters["executionArn"])
+        return {
+            **_outcome(record),
+            "mapRunArn": record.map_run_arn,
+            "redriveCount": 0,
+            "redriveStatus": "NOT_REDRIVABLE",
+            "redriveStatusReason": "The local cloud does not redrive executions",
+        }
+
+    def list_executions(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        parents = [name for name in ("stateMachineArn", "mapRunArn") if name in parameters]
+        if len(parents) != 1:
+            raise ServiceError("ValidationException", "Specify either stateMachineArn or mapRunArn, and not both")
+        parent: str = parameters[parents[0]]
+        if parents == ["mapRunArn"]:
+            self.existing_map_run(parent)
+        elif self.existing_machine(parent).type == "EXPRESS":
+            raise _not_for_this_type()
+        limit = parameters.get("maxResults") or _PAGE
+        position = page_position(parameters.get("nextToken"))
+        records = self.store.executions(
+            "map_run_arn" if parents == ["mapRunArn"] else "machine_arn",
+            parent,
+            status=parameters.get("statusFilter"),
+            after=int(position) if position else None,
+            limit=limit + 1,
+        )
+        return {
+            "executions": [_summary(record) for record in records[:limit]],
+            "nextToken": page_token(records[limit - 1].id) if len(records) > limit else None,
+        }
+
+    def get_execution_history(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        record = self._existing(parameters["executionArn"])
+        limit = parameters.get("maxResults") or _PAGE
+        position = int(page_position(parameters.get("nextToken")) or 0)
+        events = self.store.events(
+            record.id, after=position, limit=limit + 1, reverse=parameters.get("reverseOrder", False)
+        )
+        include_data = parameters.get("includeExecutionData", True)
+        return {
+            "events": [present(event, include_data=include_data) for event in events[:limit]],
+            "nextToken": page_token(events[limit - 1].id) if len(events) > limit else None,
+        }
+
+    def _start(self, parameters: dict[str, Any]) -> ExecutionRecord:
+        machine = self.existing_machine(parameters["stateMachineArn"])
+        name, text = _name_and_input(parameters)
+        return self.engine.call(self._start_once(machine, name, text, named="name" in parameters))
+
+    async def _start_once(self, machine: MachineRecord, name: str, text: str, *, named: bool) -> ExecutionRecord:
+        """Start unless the name is taken; runs on the loop without a pause, so that two callers cannot both start."""
+        if named and machine.type == "STANDARD":
+            existing = self._record(self.engine.arn("execution", f"{machine.name}:{name}"))
+            if existing is not None:
+                if existing.status == "RUNNING" and existing.input == text:
+                    return existing
+                raise ServiceError("ExecutionAlreadyExists", f"Execution Already Exists: '{existing.arn}'")
+        return (await self.engine.start(machine, name, text)).record
+
+    def _existing(self, arn: str) -> ExecutionRecord:
+        """The execution with an ARN. Raises ServiceError: InvalidArn, ExecutionDoesNotExist."""
+        check_arn(arn, "execution", "express")
+        record = self._record(arn)
+        if record is None or (record.express and record.map_run_arn is None):
+            raise ServiceError("ExecutionDoesNotExist", f"Execution Does Not Exist: '{arn}'")
+        return record
+
+    def _record(self, arn: str) -> ExecutionRecord | None:
+        running: Execution | None = self.engine.running.get(arn)
+        return running.record if running else self.store.execution(arn)
+
+
+def _name_and_input(parameters: dict[str, Any]) -> tuple[str, str]:
+    name = parameters.get("name") or str(uuid.uuid4())
+    check_name(name)
+    text = parameters.get("input", "{}")
+    if byte_length(text) > LIMIT_BYTES:
+        raise ServiceError(
+            "InvalidExecutionInput", f"Invalid State Machine Execution Input: more than {LIMIT_BYTES} bytes of UTF-8"
+        )
+    try:
+        Document.parse(text)
+    except ValueError as error:
+        raise ServiceError("InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'") from error
+    return name, text
+
+
+def _not_for_this_type() -> ServiceError:
+    return ServiceError("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
+
+
+def _outcome(record: ExecutionRecord) -> dict[str, Any]:
+    return {
+        "executionArn": record.arn,
+        "stateMachineArn": record.machine_arn,
+        "name": record.name,
+        "status": record.status,
+        "startDate": record.started,
+        "stopDate": record.stopped,
+        "input": record.input,
+        "inputDetails": {"included": True},
+        "output": record.output,
+        "outputDetails": {"included": True} if record.output is not None else None,
+        "error": record.error,
+        "cause": record.cause,
+    }
+
+
+def _summary(record: ExecutionRecord) -> dict[str, Any]:
+    return {
+        "executionArn": record.arn,
+        "stateMachineArn": record.machine_arn,
+        "name": record.name,
+        "status": record.status,
+        "startDate": record.started,
+        "stopDate": record.stopped,
+        "mapRunArn": record.map_run_arn,
+        "itemCount": record.item_count if record.map_run_arn else None,
+        "redriveCount": 0,
+    }

@@ -1,0 +1,124 @@
+"""Integrations that are one call of a service's API: the optimised ones, and any API by `aws-sdk`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import botocore.session
+from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.model import OperationModel
+
+from pipeline.local.states.documents import dump
+from pipeline.local.states.errors import StateError
+from pipeline.local.states.integrations import responses
+from pipeline.local.states.integrations.base import Attempt, ServiceIntegration, UnknownResourceError
+from pipeline.local.states.integrations.errors import Naming, sdk_naming, state_error
+from pipeline.local.states.integrations.shaping import request_of
+from pipeline.local.states.scope import Json
+
+_BOTO_NAMES = {
+    "apigateway": "apigateway",
+    "bedrockruntime": "bedrock-runtime",
+    "cloudwatchlogs": "logs",
+    "costexplorer": "ce",
+    "databasemigration": "dms",
+    "elasticache": "elasticache",
+    "emr": "emr",
+    "eventbridge": "events",
+    "sagemakerruntime": "sagemaker-runtime",
+    "servicequotas": "service-quotas",
+    "sfn": "stepfunctions",
+}
+"""What `aws-sdk` ARNs call services which botocore calls otherwise; the rest are named alike."""
+
+
+class ApiCall(ServiceIntegration):
+    """An optimised integration whose request-response form is a plain call of the API.
+
+    Args:
+        service, action, pattern: as in the ARN.
+        client: boto3's name for the service.
+        naming: how its errors are named.
+    """
+
+    def __init__(self, service: str, action: str, pattern: str, *, client: str, naming: Naming) -> None:
+        super().__init__(service, action, pattern)
+        self.client = client
+        self.naming = naming
+
+    async def request(self, attempt: Attempt) -> Json:
+        client = attempt.engine.client(self.client)
+        operation = operation_of(client, self.action)
+        request = self.prepare(request_of(attempt.parameters, operation.input_shape, self.naming, blobs_as_json=False))
+        return await attempt.call(self._call, client, operation, request)
+
+    def prepare(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Complete the request as Step Functions does."""
+        return request
+
+    def _call(self, client: Any, operation: OperationModel, request: dict[str, Any]) -> Json:
+        response = call_api(client, operation, request, self.naming)
+        return responses.optimised(response, operation.output_shape)
+
+
+class SendMessage(ApiCall):
+    """`sqs:sendMessage`."""
+
+    def prepare(self, request: dict[str, Any]) -> dict[str, Any]:
+        host, _, path = request["QueueUrl"].partition("://")[2].partition("/")
+        if not path:
+            # boto3 would send it to its own endpoint; the SDK of Step Functions goes where the URL points.
+            cause = f"Unable to execute HTTP request: {host}: Name or service not known"
+            raise StateError("SQS.SdkClientException", cause)
+        return request
+
+
+class PutEvents(ApiCall):
+    """`events:putEvents`: an entry that is refused fails the task."""
+
+    async def request(self, attempt: Attempt) -> Json:
+        response = await super().request(attempt)
+        if response["FailedEntryCount"]:
+            outcome = {name: response[name] for name in ("Entries", "FailedEntryCount")}
+            raise StateError("EventBridge.FailedEntry", dump(outcome))
+        return response
+
+
+class AwsSdk(ServiceIntegration):
+    """`aws-sdk:SERVICE:ACTION`: any API call."""
+
+    def __init__(self, service: str, action: str, pattern: str) -> None:
+        super().__init__(service, action, pattern)
+        name = service.removeprefix("aws-sdk:")
+        self._client = _BOTO_NAMES.get(name, name)
+        session = botocore.session.get_session()
+        if self._client not in session.get_available_services():
+            raise UnknownResourceError(f"there is no service {name!r} among the AWS SDK integrations")
+        if responses.pascal_case(action) not in session.get_service_model(self._client).operation_names:
+            raise UnknownResourceError(f"the service {name!r} has no action {action!r}")
+
+    async def request(self, attempt: Attempt) -> Json:
+        client = attempt.engine.client(self._client)
+        operation = operation_of(client, self.action)
+        naming = sdk_naming(client.meta.service_model.service_id)
+        request = request_of(attempt.parameters, operation.input_shape, naming, blobs_as_json=True)
+
+        def call() -> Json:
+            return responses.aws_sdk(call_api(client, operation, request, naming), operation.output_shape)
+
+        return await attempt.call(call)
+
+
+def operation_of(client: Any, action: str) -> OperationModel:
+    """The model of an API action."""
+    operation: OperationModel = client.meta.service_model.operation_model(responses.pascal_case(action))
+    return operation
+
+
+def call_api(client: Any, operation: OperationModel, request: Mapping[str, Any], naming: Naming) -> dict[str, Any]:
+    """Call an API through boto3. Raises StateError, named by `naming`."""
+    method: Callable[..., dict[str, Any]] = getattr(client, xform_name(operation.name))
+    try:
+        return method(**request)
+    except (ClientError, BotoCoreError) as error:
+        raise state_error(error, naming) from error

@@ -1,0 +1,210 @@
+"""Walk a state machine, state by state.
+
+`run` takes a branch (or a whole machine) from its StartAt to a terminal state. A state that only moves data never
+leaves the event loop; what waits (Wait, Task, Parallel, Map) awaits. Every state is entered and left in one place,
+`_visit`, which records the events and the variables, so that the functions for the state types only say what they do.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from pipeline.local.states import definition, quantities
+from pipeline.local.states.context import of_state
+from pipeline.local.states.dataflow import Entry, Exit, evaluate_assign
+from pipeline.local.states.documents import Document, dump
+from pipeline.local.states.errors import RUNTIME, StateError, StatesRuntimeError
+from pipeline.local.states.frame import Frame, run_together
+from pipeline.local.states.maps.distributed import run_distributed
+from pipeline.local.states.maps.inline import run_inline
+from pipeline.local.states.retry import Retries
+from pipeline.local.states.scope import Json
+from pipeline.local.states.tasks import run_task
+from pipeline.local.states.timestamps import parse_timestamp
+
+_BREATH = 64
+"""States after which a line lets others run, so that a machine which never waits cannot hold up the rest."""
+
+
+async def run(branch: definition.Branch | definition.StateMachine, document: Document, frame: Frame) -> Document:
+    """Run from StartAt on and return the output of the terminal state.
+
+    Raises:
+        StateError: what no Catch took.
+    """
+    name: str | None = branch.start_at
+    visited = 0
+    while name is not None:
+        left = await _visit(branch.states[name], document, frame)
+        name, document = left.next, left.output
+        visited += 1
+        if visited % _BREATH == 0:
+            await asyncio.sleep(0)
+    return document
+
+
+async def _visit(state: definition.State, document: Document, frame: Frame) -> Exit:
+    clock = frame.execution.engine.clock
+    entered_id = frame.record(f"{state.type}StateEntered", name=state.name, input=document.text)
+    is_work = isinstance(state, definition.Work)
+    context = of_state(frame.context, state.name, clock(), 0 if is_work else None)
+    entry = Entry(state, document, context, frame.variables)
+    try:
+        left = await _RUNNERS[type(state)](entry, frame)
+    except StatesRuntimeError as error:
+        place = f"An error occurred while executing the state '{state.name}' (entered at the event id #{entered_id})."
+        raise StateError(RUNTIME, f"{place} {error.cause}", terminal=True) from error
+    except asyncio.CancelledError:
+        if is_work or isinstance(state, definition.Wait):
+            frame.record(f"{state.type}StateAborted")
+        raise
+    assigned = {name: dump(value) for name, value in left.assigned.items()} or None
+    frame.record(f"{state.type}StateExited", name=state.name, output=left.output.text, assignedVariables=assigned)
+    if left.assigned:
+        frame.variables = frame.variables | left.assigned
+    return left
+
+
+async def _pass(entry: Entry, frame: Frame) -> Exit:
+    state: definition.Pass = entry.state  # type: ignore[assignment]
+    effective = entry.effective_input()
+    return entry.leave(state.result if state.has_result else effective, state.result_path)
+
+
+async def _choice(entry: Entry, frame: Frame) -> Exit:
+    state: definition.Choice = entry.state  # type: ignore[assignment]
+    scope = entry.scope(entry.effective_input())
+    for rule in state.rules:
+        if rule.test(scope):
+            next_, assign = rule.next, rule.assign
+            break
+    else:
+        if state.default is None:
+            raise StateError(
+                "States.NoChoiceMatched", f"No choice rule of '{state.name}' matched, and it has no Default."
+            )
+        next_, assign = state.default, state.assign
+    return Exit(next_, entry.filter_output(scope.input), evaluate_assign(assign, scope))
+
+
+async def _wait(entry: Entry, frame: Frame) -> Exit:
+    state: definition.Wait = entry.state  # type: ignore[assignment]
+    effective = entry.effective_input()
+    seconds = _waiting_time(entry, state, effective)
+    if seconds > 0:
+        await asyncio.sleep(seconds)
+    return Exit(state.next, entry.filter_output(effective), evaluate_assign(state.assign, entry.scope(effective)))
+
+
+def _waiting_time(entry: Entry, state: definition.Wait, effective: Json) -> float:
+    if state.seconds is not None:
+        return state.seconds
+    moment = state.timestamp
+    if path := state.seconds_path or state.timestamp_path:
+        field = "SecondsPath" if state.seconds_path else "TimestampPath"
+        try:
+            value = path(entry.scope(effective))
+        except StatesRuntimeError:
+            raise StatesRuntimeError(f"The {field} parameter does not reference an input value: {path.text}") from None
+        shown = f"{path.text} == {value if isinstance(value, str) else dump(value)}"
+        if state.seconds_path:
+            return _seconds(value, shown)
+        moment = parse_timestamp(value) if isinstance(value, str) else None
+        if moment is None:
+            raise StatesRuntimeError(
+                "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format "
+                f"string: {shown}"
+            )
+    assert moment is not None  # noqa: S101  (a Wait state has exactly one of the four)
+    return (moment - datetime.now(UTC)).total_seconds()
+
+
+def _seconds(value: Json, shown: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise StatesRuntimeError(f"The SecondsPath parameter cannot be parsed as a long value: {shown}")
+    if value < 0:
+        raise StatesRuntimeError(f"The SecondsPath parameter references a negative value: {shown}")
+    return value
+
+
+async def _succeed(entry: Entry, frame: Frame) -> Exit:
+    return Exit(None, entry.filter_output(entry.effective_input()))
+
+
+async def _fail(entry: Entry, frame: Frame) -> Exit:
+    state: definition.Fail = entry.state  # type: ignore[assignment]
+    scope = entry.scope(entry.raw.value)
+    error = state.error_path(scope) if state.error_path else state.error
+    cause = state.cause_path(scope) if state.cause_path else state.cause
+    raise StateError(error or "", cause)
+
+
+async def _work(entry: Entry, frame: Frame) -> Exit:
+    """Task, Parallel and Map: try, retry, catch."""
+    state: definition.Work = entry.state  # type: ignore[assignment]
+    retries = Retries(state.retry)
+    while True:
+        try:
+            return entry.leave_with_result(await _WORKERS[type(state)](entry, frame))
+        except StateError as error:
+            failure = error
+        delay = retries.delay(failure)
+        if delay is None:
+            break
+        await asyncio.sleep(delay)
+        context = entry.context | {"State": entry.context["State"] | {"RetryCount": retries.count}}
+        entry = Entry(state, entry.raw, context, entry.variables)
+    if not isinstance(state, definition.Task) and not isinstance(failure, StatesRuntimeError):
+        frame.record(f"{state.type}StateFailed")
+    for catcher in state.catch:
+        if failure.matches(catcher.errors):
+            return entry.leave_by(catcher, failure)
+    raise failure
+
+
+async def _parallel(entry: Entry, frame: Frame) -> Json:
+    state: definition.Parallel = entry.state  # type: ignore[assignment]
+    document = Document.of(effective) if (effective := entry.effective_input()) is not entry.raw.value else entry.raw
+    frame.record("ParallelStateStarted")
+    start = frame.event
+
+    async def line(branch: definition.Branch) -> Json:
+        own = frame.branch(event=start)
+        try:
+            return (await run(branch, document, own)).value
+        finally:
+            frame.event = own.event
+
+    outputs = await run_together([line(branch) for branch in state.branches])
+    frame.note("ParallelStateSucceeded")
+    return outputs
+
+
+async def _map(entry: Entry, frame: Frame) -> Json:
+    state: definition.Map = entry.state  # type: ignore[assignment]
+    scope = entry.scope(entry.effective_input())
+    concurrency = quantities.integer("MaxConcurrency", state.max_concurrency, state.max_concurrency_path, scope) or 0
+    run_items = run_inline if state.mode == "INLINE" else run_distributed
+    outputs = await run_items(entry, scope, frame, concurrency, run)
+    frame.note("MapStateSucceeded")
+    return outputs
+
+
+Runner = Callable[[Entry, Frame], Awaitable[Exit]]
+Worker = Callable[[Entry, Frame], Awaitable[Json]]
+
+_RUNNERS: dict[type[definition.State], Runner] = {
+    definition.Pass: _pass,
+    definition.Choice: _choice,
+    definition.Wait: _wait,
+    definition.Succeed: _succeed,
+    definition.Fail: _fail,
+    definition.Task: _work,
+    definition.Parallel: _work,
+    definition.Map: _work,
+}
+_WORKERS: dict[type[definition.State], Worker] = {
+    definition.Task: run_task,
+    definition.Parallel: _parallel,
+    definition.Map: _map,
+}
