@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.local.deploy.errors import TemplateError
 
-_SUB_VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
+_SUB_VARIABLE = re.compile(r"\$\{([^!{}][^{}]*)\}")
 _SUB_LITERAL = re.compile(r"\$\{!([^}]*)\}")
 
 
