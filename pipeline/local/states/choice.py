@@ -114,7 +114,7 @@ def _combine(name: str, operand: Json) -> Test:
         return lambda scope: not negated(scope)
     if not isinstance(operand, list) or not operand:
         raise MemberError(f"/{name}", f"{name} must be a list of at least one rule")
-    tests = [_nested(f"/{name}/{index}", rule) for index, rule in enumerate(operand)]
+    tests = [_nested(f"/{name}[{index}]", rule) for index, rule in enumerate(operand)]
     if name == "And":
         return lambda scope: all(test(scope) for test in tests)
     return lambda scope: any(test(scope) for test in tests)

@@ -78,7 +78,7 @@ class ExpressionSyntaxError(ValueError):
 
 
 class MemberError(ValueError):
-    """A member that cannot be compiled; `path` leads to it from where compiling began, as in `/list/0/name.$`."""
+    """A member that cannot be compiled; `path` leads to it from where compiling began, as in `/list[0]/name.$`."""
 
     def __init__(self, path: str, problem: str) -> None:
         super().__init__(problem)
@@ -103,4 +103,4 @@ class DefinitionError(Exception):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)
-        super().__init__("; ".join(map(str, self.problems)))
+        super().__init__(", ".join(map(str, self.problems)))

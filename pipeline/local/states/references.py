@@ -51,16 +51,16 @@ def parse_reference(parser: PathParser) -> Reference:
     begin = parser.position
     document: Callable[[Scope], Json]
     if parser.peek("$$"):
-        segments, function = parser.path("$$")
+        segments = parser.path("$$")
         document = _context
     elif variable := parser.match(_VARIABLE):
-        segments, function = parser.path()
+        segments = parser.path()
         document = _variable(variable.group(1), variable.group())
     else:
-        segments, function = parser.path("$")
+        segments = parser.path("$")
         document = _input
     text = parser.text[begin : parser.position]
-    return Reference(text, Path(text, segments, function), document)
+    return Reference(text, Path(text, segments), document)
 
 
 def compile_reference(text: str) -> Reference:

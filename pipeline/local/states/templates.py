@@ -14,6 +14,7 @@ from pipeline.local.states.references import Complaint, compile_reference, inval
 from pipeline.local.states.scope import Expression, Json, Scope, Template
 
 SUFFIX = ".$"
+_NOT_COMPUTABLE = "The value for the field '{}' must be a valid JSONPath or a valid intrinsic function call"
 
 
 def compile_expression(text: str, complain: Complaint = invalid_path) -> Expression:
@@ -64,7 +65,7 @@ def _compile_object(payload: dict[str, Json], path: str) -> Callable[[Scope], Js
 
 
 def _compile_array(payload: list[Json], path: str) -> Callable[[Scope], Json] | None:
-    computed = [_compile(value, f"{path}/{index}") for index, value in enumerate(payload)]
+    computed = [_compile(value, f"{path}[{index}]") for index, value in enumerate(payload)]
     if not any(computed):
         return None
     items = list(zip(payload, computed, strict=True))
@@ -73,8 +74,8 @@ def _compile_array(payload: list[Json], path: str) -> Callable[[Scope], Json] | 
 
 def _compile_member(name: str, value: Json, path: str) -> Callable[[Scope], Json]:
     if not isinstance(value, str):
-        raise MemberError(path, f"'{name}' must be a path or an intrinsic function, as text")
+        raise MemberError(path, _NOT_COMPUTABLE.format(name) + ", as text")
     try:
         return compile_expression(value, not_found_for(name)).evaluate
     except ExpressionSyntaxError as error:
-        raise MemberError(path, str(error)) from None
+        raise MemberError(path, f"{_NOT_COMPUTABLE.format(name)}: {error}") from None

@@ -78,7 +78,7 @@ def test_a_text_that_is_no_json_object_is_refused(text: str, words: str) -> None
         (machine(Type="Passs", End=True), "/States/S/Type"),
         (machine(Type="Pass", End=True, Retry=[]), "/States/S/Retry"),
         (machine(Type="Pass", End=True, Parameters="$"), "/States/S/Parameters"),
-        (machine(Type="Pass", End=True, Parameters={"a": [{"b.$": "c"}]}), "/States/S/Parameters/a/0/b.$"),
+        (machine(Type="Pass", End=True, Parameters={"a": [{"b.$": "c"}]}), "/States/S/Parameters/a[0]/b.$"),
         (machine(Type="Pass", End=True, InputPath="x"), "/States/S/InputPath"),
         (machine(Type="Pass", End=True, OutputPath=1), "/States/S/OutputPath"),
         (machine(Type="Pass", End=True, ResultPath="$.a[*]"), "/States/S/ResultPath"),
@@ -102,23 +102,23 @@ def test_a_text_that_is_no_json_object_is_refused(text: str, words: str) -> None
         (machine(Type="Task", Resource="lambda", End=True), "/States/S/Resource"),
         (task(TimeoutSeconds=1, TimeoutSecondsPath="$.t"), "/States/S/TimeoutSecondsPath"),
         (task(TimeoutSeconds=5, HeartbeatSeconds=5), "/States/S/HeartbeatSeconds"),
-        (task(Retry=[{}]), "/States/S/Retry/0"),
-        (task(Retry=[{"ErrorEquals": []}]), "/States/S/Retry/0/ErrorEquals"),
-        (task(Retry=[{"ErrorEquals": ["States.ALL", "A"]}]), "/States/S/Retry/0/ErrorEquals"),
-        (task(Retry=[{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["A"]}]), "/States/S/Retry/0/ErrorEquals"),
-        (task(Retry=[{"ErrorEquals": ["A"], "IntervalSeconds": 0}]), "/States/S/Retry/0/IntervalSeconds"),
-        (task(Retry=[{"ErrorEquals": ["A"], "BackoffRate": 0.9}]), "/States/S/Retry/0/BackoffRate"),
-        (task(Retry=[{"ErrorEquals": ["A"], "MaxAttempts": -1}]), "/States/S/Retry/0/MaxAttempts"),
-        (task(Retry=[{"ErrorEquals": ["A"], "JitterStrategy": "HALF"}]), "/States/S/Retry/0/JitterStrategy"),
-        (task(Retry=[{"ErrorEquals": ["A"], "Next": "T"}]), "/States/S/Retry/0/Next"),
-        (task(Catch=[{"ErrorEquals": ["A"]}]), "/States/S/Catch/0"),
-        (task(Catch=["A"]), "/States/S/Catch/0"),
+        (task(Retry=[{}]), "/States/S/Retry[0]"),
+        (task(Retry=[{"ErrorEquals": []}]), "/States/S/Retry[0]/ErrorEquals"),
+        (task(Retry=[{"ErrorEquals": ["States.ALL", "A"]}]), "/States/S/Retry[0]/ErrorEquals"),
+        (task(Retry=[{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["A"]}]), "/States/S/Retry[0]/ErrorEquals"),
+        (task(Retry=[{"ErrorEquals": ["A"], "IntervalSeconds": 0}]), "/States/S/Retry[0]/IntervalSeconds"),
+        (task(Retry=[{"ErrorEquals": ["A"], "BackoffRate": 0.9}]), "/States/S/Retry[0]/BackoffRate"),
+        (task(Retry=[{"ErrorEquals": ["A"], "MaxAttempts": -1}]), "/States/S/Retry[0]/MaxAttempts"),
+        (task(Retry=[{"ErrorEquals": ["A"], "JitterStrategy": "HALF"}]), "/States/S/Retry[0]/JitterStrategy"),
+        (task(Retry=[{"ErrorEquals": ["A"], "Next": "T"}]), "/States/S/Retry[0]/Next"),
+        (task(Catch=[{"ErrorEquals": ["A"]}]), "/States/S/Catch[0]"),
+        (task(Catch=["A"]), "/States/S/Catch[0]"),
         (machine(Type="Choice", Choices=[]), "/States/S/Choices"),
-        (machine(Type="Choice", Choices=[{"Variable": "$", "IsNull": 1, "Next": "T"}]), "/States/S/Choices/0/IsNull"),
-        (machine(Type="Choice", Choices=[{"Variable": "$", "Next": "T"}]), "/States/S/Choices/0"),
+        (machine(Type="Choice", Choices=[{"Variable": "$", "IsNull": 1, "Next": "T"}]), "/States/S/Choices[0]/IsNull"),
+        (machine(Type="Choice", Choices=[{"Variable": "$", "Next": "T"}]), "/States/S/Choices[0]"),
         (
             machine(Type="Choice", Choices=[{"Not": {"Variable": "x", "IsNull": True}, "Next": "T"}]),
-            "/States/S/Choices/0/Not/Variable",
+            "/States/S/Choices[0]/Not/Variable",
         ),
         (
             machine(Type="Choice", Default="T", End=True, Choices=[{"Variable": "$", "IsNull": True, "Next": "T"}]),
@@ -127,7 +127,7 @@ def test_a_text_that_is_no_json_object_is_refused(text: str, words: str) -> None
         (machine(Type="Parallel", End=True, Branches=[]), "/States/S/Branches"),
         (
             machine(Type="Parallel", End=True, Branches=[{"StartAt": "B", "States": {"B": END}, "TimeoutSeconds": 1}]),
-            "/States/S/Branches/0/TimeoutSeconds",
+            "/States/S/Branches[0]/TimeoutSeconds",
         ),
         (machine(Type="Map", End=True), "/States/S"),
         (a_map(Iterator={"StartAt": "J", "States": {"J": END}}), "/States/S/Iterator"),
@@ -140,7 +140,9 @@ def test_a_text_that_is_no_json_object_is_refused(text: str, words: str) -> None
         (a_map(DISTRIBUTED, Label="x" * 41), "/States/S/Label"),
         (a_map(DISTRIBUTED, ToleratedFailurePercentage=101), "/States/S/ToleratedFailurePercentage"),
         (a_map(DISTRIBUTED, ItemBatcher={}), "/States/S/ItemBatcher"),
-        (a_map(DISTRIBUTED, ItemBatcher={"MaxItemsPerBatch": 0}), "/States/S/ItemBatcher/MaxItemsPerBatch"),
+        (a_map(DISTRIBUTED, ItemBatcher={"MaxItemsPerBatch": -1}), "/States/S/ItemBatcher/MaxItemsPerBatch"),
+        (a_map(MaxConcurrencyPath="$$.Execution.Input.n"), "/States/S/MaxConcurrencyPath"),
+        (a_map(MaxConcurrency=1, MaxConcurrencyPath="$.n"), "/States/S/MaxConcurrencyPath"),
         (a_map(DISTRIBUTED, ResultWriter={}), "/States/S/ResultWriter"),
         (a_map(DISTRIBUTED, ItemReader={"Resource": SNS, "Parameters": {}}), "/States/S/ItemReader/Resource"),
         (
@@ -163,7 +165,7 @@ def test_a_label_is_refused_for_one_bad_character(character: str) -> None:
     [
         ({"StartAt": "X", "States": {"S": END}}, "/StartAt"),
         ({"StartAt": "S", "States": {"S": {"Type": "Pass", "Next": "X"}, "T": END}}, "/States/S/Next"),
-        (task(Catch=[{"ErrorEquals": ["A"], "Next": "X"}]), "/States/S/Catch/0/Next"),
+        (task(Catch=[{"ErrorEquals": ["A"], "Next": "X"}]), "/States/S/Catch[0]/Next"),
         ({"StartAt": "S", "States": {"S": END, "Alone": END}}, "/States/Alone"),
     ],
 )
@@ -173,19 +175,25 @@ def test_a_transition_to_nowhere_and_a_state_from_nowhere_are_refused(definition
 
 def test_a_machine_that_cannot_end_is_refused() -> None:
     states = {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}}
-    assert [problem.code for problem in problems({"StartAt": "A", "States": states})] == ["NO_TERMINAL_STATE"]
+    assert [problem.code for problem in problems({"StartAt": "A", "States": states})] == ["MISSING_END_STATE"]
+
+
+def test_a_terminal_state_that_is_not_reached_is_reported_as_unreachable_only() -> None:
+    states = {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Pass", "Next": "A"}, "C": END}
+    (problem,) = problems({"StartAt": "A", "States": states})
+    assert str(problem) == 'MISSING_TRANSITION_TARGET: State "C" is not reachable. at /States/C'
 
 
 def test_a_branch_cannot_leave_itself() -> None:
     branch = {"StartAt": "B", "States": {"B": {"Type": "Pass", "Next": "T"}}}
     definition = machine(Type="Parallel", Branches=[branch], Next="T")
-    assert "/States/S/Branches/0/States/B/Next" in places(definition)
+    assert "/States/S/Branches[0]/States/B/Next" in places(definition)
 
 
 def test_a_state_name_is_used_once_in_the_whole_definition() -> None:
     branch = {"StartAt": "S", "States": {"S": END}}
     (problem,) = problems(machine(Type="Parallel", Branches=[branch], End=True))
-    assert (problem.path, problem.code) == ("/States/S/Branches/0/States/S", "DUPLICATE_STATE_NAME")
+    assert (problem.path, problem.code) == ("/States/S/Branches[0]/States/S", "DUPLICATE_STATE_NAME")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +262,7 @@ def chains(draw: st.DrawFn) -> tuple[dict[str, Any], list[tuple[str, dict[str, A
                 st.sampled_from([{"Type": "Pass", "Result": 1}, {"Type": "Wait", "Seconds": 1}])
             ).copy()
             if depth < 2 and draw(st.booleans()):
-                state = {"Type": "Parallel", "Branches": [build(depth + 1, f"{path}/States/{name}/Branches/0")]}
+                state = {"Type": "Parallel", "Branches": [build(depth + 1, f"{path}/States/{name}/Branches[0]")]}
             states[name] = {**state, "Next": following} if following else {**state, "End": True}
             inner.append((f"{path}/States/{name}", states[name]))
         return {"StartAt": chain[0], "States": states}

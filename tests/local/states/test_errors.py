@@ -37,5 +37,5 @@ def test_a_definition_error_lists_every_problem_with_its_place() -> None:
         Problem("", "X", "y"),
     ]
     assert str(DefinitionError(problems)) == (
-        "MISSING_TRANSITION_TARGET: Missing 'Next' target: B at /States/A/Next; X: y at /"
+        "MISSING_TRANSITION_TARGET: Missing 'Next' target: B at /States/A/Next, X: y at /"
     )

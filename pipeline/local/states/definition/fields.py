@@ -60,7 +60,7 @@ class Fields:
     def required(self, name: str) -> bool:
         """Whether the field is there; noted where it is not."""
         if name not in self.document:
-            self.problem("", f"the required field {name} is missing")
+            self.problem("", f"These fields are required: [{name}]")
         return name in self.document
 
     def text(self, name: str) -> str | None:
@@ -123,6 +123,13 @@ class Fields:
             self.problem(name, str(error))
             return None
 
+    def number_path(self, name: str) -> Expression | None:
+        """A path to a number in the input or a variable; AWS refuses the context object here."""
+        expression = self.expression(name)
+        if expression and expression.text.startswith("$$"):
+            self.problem(name, "Value is not a Reference Path: the context object cannot be read here")
+        return expression
+
     def document_path(self, name: str) -> Expression:
         """InputPath or OutputPath: the whole document where absent, `{}` where null."""
         if name in self.document and self.raw(name) is None:
@@ -163,20 +170,20 @@ class Fields:
         items = self._checked(name, lambda value: isinstance(value, list), "a list of objects")
         for index, item in enumerate(items or []):
             if isinstance(item, dict):
-                yield Fields(item, f"{self.path}/{name}/{index}", self.problems)
+                yield Fields(item, f"{self.path}/{name}[{index}]", self.problems)
             else:
-                self.problem(f"{name}/{index}", f"an entry of {name} must be an object")
+                self.problem(f"{name}[{index}]", f"an entry of {name} must be an object")
 
     def at_most_one(self, *names: str) -> None:
         """Note where the author wrote several fields that exclude each other."""
         present = [name for name in names if name in self.document]
-        for name in present[1:]:
-            self.problem(name, f"{name} and {present[0]} exclude each other: keep one")
+        if len(present) > 1:
+            self.problem(present[1], f"There should only be one of the following fields: [{', '.join(present)}]")
 
     def exactly_one(self, *names: str) -> None:
         """Note where the author did not write just one of the fields."""
         if not any(name in self.document for name in names):
-            self.problem("", f"one of {', '.join(names)} is required")
+            self.problem("", f"There should be one of the following fields: [{', '.join(names)}]")
         self.at_most_one(*names)
 
     def query_language(self) -> None:
@@ -189,5 +196,7 @@ class Fields:
         for name in self.document:
             if name in self._read:
                 continue
-            hint = f"; it belongs to JSONata: {_JSONATA_REFUSAL}" if name in _JSONATA_FIELDS else ""
-            self.problem(name, f"the field {name} is not supported here{hint}")
+            if name in _JSONATA_FIELDS:
+                self.problem(name, f"Field '{name}' is only supported for JSONata. {_JSONATA_REFUSAL}")
+            else:
+                self.problem(name, f"Field '{name}' is not supported")

@@ -9,23 +9,21 @@ from pipeline.local.states.definition.fields import Fields
 from pipeline.local.states.definition.model import Choice, State, Work
 
 MISSING_TARGET = "MISSING_TRANSITION_TARGET"
-NO_TERMINAL_STATE = "NO_TERMINAL_STATE"
+MISSING_END = "MISSING_END_STATE"
 
 
 def check_transitions(machine: Fields, start_at: str, states: dict[str, State]) -> None:
-    """Note transitions to states that do not exist; where there are none, states not reached and a lack of an end."""
-    missing = list(_missing_targets(start_at, states))
-    for field, target in missing:
+    """Note transitions to states that do not exist, states that none leads to, and a graph that cannot end."""
+    for field, target in _missing_targets(start_at, states):
         label = field.rpartition("/")[2]
         machine.problem(field, f"Missing '{label}' target: {target}", MISSING_TARGET)
-    if missing:
-        return
-    reached = _reachable(start_at, states)
-    for name in states:
-        if name not in reached:
-            machine.problem(f"States/{name}", f'State "{name}" is not reachable.', MISSING_TARGET)
-    if not any(_ends(states[name]) for name in reached):
-        machine.problem("States", "no state ends the machine: one needs End, or be Succeed or Fail", NO_TERMINAL_STATE)
+    if start_at in states:
+        reached = _reachable(start_at, states)
+        for name in states:
+            if name not in reached:
+                machine.problem(f"States/{name}", f'State "{name}" is not reachable.', MISSING_TARGET)
+    if not any(map(_ends, states.values())):
+        machine.problem("States", "Workflow has no terminal state", MISSING_END)
 
 
 def _missing_targets(start_at: str, states: dict[str, State]) -> Iterator[tuple[str, str]]:
@@ -41,10 +39,10 @@ def _transitions(state: State) -> Iterator[tuple[str, str]]:
     """The fields that name a next state, and the names."""
     targets = [("Next", state.next)]
     if isinstance(state, Choice):
-        targets += [(f"Choices/{index}/Next", rule.next) for index, rule in enumerate(state.rules)]
+        targets += [(f"Choices[{index}]/Next", rule.next) for index, rule in enumerate(state.rules)]
         targets += [("Default", state.default)]
     if isinstance(state, Work):
-        targets += [(f"Catch/{index}/Next", catcher.next) for index, catcher in enumerate(state.catch)]
+        targets += [(f"Catch[{index}]/Next", catcher.next) for index, catcher in enumerate(state.catch)]
     return ((field, target) for field, target in targets if target)
 
 
@@ -53,7 +51,7 @@ def _reachable(start_at: str, states: dict[str, State]) -> set[str]:
     pending = [start_at]
     while pending:
         name = pending.pop()
-        if name not in reached:
+        if name not in reached and name in states:
             reached.add(name)
             pending += [target for _, target in _transitions(states[name])]
     return reached

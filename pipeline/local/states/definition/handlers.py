@@ -66,4 +66,4 @@ def _errors(fields: Fields) -> tuple[str, ...]:
 def _check_all_is_last(state: Fields, name: str, handlers: list[tuple[str, ...]]) -> None:
     for index, errors in enumerate(handlers[:-1]):
         if ALL in errors:
-            state.problem(f"{name}/{index}/ErrorEquals", f"{ALL} must stand in the last entry of {name}")
+            state.problem(f"{name}[{index}]/ErrorEquals", f"{ALL} must stand in the last entry of {name}")

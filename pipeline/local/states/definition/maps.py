@@ -6,7 +6,7 @@ Source: Developer Guide, "Map workflow state", "Using Map state in Distributed m
 
 from typing import Any
 
-from pipeline.local.states.definition.fields import MAX_SECONDS, Fields
+from pipeline.local.states.definition.fields import Fields
 from pipeline.local.states.definition.model import (
     Branch,
     ItemBatcher,
@@ -53,14 +53,14 @@ def map_members(state: Fields, processor: Fields | None, branch: Branch) -> dict
         "mode": mode,
         "execution_type": execution_type,
         "max_concurrency": state.integer("MaxConcurrency", 0) or 0,
-        "max_concurrency_path": state.expression("MaxConcurrencyPath"),
+        "max_concurrency_path": state.number_path("MaxConcurrencyPath"),
         "item_reader": _item_reader(state.child("ItemReader")),
         "item_batcher": _item_batcher(state.child("ItemBatcher")),
         "result_writer": _result_writer(state.child("ResultWriter")),
         "tolerated_failure_count": state.integer("ToleratedFailureCount", 0),
-        "tolerated_failure_count_path": state.expression("ToleratedFailureCountPath"),
+        "tolerated_failure_count_path": state.number_path("ToleratedFailureCountPath"),
         "tolerated_failure_percentage": state.number("ToleratedFailurePercentage", 0, 100),
-        "tolerated_failure_percentage_path": state.expression("ToleratedFailurePercentagePath"),
+        "tolerated_failure_percentage_path": state.number_path("ToleratedFailurePercentagePath"),
         "label": _label(state),
     }
 
@@ -129,7 +129,7 @@ def _reader_config(fields: Fields | None) -> ReaderConfig:
         csv_headers=fields.texts("CSVHeaders"),
         items_pointer=fields.text("ItemsPointer"),
         max_items=fields.integer("MaxItems", 0, MAX_ITEMS),
-        max_items_path=fields.expression("MaxItemsPath"),
+        max_items_path=fields.number_path("MaxItemsPath"),
     )
     _check_csv(fields, config)
     if config.items_pointer is not None and not config.items_pointer.startswith("/"):
@@ -154,10 +154,10 @@ def _item_batcher(fields: Fields | None) -> ItemBatcher | None:
     fields.at_most_one(*limits[:2])
     fields.at_most_one(*limits[2:])
     batcher = ItemBatcher(
-        max_items_per_batch=fields.integer("MaxItemsPerBatch", 1, MAX_SECONDS),
-        max_items_per_batch_path=fields.expression("MaxItemsPerBatchPath"),
-        max_input_bytes_per_batch=fields.integer("MaxInputBytesPerBatch", 1, MAX_BATCH_BYTES),
-        max_input_bytes_per_batch_path=fields.expression("MaxInputBytesPerBatchPath"),
+        max_items_per_batch=fields.integer("MaxItemsPerBatch", 0) or None,
+        max_items_per_batch_path=fields.number_path("MaxItemsPerBatchPath"),
+        max_input_bytes_per_batch=fields.integer("MaxInputBytesPerBatch", 0, MAX_BATCH_BYTES) or None,
+        max_input_bytes_per_batch_path=fields.number_path("MaxInputBytesPerBatchPath"),
         batch_input=fields.template("BatchInput"),
     )
     fields.close()

@@ -173,7 +173,7 @@ class ItemReader:
 
 @dataclass(frozen=True, slots=True)
 class ItemBatcher:
-    """Several items to one child execution; at least one limit is set. Sizes are bytes of UTF-8 JSON."""
+    """Several items to one child execution. Sizes are bytes of UTF-8 JSON; a limit of 0 is no limit, hence None."""
 
     max_items_per_batch: int | None = None
     max_items_per_batch_path: Expression | None = None

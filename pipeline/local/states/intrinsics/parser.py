@@ -45,7 +45,7 @@ class IntrinsicParser(PathParser):
     """Reads a call from the scanner's position on."""
 
     # Among arguments a name also ends at a comma.
-    name = re.compile(r"[^\s.\[\]()'\"*,]+")
+    name = re.compile(r"[^\s.\[\]()'\"*,]+(\(\))?")
 
     def __init__(self, text: str, complain: Complaint) -> None:
         super().__init__(text)

@@ -103,7 +103,7 @@ class FilterParser(PathParser):
     """Reads a filter expression from the scanner's position on."""
 
     # Inside a filter a name also ends where an operator begins.
-    name = re.compile(r"[^\s.\[\]()'\"*<>=!~&|,]+")
+    name = re.compile(r"[^\s.\[\]()'\"*<>=!~&|,]+(\(\))?")
 
     def disjunction(self) -> Predicate:
         """Terms joined by `||`, which binds weaker than `&&`."""
@@ -174,8 +174,8 @@ class FilterParser(PathParser):
 
     def _path_operand(self, start: str) -> Operand:
         begin = self.position
-        segments, function = self.path(start)
-        path = Path(self.text[begin : self.position], segments, function)
+        segments = self.path(start)
+        path = Path(self.text[begin : self.position], segments)
 
         def read(node: Json, root: Json) -> Json:
             try:

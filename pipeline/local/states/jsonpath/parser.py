@@ -1,17 +1,17 @@
 """The grammar of paths: text to segments.
 
-    path      = ("$" | "@") segment* [ "." function "()" ]
+    path      = ("$" | "@") segment*
     segment   = "." name | "." "*" | ".." (name | "*" | brackets) | brackets
     brackets  = "[" ( quoted ("," quoted)* | integer ("," integer)* | slice | "*" | "?(" filter ")" ) "]"
 
 Names after a dot may hold anything but white space, brackets, parentheses, quotes, dots and `*`: hyphens are usual in
-practice. Anything else needs the quoted form.
+practice. Anything else needs the quoted form. Functions do not exist: `$.items.length()` reads a member `length()`, as
+on AWS, and so finds nothing.
 """
 
 import re
 
 from pipeline.local.states.errors import ExpressionSyntaxError
-from pipeline.local.states.jsonpath.functions import FUNCTIONS
 from pipeline.local.states.jsonpath.segments import (
     Descend,
     Filter,
@@ -91,10 +91,10 @@ class Scanner:
 class PathParser(Scanner):
     """Reads a path from the scanner's position on."""
 
-    name = re.compile(r"[^\s.\[\]()'\"*]+")
+    name = re.compile(r"[^\s.\[\]()'\"*]+(\(\))?")
 
-    def path(self, start: str = "") -> tuple[tuple[Segment, ...], str | None]:
-        """The segments of a path that begins with `start`, and the function at its end."""
+    def path(self, start: str = "") -> tuple[Segment, ...]:
+        """The segments of a path that begins with `start`."""
         if start:
             self.expect(start)
         segments: list[Segment] = []
@@ -102,8 +102,6 @@ class PathParser(Scanner):
             if self.take(".."):
                 segments += [Descend(), self._step(after_dots=True)]
             elif self.take("."):
-                if function := self._function():
-                    return tuple(segments), function
                 segments.append(self._step(after_dots=True))
             elif self.peek("["):
                 segments.append(self._step(after_dots=False))
@@ -111,18 +109,7 @@ class PathParser(Scanner):
                 break
         if segments and isinstance(segments[-1], Names):
             segments[-1] = Names(segments[-1].names, last=True)
-        return tuple(segments), None
-
-    def _function(self) -> str | None:
-        start = self.position
-        name = self.match(self.name)
-        if name and self.take("("):
-            if name.group() not in FUNCTIONS:
-                raise self.fail(f"unknown function {name.group()}(), expected one of {', '.join(sorted(FUNCTIONS))}")
-            self.expect(")")
-            return name.group()
-        self.position = start
-        return None
+        return tuple(segments)
 
     def _step(self, *, after_dots: bool) -> Segment:
         if self.peek("["):

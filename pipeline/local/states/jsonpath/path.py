@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from pipeline.local.states.jsonpath.functions import FUNCTIONS
 from pipeline.local.states.jsonpath.parser import PathParser
 from pipeline.local.states.jsonpath.segments import Name, Segment
 from pipeline.local.states.scope import Json
@@ -23,7 +22,6 @@ class Path:
 
     text: str
     segments: tuple[Segment, ...]
-    function: str | None = None
     definite: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -32,8 +30,7 @@ class Path:
     def read(self, document: Json, root: Json = None) -> Json:
         """What the path finds in `document`. Filters see `root` as `$` (the document itself unless given)."""
         root = document if root is None else root
-        value = self._read_one(document, root) if self.definite else self._read_all(document, root)
-        return value if self.function is None else FUNCTIONS[self.function](value)
+        return self._read_one(document, root) if self.definite else self._read_all(document, root)
 
     def _read_one(self, node: Json, root: Json) -> Json:
         for position, segment in enumerate(self.segments):
@@ -70,6 +67,6 @@ def _kind(node: Json) -> str:
 def compile(text: str) -> Path:
     """Compile a JSONPath that starts with `$`; raises ExpressionSyntaxError."""
     parser = PathParser(text)
-    segments, function = parser.path("$")
+    segments = parser.path("$")
     parser.expect_end()
-    return Path(text, segments, function)
+    return Path(text, segments)

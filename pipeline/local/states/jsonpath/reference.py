@@ -33,8 +33,6 @@ class ReferencePath:
                 steps.append(segment.index)
             else:
                 raise ExpressionSyntaxError(text, 0, f"a reference path names one place, {segment} does not")
-        if path.function is not None:
-            raise ExpressionSyntaxError(text, 0, f"a reference path cannot end in the function {path.function}()")
         return cls(text, tuple(steps), path)
 
     def read(self, document: Json) -> Json:
