@@ -100,7 +100,7 @@ def test_an_upload_that_is_delivered_twice_is_one_trigger() -> None:
 
 
 def test_an_event_that_starts_no_run_is_named() -> None:
-    with pytest.raises(InvalidRunInput, match="'Object Deleted' from 'aws.s3' does not start a run"):
+    with pytest.raises(InvalidRunInput, match=r"'Object Deleted' from 'aws\.s3' does not start a run"):
         parse({**event("object_created"), "detail-type": "Object Deleted"})
 
 
