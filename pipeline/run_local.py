@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ImageBatchError
-from pipeline.local import LocalCloud
+from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack, deploy
 from pipeline.local.sources import UsageError, open_source
 from pipeline.packages import load_package
@@ -91,7 +91,7 @@ def run_local(request: RunRequest, watch: Callable[[Progress], None], note: Call
         report.notes.extend(source.notes())
         if not report.succeeded:
             logs = request.out / (report.run_id or execution.rpartition(":")[2]) / "logs"
-            shutil.copytree(cloud.logs_dir, logs, dirs_exist_ok=True)
+            _keep_logs(state, logs)
             report.notes.append(f"The logs of every function and job are in {logs}")
         return report
 
@@ -122,6 +122,12 @@ def _subscribe(cloud: LocalCloud, stack: Stack) -> str:
     attributes = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]
     cloud.client("sns").subscribe(TopicArn=stack.outputs["TopicArn"], Protocol="sqs", Endpoint=attributes["QueueArn"])
     return inbox
+
+
+def _keep_logs(state: Path, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for log in state.rglob("*.log"):
+        shutil.copyfile(log, folder / "-".join(log.relative_to(state).parts))
 
 
 def _start(cloud: LocalCloud, stack: Stack, request: RunRequest, prefix: str) -> str:

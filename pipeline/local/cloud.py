@@ -26,6 +26,7 @@ from pipeline.local.http_server import Body, Request
 from pipeline.local.lambdas import LambdaService
 from pipeline.local.processes import Processes
 from pipeline.local.sagemaker import SageMakerService
+from pipeline.local.states.api import StatesService
 
 _ACCESS_KEY = "local"
 # What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's.
@@ -87,7 +88,8 @@ class LocalCloud:
             account_id=account_id,
             region=region,
         )
-        self._gateway.add([self._lambda, self._sagemaker])
+        self._states = StatesService(self.client, self.state_dir / "states.sqlite", account_id, region)
+        self._gateway.add([self._lambda, self._sagemaker, self._states])
         self._reset_moto()
         self._gateway.start()
 
@@ -159,6 +161,7 @@ class LocalCloud:
             return
         self._closed = True
         try:
+            self._states.close()
             self._lambda.close()
             self._sagemaker.stop_jobs()
             self._processes.close()
