@@ -16,7 +16,7 @@ ENGINES = ("processing",)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse `arguments` (the process's own by default), do what they say, and return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code: int = options.command(options)
@@ -30,7 +30,8 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Every command and option there is."""
     parser = argparse.ArgumentParser(
         prog="imagebatch", description="Predictions for every image in a bucket or a folder, through one state machine."
     )

@@ -42,7 +42,7 @@ class LiveRun:
         if self._live is not None:
             self._live.update(self._drawn(progress), refresh=True)
         elif progress.state != self._state:
-            self._console.print(self._line(progress), highlight=False)
+            self._console.print(self._line(progress), highlight=False, soft_wrap=True)
         self._state = progress.state
 
     def note(self, sentence: str) -> None:

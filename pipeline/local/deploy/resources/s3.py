@@ -1,6 +1,5 @@
 """Buckets and bucket policies."""
 
-import json
 from typing import Any
 
 from pipeline.local.deploy.errors import TemplateError
@@ -37,9 +36,7 @@ def create_bucket(target: Target, properties: Properties) -> Created:
 
 
 def create_bucket_policy(target: Target, properties: Properties) -> Created:
-    bucket = properties["Bucket"]
-    target.client("s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps(properties["PolicyDocument"]))
-    return Created(bucket)
+    return Created(properties["Bucket"])
 
 
 def _encryption(properties: Properties) -> dict[str, Any]:
@@ -94,5 +91,10 @@ TYPES = {
         ),
         attributes=frozenset({"Arn", "DomainName", "RegionalDomainName"}),
     ),
-    "AWS::S3::BucketPolicy": ResourceType(create_bucket_policy, properties=frozenset({"Bucket", "PolicyDocument"})),
+    "AWS::S3::BucketPolicy": ResourceType(
+        create_bucket_policy,
+        properties=frozenset({"Bucket"}),
+        # moto matches a statement without its Condition: "deny what comes without TLS" would deny everything.
+        meaningless={"PolicyDocument": "there is one user, and every call comes over loopback, where there is no TLS"},
+    ),
 }
