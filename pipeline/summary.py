@@ -75,7 +75,7 @@ def summarise(
         "execution_arn": run.execution_arn,
         "started_at": run.started_at.isoformat(),
         "finished_at": finished_at.isoformat(),
-        "seconds": round((finished_at - run.started_at).total_seconds(), 3),
+        "seconds": round(max((finished_at - run.started_at).total_seconds(), 0.0), 3),
         "counts": {
             "listed": plan.counts.listed,
             "folders": plan.counts.folders,
