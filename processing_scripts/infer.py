@@ -81,16 +81,16 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     folders = Folders.below(Path(environment.get("IMAGEBATCH_ROOT", "/")))
     is_stopping = StopSignal()
     try:
-        infer(folders, is_stopping)
+        is_complete = infer(folders, is_stopping)
     except (JobFailedError, ImageBatchError) as error:
         return _report(folders, f"{type(error).__name__}: {error}", exit_code=1)
-    if is_stopping():
+    if not is_complete:
         return _report(folders, "Stopped: SIGTERM came before every shard was predicted.", STOPPED)
     return 0
 
 
-def infer(folders: Folders, is_stopping: StopSignal) -> None:
-    """Predicts every shard. Raises JobFailedError, or the error that concerns every shard."""
+def infer(folders: Folders, is_stopping: StopSignal) -> bool:
+    """Predicts the shards, and says whether it came to the last. Raises JobFailedError, or what stops every shard."""
     paths = sorted(folders.shards.rglob(f"*{shards.SUFFIX}"))
     if not paths:
         raise JobFailedError(f"{folders.shards} holds no shards; expected those of the partition's manifest.")
@@ -105,6 +105,7 @@ def infer(folders: Folders, is_stopping: StopSignal) -> None:
         raise JobFailedError(
             f"Not one of {len(failures)} shards was predicted. The first: {first.error}: {first.cause}"
         )
+    return len(outcomes) == len(paths)
 
 
 def _prepare(folders: Folders) -> Job:

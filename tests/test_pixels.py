@@ -1,0 +1,231 @@
+"""The half of the contract that shapes pixels, against Pillow's own functions applied in the plain order."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms, ImageOps
+
+from pipeline.contract import (
+    Anchor,
+    CentreCrop,
+    Colour,
+    Interpolation,
+    Letterbox,
+    ModelContract,
+    Squash,
+)
+from pipeline.pixels import Fitted, centre_box, fit, inner_size
+
+EXAMPLES = Path(__file__).parents[1] / "examples/photos"
+sides = st.integers(1, 5000)
+targets = st.tuples(st.integers(1, 512), st.integers(1, 512))
+
+
+def with_resize(contract: ModelContract, resize: CentreCrop | Squash | Letterbox) -> ModelContract:
+    return replace(contract, pixels=replace(contract.pixels, resize=resize))
+
+
+def with_size(contract: ModelContract, width: int, height: int) -> ModelContract:
+    return replace(contract, input=replace(contract.input, width=width, height=height))
+
+
+def grey(contract: ModelContract) -> ModelContract:
+    return replace(contract, input=replace(contract.input, colour=Colour.GREY, channels=1))
+
+
+def smooth(width: int, height: int) -> Image.Image:
+    """A picture without symmetry: red grows to the right, green downwards, blue is a bright corner."""
+    x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
+    return Image.fromarray((np.stack([x, y, x * y], axis=2) * 255).astype(np.uint8))
+
+
+def stored_turned(picture: Image.Image, orientation: int) -> Image.Image:
+    """The picture as a camera stores it with an EXIF orientation: turned, so that applying EXIF gives it back."""
+    back = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    turned = picture.transpose(back[orientation]) if orientation > 1 else picture
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    turned.save(file, "PNG", exif=exif)
+    return Image.open(file)
+
+
+def assert_alike(one: Fitted, other: Fitted, levels: int = 1) -> None:
+    assert np.abs(one.pixels.astype(int) - other.pixels.astype(int)).max() <= levels
+
+
+@given(size=st.tuples(sides, sides), target=targets, fraction=st.floats(0.01, 1))
+def test_the_crop_lies_inside_the_image(size: tuple[int, int], target: tuple[int, int], fraction: float) -> None:
+    left, top, right, bottom = centre_box(size, target, fraction)
+    assert 0 <= left < right <= size[0]
+    assert 0 <= top < bottom <= size[1]
+
+
+@given(size=st.tuples(sides, sides), target=targets, fraction=st.floats(0.01, 1))
+def test_the_crop_has_the_aspect_ratio_of_the_input(
+    size: tuple[int, int], target: tuple[int, int], fraction: float
+) -> None:
+    left, top, right, bottom = centre_box(size, target, fraction)
+    assert (right - left) * target[1] == pytest.approx((bottom - top) * target[0], rel=1e-6)
+
+
+@given(size=st.tuples(sides, sides), side=st.integers(1, 512), fraction=st.floats(0.01, 1))
+def test_the_crop_for_a_square_input_is_a_fraction_of_the_shorter_side(
+    size: tuple[int, int], side: int, fraction: float
+) -> None:
+    left, _, right, _ = centre_box(size, (side, side), fraction)
+    assert right - left == pytest.approx(fraction * min(size))
+
+
+@given(size=st.tuples(sides, sides), target=targets)
+def test_a_letterboxed_image_touches_two_sides_of_its_canvas(size: tuple[int, int], target: tuple[int, int]) -> None:
+    width, height = inner_size(size, target)
+    assert 1 <= width <= target[0]
+    assert 1 <= height <= target[1]
+    assert width == target[0] or height == target[1]
+
+
+@pytest.mark.parametrize("interpolation", list(Interpolation))
+def test_crop_and_resize_are_what_pillow_does_in_two_steps(
+    contract: ModelContract, interpolation: Interpolation
+) -> None:
+    picture = smooth(320, 200)
+    cropped = picture.crop((110, 50, 210, 150)).resize((10, 10), Image.Resampling[interpolation.upper()])
+    square = with_size(with_resize(contract, CentreCrop(0.5, interpolation)), 10, 10)
+    # A resize sees a few pixels beyond its box, a crop does not: the rims differ, the middle does not.
+    difference = fit(picture, square).pixels.astype(int) - np.asarray(cropped).astype(int)
+    assert np.abs(difference[1:-1, 1:-1]).max() <= 1
+
+
+def test_squash_is_a_plain_resize(contract: ModelContract) -> None:
+    picture = smooth(60, 20)
+    plain = np.asarray(picture.resize((8, 8), Image.Resampling.BILINEAR))
+    assert np.array_equal(fit(picture, contract).pixels, plain)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(
+    "resize",
+    [
+        CentreCrop(0.8, Interpolation.BICUBIC),
+        Squash(Interpolation.BILINEAR),
+        Letterbox((9, 9, 9), Anchor.TOP_LEFT, Interpolation.BILINEAR),
+        Letterbox((9, 9, 9), Anchor.CENTRE, Interpolation.BICUBIC),
+    ],
+    ids=lambda resize: f"{resize.method}",
+)
+def test_a_turned_photo_becomes_the_same_pixels_as_an_upright_one(
+    contract: ModelContract, resize: CentreCrop | Squash | Letterbox, orientation: int
+) -> None:
+    wide = with_size(with_resize(contract, resize), 30, 20)
+    picture = smooth(90, 70)
+    assert_alike(fit(stored_turned(picture, orientation), wide), fit(picture, wide), levels=2)
+
+
+def test_turning_agrees_with_pillows_own_exif_transpose(contract: ModelContract) -> None:
+    path = EXAMPLES / "travel/phone/geyser-turned-left.jpg"
+    upright = ImageOps.exif_transpose(Image.open(path))
+    assert_alike(fit(Image.open(path), contract), fit(upright, contract), levels=2)
+
+
+@pytest.mark.parametrize(("anchor", "first_row", "last_row"), [("top_left", 200, 7), ("centre", 7, 7)])
+def test_a_letterbox_fills_what_the_image_does_not_cover(
+    contract: ModelContract, anchor: str, first_row: int, last_row: int
+) -> None:
+    boxed = with_resize(contract, Letterbox((7, 7, 7), Anchor(anchor), Interpolation.NEAREST))
+    pixels = fit(Image.new("RGB", (40, 20), (200, 200, 200)), boxed).pixels
+    assert (pixels[0, 0, 0], pixels[-1, 0, 0]) == (first_row, last_row)
+
+
+@pytest.mark.parametrize(
+    ("image", "expected", "note"),
+    [
+        (Image.new("L", (9, 9), 100), (100, 100, 100), "grey to RGB"),
+        (Image.new("1", (9, 9), 1), (255, 255, 255), "grey to RGB"),
+        (Image.new("CMYK", (9, 9), (255, 0, 0, 0)), (0, 255, 255), "CMYK to RGB"),
+        (Image.new("RGBA", (9, 9), (10, 20, 30, 0)), (255, 255, 255), "alpha composited"),
+        (Image.new("RGBA", (9, 9), (10, 20, 30, 255)), (10, 20, 30), "alpha composited"),
+        (Image.new("LA", (9, 9), (0, 51)), (204, 204, 204), "alpha composited"),
+        (Image.new("P", (9, 9), 0).convert("RGB").convert("P"), (0, 0, 0), "palette to RGB"),
+        (Image.new("YCbCr", (9, 9), (100, 128, 128)), (100, 100, 100), "YCbCr to RGB"),
+        (Image.fromarray(np.full((9, 9), 0xABCD, np.uint16)), (0xAB, 0xAB, 0xAB), "16 bit to 8 bit"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_mode_is_converted_and_the_conversion_is_noted(
+    contract: ModelContract, image: Image.Image, expected: tuple[int, int, int], note: str
+) -> None:
+    fitted = fit(image, contract)
+    assert tuple(fitted.pixels[4, 4].tolist()) == expected
+    assert note in fitted.conversions
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_measurements_without_a_range_are_stretched_over_it(contract: ModelContract, kind: type) -> None:
+    image = Image.fromarray(np.linspace(-1000, 5000, 64).reshape(8, 8).astype(kind))
+    pixels = fit(image, contract).pixels
+    assert (pixels.min(), pixels.max()) == (0, 255)
+
+
+def test_a_transparent_colour_of_a_png_shows_the_background(contract: ModelContract) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (9, 9), (1, 2, 3)).save(file, "PNG", transparency=(1, 2, 3))
+    red = replace(contract, pixels=replace(contract.pixels, background=(255, 0, 0)))
+    assert fit(Image.open(file), red).pixels[0, 0].tolist() == [255, 0, 0]
+
+
+def test_compositing_after_the_resize_gives_what_compositing_before_it_gives(contract: ModelContract) -> None:
+    picture = smooth(60, 40)
+    picture.putalpha(smooth(60, 40).getchannel("R"))
+    before = Image.new("RGB", picture.size, (255, 255, 255))
+    before.paste(picture, mask=picture.getchannel("A"))
+    assert_alike(fit(picture, contract), fit(before, contract), levels=2)
+
+
+def test_a_grey_contract_gets_one_channel(contract: ModelContract) -> None:
+    fitted = fit(smooth(40, 30), grey(contract))
+    assert fitted.pixels.shape == (8, 8, 1)
+
+
+def test_a_grey_image_for_a_grey_contract_needs_no_conversion(contract: ModelContract) -> None:
+    assert fit(Image.new("L", (9, 9), 7), grey(contract)).conversions == ()
+
+
+def test_a_colour_profile_is_applied_as_littlecms_applies_it_to_the_whole_image(contract: ModelContract) -> None:
+    photo = Image.open(EXAMPLES / "rocket.jpg")
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(photo.info["icc_profile"]))
+    converted: Any = ImageCms.profileToProfile(photo, profile, ImageCms.createProfile("sRGB"))
+    converted.info.pop("icc_profile", None)
+    assert_alike(fit(photo, contract), fit(converted, contract), levels=3)
+
+
+def test_a_colour_profile_is_noted(contract: ModelContract) -> None:
+    assert "ICC profile to sRGB" in fit(Image.open(EXAMPLES / "rocket.jpg"), contract).conversions
+
+
+def test_an_srgb_profile_changes_nothing(contract: ModelContract) -> None:
+    picture = smooth(40, 30)
+    picture.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert fit(picture, contract).conversions == ()
+
+
+def test_a_broken_colour_profile_is_noted_and_the_image_kept(contract: ModelContract) -> None:
+    picture = smooth(40, 30)
+    picture.info["icc_profile"] = b"no profile"
+    fitted = fit(picture, contract)
+    assert fitted.conversions == ("ICC profile does not read, ignored",)
+    assert np.array_equal(fitted.pixels, fit(smooth(40, 30), contract).pixels)

@@ -1,0 +1,117 @@
+"""The shards of a partition on several processes: a bad shard, or one that kills its process, costs only itself."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path, PosixPath
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import shards
+from pipeline.errors import ContractMismatch
+from pipeline.packages import load_package
+from pipeline.predictions import read_lines
+from pipeline.shards import Row
+from pipeline.workers import Job, ShardOutcome, predict_partition
+
+EXAMPLE = Path(__file__).parents[1] / "examples/models/efficientnet-lite0"
+
+
+class KillsItsProcess(PosixPath):
+    """A path that ends the process which unpickles it: a shard that no worker survives."""
+
+    def __reduce__(self) -> Any:
+        return os._exit, (9,)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    for name in ("predictions", "partial", "shards"):
+        (tmp_path / name).mkdir()
+    return Job(
+        package=EXAMPLE,
+        predictions=tmp_path / "predictions",
+        partial=tmp_path / "partial",
+        run_id="run",
+        contract=load_package(EXAMPLE).contract.digest,
+        top_k=5,
+    )
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    """Three good shards of two images."""
+    contract = load_package(EXAMPLE).contract
+    made = []
+    for number in range(3):
+        images = np.random.default_rng(number).integers(0, 256, (2, 224, 224, 3), np.uint8)
+        rows = [Row("bucket", f"{number}-{index}.jpg", "etag", 1, 2, 3) for index in range(2)]
+        made.append(tmp_path / f"shards/b-{number}.safetensors")
+        made[-1].write_bytes(shards.pack(images, rows, contract))
+    return made
+
+
+def keys(job: Job, shard: str) -> list[str]:
+    lines = (job.predictions / f"{shard}.jsonl").read_bytes().split(b"\n")
+    return [prediction.row.key for prediction in read_lines(lines)]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_every_shard_gets_a_file_of_predictions(job: Job, paths: list[Path], processes: int) -> None:
+    outcomes = list(predict_partition(job, paths, processes))
+    assert sorted(outcomes, key=lambda each: each.shard) == [ShardOutcome(f"b-{n}", images=2) for n in range(3)]
+    assert [keys(job, f"b-{n}") for n in range(3)] == [[f"{n}-0.jpg", f"{n}-1.jpg"] for n in range(3)]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_nothing_incomplete_is_left_behind(job: Job, paths: list[Path], processes: int) -> None:
+    list(predict_partition(job, paths, processes))
+    assert list(job.partial.iterdir()) == []
+
+
+def test_a_corrupt_shard_costs_only_itself(job: Job, paths: list[Path]) -> None:
+    paths[1].write_bytes(b"not a shard")
+    outcomes = {each.shard: each.failure for each in predict_partition(job, paths, processes=1)}
+    assert {shard: failure and failure.error for shard, failure in outcomes.items()} == {
+        "b-0": None,
+        "b-1": "CorruptShard",
+        "b-2": None,
+    }
+
+
+def test_why_a_shard_failed_lies_beside_the_predictions(job: Job, paths: list[Path]) -> None:
+    paths[1].write_bytes(b"not a shard")
+    list(predict_partition(job, paths, processes=1))
+    assert json.loads((job.predictions / "b-1.failed.json").read_text())["error"] == "CorruptShard"
+    assert not (job.predictions / "b-1.jsonl").exists()
+
+
+def test_a_shard_that_kills_its_process_costs_only_itself(job: Job, paths: list[Path]) -> None:
+    killer = KillsItsProcess("b-9.safetensors")
+    outcomes = {each.shard: each.failure for each in predict_partition(job, [paths[0], killer, *paths[1:]], 2)}
+    assert {shard: failure and failure.error for shard, failure in outcomes.items()} == {
+        "b-0": None,
+        "b-1": None,
+        "b-2": None,
+        "b-9": "WorkerDied",
+    }
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_package_that_was_replaced_since_the_run_began_stops_everything(
+    job: Job, paths: list[Path], processes: int
+) -> None:
+    with pytest.raises(ContractMismatch, match="The package was replaced in between"):
+        list(predict_partition(replace(job, contract="another"), paths, processes))
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_after_a_stop_no_other_shard_is_begun(job: Job, paths: list[Path], processes: int) -> None:
+    assert list(predict_partition(job, paths, processes, is_stopping=lambda: True)) == []
+
+
+def test_the_shard_in_work_is_finished_when_a_stop_comes(job: Job, paths: list[Path]) -> None:
+    stops = iter([False, True, True])
+    assert [each.shard for each in predict_partition(job, paths, 1, lambda: next(stops))] == ["b-0"]
