@@ -155,6 +155,12 @@ def test_a_fault_is_refused_at_its_path(definition: Any, place: str) -> None:
     assert places(definition) == [place]
 
 
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    path = "$[?(" + "(" * 5_000 + "@.a" + ")" * 5_000 + ")]"
+    (problem,) = problems(machine(Type="Pass", End=True, InputPath=path))
+    assert problem.message == "the definition is nested too deeply"
+
+
 @pytest.mark.parametrize("character", [*' \n?*<>{}[]:;,\\|^~$#%&`"', "\x00", "\x1f", "\x7f", "\x9f"])
 def test_a_label_is_refused_for_one_bad_character(character: str) -> None:
     assert places(a_map(DISTRIBUTED, Label=f"label_{character}")) == ["/States/S/Label"]

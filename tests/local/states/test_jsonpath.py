@@ -160,6 +160,8 @@ def test_a_path_reads(text: str, expected: Any) -> None:
         ("@.price >= '9'", []),
         ("@.price == '12.99'", ["Sword"]),
         ("9 <= @.price", ["Sword"]),
+        ("@.no == @.way", []),
+        ("@.no != @.way", ["Sayings", "Sword", "Moby"]),
     ],
 )
 def test_a_filter_selects(test: str, titles: list[str]) -> None:

@@ -25,7 +25,10 @@ def parse(definition: str | dict[str, Json]) -> StateMachine:
     """
     document = _load(definition) if isinstance(definition, str) else definition
     problems: list[Problem] = []
-    machine = _Compiler(problems).machine(Fields(document, "", problems))
+    try:
+        machine = _Compiler(problems).machine(Fields(document, "", problems))
+    except RecursionError:
+        raise DefinitionError([Problem("", SCHEMA, "the definition is nested too deeply")]) from None
     if problems:
         raise DefinitionError(problems)
     return machine

@@ -10,7 +10,8 @@ path *indefinite*: it finds a list. Reference paths are definite by definition, 
 Source: Amazon States Language, sections "Paths" and "Reference Paths"; the Jayway JsonPath README for the dialect.
 """
 
-from pipeline.local.states.jsonpath.path import Path, PathNotFound, compile
+from pipeline.local.states.jsonpath.parser import compile
+from pipeline.local.states.jsonpath.path import Path, PathNotFound
 from pipeline.local.states.jsonpath.reference import ReferencePath
 
 __all__ = ["Path", "PathNotFound", "ReferencePath", "compile"]

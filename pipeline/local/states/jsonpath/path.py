@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from pipeline.local.states.jsonpath.parser import PathParser
 from pipeline.local.states.jsonpath.segments import Name, Segment
 from pipeline.local.states.scope import Json
 
@@ -62,11 +61,3 @@ class Path:
 def _kind(node: Json) -> str:
     kinds = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return kinds.get(type(node), "a number")
-
-
-def compile(text: str) -> Path:
-    """Compile a JSONPath that starts with `$`; raises ExpressionSyntaxError."""
-    parser = PathParser(text)
-    segments = parser.path("$")
-    parser.expect_end()
-    return Path(text, segments)

@@ -8,7 +8,8 @@ from typing import Self
 
 from pipeline.local.states.documents import dump
 from pipeline.local.states.errors import ExpressionSyntaxError, StateError
-from pipeline.local.states.jsonpath.path import Path, compile
+from pipeline.local.states.jsonpath.parser import compile
+from pipeline.local.states.jsonpath.path import Path
 from pipeline.local.states.jsonpath.segments import Index, Name
 from pipeline.local.states.scope import Json
 
