@@ -27,8 +27,8 @@ _LIST_PARAMETERS = {
     "start-after",
     "continuation-token",
     "fetch-owner",
-    "x-id",
 }
+_SIGNATURE = {"AWSAccessKeyId", "Signature", "Expires"}  # of a URL presigned with version 2, as boto3 still does for S3
 _OWNER = "<Owner><ID>local</ID></Owner>"
 _READS = {"GET", "HEAD"}
 _ECHOED = (("Delimiter", "delimiter"), ("StartAfter", "start-after"))
@@ -51,7 +51,9 @@ def is_object_request(request: Request, key: str) -> bool:
     names = {name for name, _ in parse_qsl(request.query, keep_blank_values=True)}
     if request.method == "POST":
         return True
-    return request.method == "GET" and ("versions" in names or all(_is_list_parameter(name) for name in names))
+    return request.method == "GET" and (
+        "versions" in names or all(name in _LIST_PARAMETERS or _says_who_asks(name) for name in names)
+    )
 
 
 def answer(bucket: Bucket, name: str, key: str, request: Request) -> Response:
@@ -91,11 +93,7 @@ def _answer(bucket: Bucket, name: str, key: str, request: Request) -> Response:
         if "versions" in query:
             raise BucketError(501, "NotImplemented", "ListObjectVersions is not served for a bucket that is mounted")
         return _list(bucket, name, query)
-    unknown = [
-        parameter
-        for parameter in query
-        if not parameter.lower().startswith("x-amz-") and parameter not in _RESPONSE_OVERRIDES and parameter != "x-id"
-    ]
+    unknown = [name for name in query if name not in _RESPONSE_OVERRIDES and not _says_who_asks(name)]
     if unknown:
         raise BucketError(501, "NotImplemented", f"'{unknown[0]}' is not served for an object of a mounted bucket")
     return _read(bucket, key, request, query)
@@ -195,8 +193,9 @@ def _from_token(token: str) -> str:
         raise BucketError(400, "InvalidArgument", "The continuation token provided is incorrect") from error
 
 
-def _is_list_parameter(name: str) -> bool:
-    return name in _LIST_PARAMETERS or name.lower().startswith("x-amz-")
+def _says_who_asks(name: str) -> bool:
+    """Whether a query parameter belongs to a signature, or says nothing that the method does not."""
+    return name.lower().startswith("x-amz-") or name in _SIGNATURE or name == "x-id"
 
 
 def _url(text: str) -> str:

@@ -83,10 +83,10 @@ class SageMakerService(JsonService):
             # Names that differ in case only would share a folder on some systems, and share an ARN on AWS.
             if name.lower() in self._jobs:
                 raise ServiceError("ResourceInUse", f"Job name must be unique within an AWS account and region: {arn}")
+            folder.mkdir(parents=True)
+            job.start()
             self._jobs[name.lower()] = job
             self._tags[arn] = _tags(parameters)
-        folder.mkdir(parents=True)
-        job.start()
         return {"ProcessingJobArn": arn}
 
     def describe_processing_job(self, parameters: dict[str, Any]) -> dict[str, Any]:
