@@ -1,0 +1,74 @@
+"""infra/template.yaml in a local cloud."""
+
+import json
+
+import pytest
+
+from pipeline.local.cloud import LocalCloud
+from pipeline.local.deploy import TemplateError, deploy
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    with LocalCloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def stack(cloud, template_path):
+    return deploy(cloud, template_path, {"DefaultModel": "tiny", "ContainerImageUri": "image"}, "deployed")
+
+
+def test_every_function_is_there_with_its_handler(cloud, stack):
+    configuration = cloud.client("lambda").get_function_configuration(FunctionName=stack.resources["StartRunFunction"])
+    assert configuration["Handler"] == "steps.start_run.handler"
+    assert configuration["Environment"]["Variables"]["RESULTS_BUCKET"] == stack.outputs["ResultsBucket"]
+    assert configuration["Environment"]["Variables"]["DEFAULT_MODEL"] == "tiny"
+
+
+def test_the_state_machine_names_the_resources_of_its_stack(cloud, stack):
+    described = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=stack.outputs["StateMachineArn"])
+    definition = json.loads(described["definition"])
+    assert definition["States"]["Notify"]["Parameters"]["TopicArn"] == stack.outputs["TopicArn"]
+    assert "${" not in described["definition"]
+
+
+def test_the_image_of_a_job_is_the_given_one(cloud, stack):
+    described = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=stack.outputs["StateMachineArn"])
+    assert '"ImageUri": "image"' in described["definition"]
+
+
+def test_nothing_is_ignored_but_what_means_nothing_on_one_machine(stack):
+    assert {entry.partition(".")[2].partition(":")[0] for entry in stack.ignored} == {
+        "Architectures",
+        "LoggingConfiguration",
+        "PolicyDocument",
+        "TracingConfig",
+        "TracingConfiguration",
+    }
+
+
+def test_there_is_no_model_until_its_data_are_named(stack):
+    assert "Model" not in stack.resources
+
+
+def test_a_model_is_made_of_the_data_that_are_named(cloud, template_path):
+    given = {"ModelDataUrl": "s3://models/model.tar.gz", "ContainerImageUri": "image", "NotificationEmail": "a@b.test"}
+    stack = deploy(cloud, template_path, given, "with-model")
+    assert stack.resources["Model"].startswith("arn:aws:sagemaker:")
+    (model,) = cloud.client("sagemaker").list_models()["Models"]
+    described = cloud.client("sagemaker").describe_model(ModelName=model["ModelName"])
+    assert described["PrimaryContainer"]["ModelDataUrl"] == "s3://models/model.tar.gz"
+
+
+def test_a_subscription_is_made_for_the_given_address(cloud, template_path):
+    stack = deploy(cloud, template_path, {"NotificationEmail": "a@b.test"}, "with-mail")
+    (subscription,) = cloud.client("sns").list_subscriptions_by_topic(TopicArn=stack.outputs["TopicArn"])[
+        "Subscriptions"
+    ]
+    assert subscription["Endpoint"] == "a@b.test"
+
+
+def test_a_parameter_that_breaks_its_pattern_is_refused(cloud, template_path):
+    with pytest.raises(TemplateError, match="parameter InstanceType"):
+        deploy(cloud, template_path, {"InstanceType": "c7i.xlarge"}, "refused")

@@ -1,0 +1,149 @@
+"""What keeps the stack closed: who may assume a role, what a role may touch, and who reaches a bucket or topic."""
+
+import json
+import re
+
+import pytest
+
+# Actions that know no resources, and the policies that hold them and nothing else.
+WITHOUT_RESOURCES = {
+    "TracingPolicy": {"xray"},
+    "pull-and-measure": {"ecr", "cloudwatch"},
+    "log-delivery": {"logs"},
+}
+# What Step Functions does for a task or a map, beyond the call that the resource names.
+NEEDED = {
+    "lambda:invoke": {"lambda:InvokeFunction"},
+    "sns:publish": {"sns:Publish"},
+    "events:putEvents": {"events:PutEvents"},
+    "s3:listObjectsV2": {"s3:ListBucket"},
+    "s3:putObject": {"s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"},
+    "sagemaker:createProcessingJob.sync": {
+        "sagemaker:CreateProcessingJob",
+        "sagemaker:DescribeProcessingJob",
+        "sagemaker:StopProcessingJob",
+        "sagemaker:AddTags",
+        "sagemaker:ListTags",
+        "iam:PassRole",
+        "events:PutTargets",
+        "events:PutRule",
+        "events:DescribeRule",
+    },
+}
+DISTRIBUTED_MAP = {
+    "states:StartExecution",
+    "states:DescribeExecution",
+    "states:StopExecution",
+    "states:RedriveExecution",
+}
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.fixture(scope="module")
+def policies(of_type):
+    """Every policy of every role, as pairs of a name and its statements."""
+    managed = of_type("AWS::IAM::ManagedPolicy").items()
+    inline = [policy for role in of_type("AWS::IAM::Role").values() for policy in role["Policies"]]
+    return [
+        *((name, properties["PolicyDocument"]["Statement"]) for name, properties in managed),
+        *((policy["PolicyName"], policy["PolicyDocument"]["Statement"]) for policy in inline),
+    ]
+
+
+def test_only_this_account_s_resources_assume_a_role(of_type):
+    for name, role in of_type("AWS::IAM::Role").items():
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, name
+
+
+def test_every_statement_names_its_resources(policies):
+    everything = {
+        name for name, statements in policies if any("*" in listed(entry["Resource"]) for entry in statements)
+    }
+    assert everything == set(WITHOUT_RESOURCES)
+
+
+def test_a_policy_without_resources_holds_only_actions_that_know_none(policies):
+    for name, statements in policies:
+        if name in WITHOUT_RESOURCES:
+            services = {action.partition(":")[0] for entry in statements for action in listed(entry["Action"])}
+            assert services == WITHOUT_RESOURCES[name]
+
+
+def test_no_policy_allows_every_action_of_a_service(policies):
+    actions = [action for _, statements in policies for entry in statements for action in listed(entry["Action"])]
+    assert [action for action in actions if "*" in action] == []
+
+
+def test_a_role_is_passed_to_sagemaker_only(of_type):
+    statements = [
+        statement
+        for role in of_type("AWS::IAM::Role").values()
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "iam:PassRole" in listed(statement["Action"])
+    ]
+    assert [(entry["Resource"], entry["Condition"]) for entry in statements] == [
+        ({"Fn::GetAtt": ["JobRole", "Arn"]}, {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}})
+    ]
+
+
+def test_the_state_machine_may_do_what_its_states_do_and_nothing_else(of_type, template_path):
+    text = (template_path.parents[1] / "state_machines" / "batch.asl.json").read_text(encoding="utf-8")
+    used = set(re.findall(r'"arn:aws:states:::([^"]+)"', text))
+    needed = set().union(*(NEEDED[resource] for resource in used)) | DISTRIBUTED_MAP
+    allowed = {
+        action
+        for policy in of_type("AWS::IAM::Role")["BatchRole"]["Policies"]
+        if policy["PolicyName"] not in WITHOUT_RESOURCES
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
+    assert allowed == needed
+
+
+def test_the_state_machine_may_redrive_the_map_that_it_labels(of_type, template_path):
+    text = (template_path.parents[1] / "state_machines" / "batch.asl.json").read_text(encoding="utf-8")
+    (label,) = re.findall(r'"Label": "(\w+)"', text)
+    (resource,) = (
+        statement["Resource"]["Fn::Sub"]
+        for policy in of_type("AWS::IAM::Role")["BatchRole"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "states:RedriveExecution"
+    )
+    assert resource.endswith(f":execution:${{AWS::StackName}}-batch/{label}:*")
+
+
+@pytest.mark.parametrize("bucket", ["ImagesBucket", "ResultsBucket"])
+class TestBucket:
+    def test_nobody_else_reaches_it(self, of_type, bucket):
+        assert set(of_type("AWS::S3::Bucket")[bucket]["PublicAccessBlockConfiguration"].values()) == {True}
+
+    def test_it_is_encrypted(self, of_type, bucket):
+        assert "BucketEncryption" in of_type("AWS::S3::Bucket")[bucket]
+
+    def test_what_is_overwritten_can_be_brought_back(self, of_type, bucket):
+        assert of_type("AWS::S3::Bucket")[bucket]["VersioningConfiguration"] == {"Status": "Enabled"}
+
+    def test_it_outlives_its_stack(self, template, bucket):
+        assert template["Resources"][bucket]["DeletionPolicy"] == "Retain"
+
+    def test_it_talks_tls_only(self, of_type, bucket):
+        (policy,) = (
+            entry["PolicyDocument"]
+            for entry in of_type("AWS::S3::BucketPolicy").values()
+            if entry["Bucket"] == {"Ref": bucket}
+        )
+        (statement,) = policy["Statement"]
+        assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_messages_are_encrypted_at_rest(of_type):
+    assert all("KmsMasterKeyId" in topic for topic in of_type("AWS::SNS::Topic").values())
+
+
+def test_no_secret_is_a_parameter(template):
+    assert not re.search(r"password|secret|token", json.dumps(template["Parameters"]), re.IGNORECASE)
