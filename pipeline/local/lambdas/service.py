@@ -208,11 +208,11 @@ class LambdaService(RestJsonService):
     def _pool(self, given: str, qualifier: str | None = None) -> WorkerPool:
         name = self._name(given)
         match = _NAME.fullmatch(given)
-        version = qualifier or (match[2] if match else None) or VERSION
+        asked = qualifier or (match[2] if match else None)
         with self._lock:
             pool = self._pools.get(name)
-        if pool is None or version != VERSION:
-            suffix = "" if version == VERSION else f":{version}"
+        if pool is None or asked not in (None, VERSION):
+            suffix = f":{asked}" if asked else ""
             raise ServiceError(
                 "ResourceNotFoundException", f"Function not found: {self._arn_prefix}{name}{suffix}", Type="User"
             )

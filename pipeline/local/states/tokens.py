@@ -65,9 +65,13 @@ class TaskTokens:
         self._open.pop(waiting.token, None)
         waiting.outcome.cancel()
 
-    def succeed(self, token: str, output: Document) -> None:
-        """SendTaskSuccess. Raises ServiceError: InvalidToken, TaskTimedOut."""
-        self._find(token).outcome.set_result(output)
+    def succeed(self, token: str, output: str) -> None:
+        """SendTaskSuccess. Raises ServiceError: InvalidToken, TaskTimedOut, InvalidOutput."""
+        waiting = self._find(token)
+        try:
+            waiting.outcome.set_result(Document.parse(output))
+        except ValueError as error:
+            raise ServiceError("InvalidOutput", f"Invalid Output: '{error}'") from error
 
     def fail(self, token: str, error: str | None, cause: str | None) -> None:
         """SendTaskFailure. Raises ServiceError: InvalidToken, TaskTimedOut."""

@@ -17,7 +17,7 @@ from pipeline.local.states.errors import DefinitionError, Problem, StateError, S
         ("States.Timeout", ["States.ALL"], True),
         ("States.HeartbeatTimeout", ["States.Timeout"], True),
         ("States.IntrinsicFailure", ["States.ALL"], True),
-        ("States.DataLimitExceeded", ["States.ALL"], False),
+        ("States.DataLimitExceeded", ["States.ALL"], True),
         ("States.DataLimitExceeded", ["States.TaskFailed"], False),
         ("States.DataLimitExceeded", ["States.DataLimitExceeded"], True),
     ],

@@ -5,7 +5,6 @@ from typing import Any
 from pipeline.local.protocol import ServiceError
 from pipeline.local.states.activities import ActivityTask
 from pipeline.local.states.api.base import Operations, check_arn, check_name, page_position, page_token
-from pipeline.local.states.documents import Document
 from pipeline.local.states.records import ActivityRecord
 
 _PAGE = 100
@@ -15,13 +14,8 @@ class CallbackOperations(Operations):
     """Operations on task tokens and activities."""
 
     def send_task_success(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        try:
-            output = Document.parse(parameters["output"])
-        except ValueError as error:
-            raise ServiceError("InvalidOutput", f"Invalid Output: '{error}'") from error
-
         async def succeed() -> None:
-            self.engine.tokens.succeed(parameters["taskToken"], output)
+            self.engine.tokens.succeed(parameters["taskToken"], parameters["output"])
 
         self.engine.call(succeed())
         return {}

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from pipeline.local.states.integrations.activity import Activity
-from pipeline.local.states.integrations.api_calls import ApiCall, AwsSdk, PutEvents, SendMessage
+from pipeline.local.states.integrations.api_calls import ApiCall, AwsSdk, ItemCall, PutEvents, SendMessage
 from pipeline.local.states.integrations.base import Integration, UnknownResourceError
 from pipeline.local.states.integrations.errors import Naming
 from pipeline.local.states.integrations.lambda_ import LambdaFunction, LambdaInvoke
@@ -55,7 +55,7 @@ _OPTIMISED: dict[tuple[str, str], tuple[tuple[str, ...], Factory]] = {
     ("events", "putEvents"): ((TOKEN,), _api(PutEvents, "events", _EVENTS)),
     ("states", "startExecution"): ((SYNC, SYNC2, TOKEN), _api(StartExecution, "stepfunctions", _STATES)),
     **{
-        ("dynamodb", action): ((), _api(ApiCall, "dynamodb", _DYNAMODB))
+        ("dynamodb", action): ((), _api(ItemCall, "dynamodb", _DYNAMODB))
         for action in ("getItem", "putItem", "updateItem", "deleteItem")
     },
     **{

@@ -1,5 +1,7 @@
 """Integrations that are one call of a service's API: the optimised ones, and any API by `aws-sdk`."""
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,6 +32,11 @@ _BOTO_NAMES = {
     "sfn": "stepfunctions",
 }
 """What `aws-sdk` ARNs call services which botocore calls otherwise; the rest are named alike."""
+
+_ON_REQUEST = {"ReturnConsumedCapacity": "ConsumedCapacity", "ChecksumMode": "Checksum"}
+"""Parameters that ask for members of a response: moto gives the first unasked, boto3 asks for the second itself."""
+
+_TABLE_NAME = re.compile(r"[a-zA-Z0-9_.-]+|arn:.+")
 
 
 class ApiCall(ServiceIntegration):
@@ -73,11 +80,32 @@ class SendMessage(ApiCall):
         return request
 
 
+class ItemCall(ApiCall):
+    """`dynamodb:putItem`, `getItem`, `updateItem` and `deleteItem`."""
+
+    def prepare(self, request: dict[str, Any]) -> dict[str, Any]:
+        name = request["TableName"]
+        if not _TABLE_NAME.fullmatch(name):
+            # botocore's model allows any text here, since it may be an ARN; DynamoDB does not.
+            rule = f"Member must satisfy regular expression pattern: {_TABLE_NAME.pattern.partition('|')[0]}"
+            raise self.naming.invalid([f"Value '{name}' at 'tableName' failed to satisfy constraint: {rule}"], [])
+        return request
+
+
 class PutEvents(ApiCall):
     """`events:putEvents`: an entry that is refused fails the task."""
 
-    async def request(self, attempt: Attempt) -> Json:
-        response = await super().request(attempt)
+    def _call(self, client: Any, operation: OperationModel, request: dict[str, Any]) -> Json:
+        entries = request["Entries"]
+        malformed = [position for position, entry in enumerate(entries) if not _is_object(entry.get("Detail", "{}"))]
+        request = request | {"Entries": [entry for n, entry in enumerate(entries) if n not in malformed]}
+        response: dict[str, Any] = {"FailedEntryCount": 0, "Entries": []}
+        if request["Entries"]:
+            response = super()._call(client, operation, request)
+        for position in malformed:
+            failure = {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
+            response["Entries"].insert(position, failure)
+        response["FailedEntryCount"] += len(malformed)
         if response["FailedEntryCount"]:
             outcome = {name: response[name] for name in ("Entries", "FailedEntryCount")}
             raise StateError("EventBridge.FailedEntry", dump(outcome))
@@ -119,6 +147,16 @@ def call_api(client: Any, operation: OperationModel, request: Mapping[str, Any],
     """Call an API through boto3. Raises StateError, named by `naming`."""
     method: Callable[..., dict[str, Any]] = getattr(client, xform_name(operation.name))
     try:
-        return method(**request)
+        response = method(**request)
     except (ClientError, BotoCoreError) as error:
         raise state_error(error, naming) from error
+    known = operation.input_shape.members if operation.input_shape else {}
+    unasked = tuple(prefix for wish, prefix in _ON_REQUEST.items() if wish in known and wish not in request)
+    return {name: value for name, value in response.items() if not name.startswith(unasked)}
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False

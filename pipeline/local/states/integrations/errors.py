@@ -51,7 +51,9 @@ class SdkNaming(Naming):
     """How an `aws-sdk` integration names its errors."""
 
     def error(self, name: str, message: str, status: int, code: str, request_id: str) -> StateError:
-        cause = f"{message} (Service: {self.label}, Status Code: {status}, Request ID: {request_id})"
+        # S3 answers with two ids.
+        extended = f", Extended Request ID: {request_id}" if self.prefix == "S3" else ""
+        cause = f"{message} (Service: {self.label}, Status Code: {status}, Request ID: {request_id}{extended})"
         return StateError(f"{self.prefix}.{name}", f"{cause} (SDK Attempt Count: 1)")
 
 

@@ -5,6 +5,7 @@ Source: Developer Guide, "Invoke an AWS Lambda function with Step Functions".
 """
 
 import json
+import re
 from typing import Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +17,8 @@ from pipeline.local.states.integrations.errors import Naming, state_error
 from pipeline.local.states.integrations.responses import metadata
 from pipeline.local.states.integrations.shaping import text_of
 from pipeline.local.states.scope import Json
+
+_QUALIFIED = re.compile(r"(arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:|\d{12}:function:)?[\w-]+:[\w$-]+")
 
 NAMING = Naming("Lambda", "AWSLambda", "AWSLambdaException")
 
@@ -59,6 +62,8 @@ class LambdaInvoke(ServiceIntegration):
         request = {name: value for name, value in attempt.parameters.items() if value is not None}
         if "Payload" in request:
             request["Payload"] = text_of(request["Payload"]).encode()
+        if not _QUALIFIED.fullmatch(request.get("FunctionName", "")):
+            request.setdefault("Qualifier", "$LATEST")
         response, payload = await attempt.call(_invoke, attempt.engine.client("lambda"), request)
         if "FunctionError" in response:
             raise _function_error(payload, _compact(payload))
