@@ -1,5 +1,6 @@
 """What CreateStateMachine refuses, each fault at its path."""
 
+import contextlib
 import itertools
 import json
 from collections.abc import Callable
@@ -292,3 +293,65 @@ def test_one_fault_in_a_random_machine_is_refused_at_its_path(
     path, state = data.draw(st.sampled_from(states))
     field = fault(state)
     assert any(problem.path.startswith(path + field) for problem in problems(definition))
+
+
+RICH: dict[str, Any] = {
+    "StartAt": "Choose",
+    "States": {
+        "Choose": {
+            "Type": "Choice",
+            "Choices": [{"And": [{"Variable": "$.n", "NumericLessThan": 3}], "Assign": {"x.$": "$.n"}, "Next": "Work"}],
+            "Default": "Spread",
+        },
+        "Work": {
+            "Type": "Task",
+            "Resource": SNS,
+            "Parameters": {"Message.$": "States.Format('{}', $.n)", "List": [{"a.$": "$x"}]},
+            "Retry": [{"ErrorEquals": ["A"], "BackoffRate": 1.5}],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Stop"}],
+            "Next": "Stop",
+        },
+        "Spread": {
+            "Type": "Map",
+            "ItemReader": {"Resource": "arn:aws:states:::s3:listObjectsV2", "Parameters": {"Bucket": "b"}},
+            "ItemBatcher": {"MaxItemsPerBatchPath": "$.n"},
+            "ResultWriter": {"WriterConfig": {"OutputType": "JSONL"}},
+            "ItemProcessor": {
+                "ProcessorConfig": DISTRIBUTED,
+                "StartAt": "Pause",
+                "States": {"Pause": {"Type": "Wait", "SecondsPath": "$.n", "End": True}},
+            },
+            "End": True,
+        },
+        "Stop": {"Type": "Fail", "ErrorPath": "$.error.Error", "Cause": "c"},
+    },
+}
+JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from(["", "$", "$.", "$.n", "$$", "$x", "States.UUID()", "S"]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "a.$", "Next"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@given(st.data())
+def test_junk_anywhere_in_a_definition_is_accepted_or_refused_and_never_crashes(data: st.DataObject) -> None:
+    def spoil(node: Any) -> Any:
+        children = list(node) if isinstance(node, dict) else list(range(len(node))) if isinstance(node, list) else []
+        if not children or data.draw(st.integers(0, 3)) == 0:
+            return data.draw(JUNK)
+        spoiled, chosen = node.copy(), data.draw(st.sampled_from(children))
+        spoiled[chosen] = spoil(node[chosen])
+        return spoiled
+
+    definition = json.dumps(spoil(RICH))
+    with contextlib.suppress(DefinitionError):
+        parse(definition)
+
+
+def test_the_definition_that_is_spoilt_is_a_good_one() -> None:
+    assert parse(RICH).states.keys() == RICH["States"].keys()
