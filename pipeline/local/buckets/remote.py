@@ -1,5 +1,6 @@
 """A bucket of the real S3, read through the user's own client, so that a local run can take its images there."""
 
+import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ class RemoteBucket(Bucket):
             for page in self._client.get_paginator("list_objects_v2").paginate(**arguments):
                 for item in page.get("Contents", ()):
                     if item["Key"] >= start:
-                        yield ObjectInfo(item["Key"], item["Size"], item["LastModified"], item["ETag"])
+                        yield _info(item["Key"], item["Size"], item)
         except (ClientError, BotoCoreError) as error:
             raise _translate(error) from error
 
@@ -62,7 +63,8 @@ class RemoteBucket(Bucket):
 
 
 def _info(key: str, size: int, answer: Mapping[str, Any]) -> ObjectInfo:
-    return ObjectInfo(key, size, answer["LastModified"], answer["ETag"], answer["ContentType"])
+    modified = answer["LastModified"].astimezone(datetime.UTC)
+    return ObjectInfo(key, size, modified, answer["ETag"], answer.get("ContentType", "binary/octet-stream"))
 
 
 def _bound_below(start: str) -> str:
