@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError
 
@@ -62,8 +63,16 @@ def put_bytes(
     body: bytes,
     content_type: str = "application/octet-stream",
     metadata: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> None:
-    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, Metadata=dict(metadata or {}))
+    s3.put_object(
+        Bucket=bucket,
+        Key=key,
+        Body=body,
+        ContentType=content_type,
+        Metadata=dict(metadata or {}),
+        Tagging=urlencode(tags or {}),
+    )
 
 
 def put_json(s3: "S3Client", bucket: str, key: str, value: Any) -> None:

@@ -6,14 +6,12 @@ One batch is in memory at a time, and a few are read ahead: a run of ten million
 thousand. The results are always written before a run is failed here, so that what was predicted is kept.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
 
 from pipeline import causes, messages, objects, runs, tables, verdicts
 from pipeline.batches import Batch, BatchShard
@@ -34,11 +32,11 @@ _BATCHES_AHEAD = 16
 
 
 @dataclass(frozen=True)
-class _ShardResult:
-    """What one shard came to, and when."""
+class _Stored:
+    """The predictions of a shard, as its job stored them."""
 
-    result: Sequence[Prediction] | ShardFailure
-    written_at: datetime
+    predictions: Sequence[Prediction]
+    stored_at: datetime
 
 
 def aggregate_predictions(run: Run, partitions: Sequence[Mapping[str, Any]], s3: "S3Client") -> dict[str, Any]:
@@ -70,11 +68,13 @@ def _write_tables(run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]],
         failed = tables.CsvTable(failed_file, tables.FAILED_COLUMNS)
         with tables.PredictionsTable(parquet) as predictions:
             for batch, batch_verdicts, shards in _read_batches(run, plan, partitions, s3):
-                outcomes = reconcile(batch, batch_verdicts, {id: shard.result for id, shard in shards.items()})
+                stored = {id: shard for id, shard in shards.items() if isinstance(shard, _Stored)}
+                failures = {id: shard for id, shard in shards.items() if isinstance(shard, ShardFailure)}
+                found = {id: shard.predictions for id, shard in stored.items()}
+                outcomes = reconcile(batch, batch_verdicts, {**found, **failures})
                 tally.add(outcomes)
-                for shard in shards.values():
-                    if not isinstance(shard.result, ShardFailure):
-                        predictions.add(shard.result, shard.written_at)
+                for shard in stored.values():
+                    predictions.add(shard.predictions, shard.stored_at)
                 rejected.add_rejected(outcomes.rejected)
                 failed.add_failed(outcomes.failed)
         rejected.close()
@@ -93,31 +93,38 @@ def _upload(s3: "S3Client", run: Run, name: str, file: IO[bytes], content_type: 
 
 def _read_batches(
     run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]], s3: "S3Client"
-) -> Iterator[tuple[Batch, Sequence[Verdict], Mapping[str, _ShardResult]]]:
+) -> Iterator[tuple[Batch, Sequence[Verdict], Mapping[str, _Stored | ShardFailure]]]:
     ended = {partition["id"]: partition for partition in partitions}
+    # Listed once, not asked for one by one: S3 answers 403 instead of 404 where a policy limits listing to a prefix.
+    written = {item.key for item in objects.list_objects(s3, run.bucket, runs.predictions_prefix(run.run_id))}
 
-    def read(batch: Batch) -> tuple[Sequence[Verdict], Mapping[str, _ShardResult]]:
+    def read(batch: Batch) -> tuple[Sequence[Verdict], Mapping[str, _Stored | ShardFailure]]:
         lines = objects.get_lines(s3, run.bucket, runs.verdicts_key(run.run_id, batch.id))
-        shards = {shard.id: _read_shard(s3, run, shard, ended.get(shard.partition, {})) for shard in batch.shards}
+        shards = {
+            shard.id: _read_shard(s3, run, shard, written, ended.get(shard.partition, {})) for shard in batch.shards
+        }
         return [verdicts.from_json(line) for line in lines], shards
 
     for batch, (found, shards) in read_ahead(read, plan.batches, threads=_READING_THREADS, budget=_BATCHES_AHEAD):
         yield batch, found, shards
 
 
-def _read_shard(s3: "S3Client", run: Run, shard: BatchShard, ended: Mapping[str, Any]) -> _ShardResult:
+def _read_shard(
+    s3: "S3Client", run: Run, shard: BatchShard, written: Collection[str], ended: Mapping[str, Any]
+) -> _Stored | ShardFailure:
     """The predictions of a shard; or why there are none, as the job recorded it, or else as the job ended."""
-    written = _find(s3, run.bucket, runs.predictions_key(run.run_id, shard.partition, shard.id))
-    if written is not None:
-        body, written_at = written
+    predictions = runs.predictions_key(run.run_id, shard.partition, shard.id)
+    failure = runs.failed_shard_key(run.run_id, shard.partition, shard.id)
+    if predictions in written:
+        found = s3.get_object(Bucket=run.bucket, Key=predictions)
         try:
-            return _ShardResult(tuple(read_lines(body.split(b"\n"))), written_at)
+            result = tuple(read_lines(found["Body"].read().split(b"\n")))
         except CorruptPredictions as error:
-            return _ShardResult(ShardFailure(shard.id, type(error).__name__, str(error)), written_at)
-    recorded = _find(s3, run.bucket, runs.failed_shard_key(run.run_id, shard.partition, shard.id))
-    if recorded is not None:
-        return _ShardResult(ShardFailure.from_json(recorded[0]), recorded[1])
-    return _ShardResult(_failure_of_job(shard, ended), datetime.now(UTC))
+            return ShardFailure(shard.id, type(error).__name__, str(error))
+        return _Stored(result, found["LastModified"])
+    if failure in written:
+        return ShardFailure.from_json(objects.get_bytes(s3, run.bucket, failure))
+    return _failure_of_job(shard, ended)
 
 
 def _failure_of_job(shard: BatchShard, ended: Mapping[str, Any]) -> ShardFailure:
@@ -126,16 +133,6 @@ def _failure_of_job(shard: BatchShard, ended: Mapping[str, Any]) -> ShardFailure
     return ShardFailure(
         shard.id, "NoPredictions", f"the job of partition {shard.partition} ended without predictions for this shard"
     )
-
-
-def _find(s3: "S3Client", bucket: str, key: str) -> tuple[bytes, datetime] | None:
-    try:
-        found = s3.get_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if objects.is_missing(error):
-            return None
-        raise
-    return found["Body"].read(), found["LastModified"]
 
 
 def _count_up(plan: Plan, tally: Tally) -> None:

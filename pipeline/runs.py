@@ -77,6 +77,9 @@ def failed_shard_key(run_id: str, partition: str, shard: str) -> str:
 
 SUMMARY = "summary.json"
 
+SHARD_TAGS = {"imagebatch": "shard"}
+"""Shards are large and soon of no use. infra/template.yaml deletes what has this tag after some days."""
+
 
 def results_prefix(run_id: str) -> str:
     return f"runs/{run_id}/results/"

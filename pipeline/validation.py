@@ -174,7 +174,8 @@ class _Packer:
 
     def _write(self) -> None:
         data = shards.pack(self._pixels[: len(self._rows)], self._rows, self.contract)
-        objects.put_bytes(self._s3, self._run.bucket, runs.shard_key(self._run.run_id, self.shard), data)
+        key = runs.shard_key(self._run.run_id, self.shard)
+        objects.put_bytes(self._s3, self._run.bucket, key, data, tags=runs.SHARD_TAGS)
         self.shards.append(BatchShard(self.shard, len(self._rows), len(data)))
         self._rows = []
 

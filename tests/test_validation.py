@@ -123,6 +123,13 @@ def test_the_counts_are_on_the_verdicts_as_metadata(s3: Any, run: Run, photo: Ph
     assert s3.head_object(Bucket=RESULTS, Key=result["verdicts"])["Metadata"] == {"accepted": "1", "rejected": "2"}
 
 
+def test_a_shard_has_the_tag_that_it_is_deleted_by(s3: Any, run: Run, photo: Photo) -> None:
+    result = validation.validate_batch(run, IMAGES, upload(s3, {"a.jpg": photo()}), s3)
+
+    tags = s3.get_object_tagging(Bucket=RESULTS, Key=result["shards"][0]["key"])["TagSet"]
+    assert tags == [{"Key": "imagebatch", "Value": "shard"}]
+
+
 def test_a_folder_is_no_image(s3: Any, run: Run, photo: Photo) -> None:
     result = validation.validate_batch(run, IMAGES, upload(s3, {"in/": b"", "in/a.jpg": photo()}), s3)
 
