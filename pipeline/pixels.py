@@ -61,7 +61,8 @@ def fit(image: Image.Image, contract: ModelContract) -> Fitted:
     orientation = _orientation(image) if contract.pixels.exif is Exif.APPLY else 1
     turned = orientation in _TURNED
     width, height = (image.height, image.width) if turned else image.size
-    profile = image.info.get("icc_profile")
+    # LAB says by itself which colour it means, and its conversion to RGB has applied that.
+    profile = image.info.get("icc_profile") if image.mode != "LAB" else None
 
     fitted = _resize(_resizable(image, notes), contract, turned)
     if orientation in _UPRIGHT:
@@ -176,15 +177,23 @@ def _to_colour(image: Image.Image, contract: ModelContract, notes: list[str]) ->
     if image.mode == "CMYK":
         notes.append("CMYK to RGB")
     if image.mode in {"LA", "RGBA"}:
-        notes.append("alpha composited")
-        canvas = Image.new("RGB", image.size, contract.pixels.background)
-        canvas.paste(image.convert("RGB"), mask=image.getchannel("A"))
-        image = canvas
+        image = _on_background(image, contract.pixels.background, notes)
     elif image.mode == "L" and target == "RGB":
         notes.append("grey to RGB")
     elif image.mode != "L" and target == "L":
         notes.append("colour to grey")
     return image if image.mode == target else image.convert(target)
+
+
+def _on_background(image: Image.Image, background: tuple[int, int, int], notes: list[str]) -> Image.Image:
+    """An image without its alpha. Many PNGs have one that is opaque all over: that hides nothing, and is not noted."""
+    alpha = image.getchannel("A")
+    if alpha.getextrema()[0] == 255:
+        return image.convert("RGB")
+    notes.append("alpha composited")
+    canvas = Image.new("RGB", image.size, background)
+    canvas.paste(image.convert("RGB"), mask=alpha)
+    return canvas
 
 
 def _on_canvas(image: Image.Image, contract: ModelContract) -> Image.Image:

@@ -84,6 +84,9 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
         is_complete = infer(folders, is_stopping)
     except (JobFailedError, ImageBatchError) as error:
         return _report(folders, f"{type(error).__name__}: {error}", exit_code=1)
+    except Exception as error:
+        logger.exception("an error that this job does not know")
+        return _report(folders, f"{type(error).__name__}: {error}", exit_code=1)
     if not is_complete:
         return _report(folders, "Stopped: SIGTERM came before every shard was predicted.", STOPPED)
     return 0

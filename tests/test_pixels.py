@@ -158,7 +158,7 @@ def test_a_letterbox_fills_what_the_image_does_not_cover(
         (Image.new("1", (9, 9), 1), (255, 255, 255), "grey to RGB"),
         (Image.new("CMYK", (9, 9), (255, 0, 0, 0)), (0, 255, 255), "CMYK to RGB"),
         (Image.new("RGBA", (9, 9), (10, 20, 30, 0)), (255, 255, 255), "alpha composited"),
-        (Image.new("RGBA", (9, 9), (10, 20, 30, 255)), (10, 20, 30), "alpha composited"),
+        (Image.new("RGBA", (9, 9), (10, 20, 30, 127)), (133, 138, 143), "alpha composited"),
         (Image.new("LA", (9, 9), (0, 51)), (204, 204, 204), "alpha composited"),
         (Image.new("P", (9, 9), 0).convert("RGB").convert("P"), (0, 0, 0), "palette to RGB"),
         (Image.new("YCbCr", (9, 9), (100, 128, 128)), (100, 100, 100), "YCbCr to RGB"),
@@ -194,6 +194,19 @@ def test_compositing_after_the_resize_gives_what_compositing_before_it_gives(con
     before = Image.new("RGB", picture.size, (255, 255, 255))
     before.paste(picture, mask=picture.getchannel("A"))
     assert_alike(fit(picture, contract), fit(before, contract), levels=2)
+
+
+def test_an_alpha_that_hides_nothing_is_not_worth_a_note(contract: ModelContract) -> None:
+    fitted = fit(Image.new("RGBA", (9, 9), (10, 20, 30, 255)), contract)
+    assert (fitted.pixels[0, 0].tolist(), fitted.conversions) == ([10, 20, 30], ())
+
+
+def test_a_lab_image_is_converted_without_its_profile(contract: ModelContract) -> None:
+    file = io.BytesIO()
+    smooth(40, 30).convert("LAB").save(file, "TIFF")
+    fitted = fit(Image.open(file), contract)
+    assert fitted.conversions == ("LAB to RGB",)
+    assert_alike(fitted, fit(smooth(40, 30), contract), levels=12)
 
 
 def test_a_grey_contract_gets_one_channel(contract: ModelContract) -> None:

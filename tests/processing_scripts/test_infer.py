@@ -104,6 +104,15 @@ def test_a_run_that_does_not_read_fails_the_job(root: Path, document: str) -> No
     assert "does not read as a run" in message(root)
 
 
+def test_an_error_that_nobody_foresaw_is_in_the_message(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(*arguments: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(infer, "predict_partition", full_disk)
+    assert run_job(root) == 1
+    assert message(root) == "OSError: No space left on device"
+
+
 def test_a_message_fits_sagemakers_kilobyte(root: Path) -> None:
     deep = root / ("d" * 200) / ("e" * 200) / ("f" * 200) / ("g" * 200) / ("h" * 200)
     assert infer.main({"IMAGEBATCH_ROOT": str(deep)}) == 1
