@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pipeline import contract as contracts
 from pipeline.contract import ModelContract, parse_contract
 from pipeline.errors import InvalidContract
 
+ROOT = Path(__file__).parents[1]
 SCHEMA = json.loads((Path(pipeline.__file__).parent / "contract.schema.json").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
@@ -224,3 +226,23 @@ def test_enumerations_are_those_of_the_schema() -> None:
 def test_a_single_mean_stands_for_every_channel(contract: ModelContract) -> None:
     assert contract.numbers is not None
     assert contract.numbers.std == (255.0, 255.0, 255.0)
+
+
+def names_within(schema: Any) -> set[str]:
+    """The names of all properties that a JSON Schema knows."""
+    if isinstance(schema, list):
+        return set().union(*map(names_within, schema))
+    if not isinstance(schema, dict):
+        return set()
+    return set(schema.get("properties", ())).union(*map(names_within, schema.values()))
+
+
+def test_every_field_stands_in_the_documentation() -> None:
+    documentation = (ROOT / "docs/contract.md").read_text()
+    assert {name for name in names_within(SCHEMA) if f"{name}`" not in documentation} == set()
+
+
+def test_the_contract_in_the_documentation_is_the_one_of_the_example() -> None:
+    (shown,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs/contract.md").read_text(), re.DOTALL)
+    example = (ROOT / "examples/models/efficientnet-lite0/contract.json").read_text()
+    assert parse_contract(shown) == parse_contract(example)
