@@ -65,6 +65,11 @@ class LocalCloud:
         self._temporary = None if state_dir else tempfile.TemporaryDirectory(prefix="imagebatch-cloud-")
         self.state_dir = Path(state_dir or self._temporary.name)  # type: ignore[union-attr]
         self.state_dir.mkdir(parents=True, exist_ok=True)
+        # One session for all clients: what botocore reads of its own data is read once. Its client() is typed per service
+        # by literals, and the name here is a variable.
+        self._session: Any = boto3.Session(
+            aws_access_key_id=_ACCESS_KEY, aws_secret_access_key=_ACCESS_KEY, region_name=region
+        )
         self._clients: dict[str, Any] = {}
         self._clients_lock = threading.Lock()
         self._closed = False
@@ -102,10 +107,7 @@ class LocalCloud:
         """The boto3 client of a service at this endpoint. One client serves all threads, and is made once."""
         with self._clients_lock:
             if service not in self._clients:
-                session: Any = boto3.Session(  # typed per service by literals, and the name here is a variable
-                    aws_access_key_id=_ACCESS_KEY, aws_secret_access_key=_ACCESS_KEY, region_name=self.region
-                )
-                self._clients[service] = session.client(
+                self._clients[service] = self._session.client(
                     service,
                     endpoint_url=self.endpoint_url,
                     config=Config(
