@@ -65,8 +65,8 @@ class LocalCloud:
         self._temporary = None if state_dir else tempfile.TemporaryDirectory(prefix="imagebatch-cloud-")
         self.state_dir = Path(state_dir or self._temporary.name)  # type: ignore[union-attr]
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        # One session for all clients: what botocore reads of its own data is read once. Its client() is typed per service
-        # by literals, and the name here is a variable.
+        # One session for all clients, so that what botocore reads of its own data is read once. (Any: its client() is
+        # typed per service by literals, and the name is a variable here.)
         self._session: Any = boto3.Session(
             aws_access_key_id=_ACCESS_KEY, aws_secret_access_key=_ACCESS_KEY, region_name=region
         )
