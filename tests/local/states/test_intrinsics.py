@@ -152,6 +152,9 @@ def test_a_call_gives(text: str, expected: Any) -> None:
         "States.Format($.one, 1)",
         "States.StringToJson('{')",
         "States.StringToJson('NaN')",
+        "States.StringToJson('[1e999]')",
+        "States.StringToJson($.deep)",
+        "States.ArrayRange(0, 1e300, 1)",
         "States.StringToJson(1)",
         "States.ArrayPartition($.list, 0)",
         "States.ArrayPartition('a', 1)",
@@ -179,7 +182,13 @@ def test_a_call_gives(text: str, expected: Any) -> None:
 )
 def test_arguments_that_a_function_does_not_take_are_an_intrinsic_failure(text: str) -> None:
     with pytest.raises(IntrinsicError):
-        call(text, template="{}", one=1, list=[1], o={}, long="a" * 10_001)
+        call(text, template="{}", one=1, list=[1], o={}, long="a" * 10_001, deep="[" * 100_000)
+
+
+def test_an_intrinsic_failure_names_the_function_that_failed() -> None:
+    with pytest.raises(IntrinsicError) as caught:
+        call("States.Array(States.ArrayGetItem($kept, 2))")
+    assert caught.value.cause == "Invalid arguments in States.ArrayGetItem: index 2 of 2 items"
 
 
 def test_a_path_that_finds_nothing_inside_a_call_is_a_runtime_error() -> None:

@@ -1,11 +1,10 @@
 """What the eighteen intrinsic functions do.
 
-Each one takes the values of its arguments and returns JSON, or raises IntrinsicError. Numbers are rounded as AWS rounds
+Each one takes the values of its arguments and returns JSON, or raises ArgumentError. Numbers are rounded as AWS rounds
 them: to the nearest integer, halves upwards (-0.5 becomes 0).
 """
 
 import base64
-import binascii
 import hashlib
 import json
 import math
@@ -16,7 +15,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.local.states.documents import dump
-from pipeline.local.states.errors import IntrinsicError
 from pipeline.local.states.scope import Json
 
 MAX_ENCODED_CHARACTERS = 10_000
@@ -38,31 +36,35 @@ class Function:
         return self.least <= count and (self.most is None or count <= self.most)
 
 
-def _typed(function: str, value: Json, kind: type, expected: str) -> Json:
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise IntrinsicError(f"Invalid arguments in {function}: expected {expected}, got {dump(value)}")
+class ArgumentError(ValueError):
+    """A function was called with a value that it does not take; whoever calls functions adds which one it was."""
+
+
+def _typed(value: Json, kind: type, expected: str) -> Json:
+    if not isinstance(value, kind):
+        raise ArgumentError(f"expected {expected}, got {dump(value)}")
     return value
 
 
-def _array(function: str, value: Json) -> list[Json]:
-    array: list[Json] = _typed(function, value, list, "an array")
+def _array(value: Json) -> list[Json]:
+    array: list[Json] = _typed(value, list, "an array")
     return array
 
 
-def _string(function: str, value: Json) -> str:
-    string: str = _typed(function, value, str, "a string")
+def _string(value: Json) -> str:
+    string: str = _typed(value, str, "a string")
     return string
 
 
-def _integer(function: str, value: Json) -> int:
+def _integer(value: Json) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise IntrinsicError(f"Invalid arguments in {function}: expected a number, got {dump(value)}")
+        raise ArgumentError(f"expected a number, got {dump(value)}")
     return value if isinstance(value, int) else math.floor(value + 0.5)
 
 
-def _limited(function: str, text: str) -> str:
+def _limited(text: str) -> str:
     if len(text) > MAX_ENCODED_CHARACTERS:
-        raise IntrinsicError(f"Invalid arguments in {function}: more than {MAX_ENCODED_CHARACTERS} characters")
+        raise ArgumentError(f"expected at most {MAX_ENCODED_CHARACTERS} characters, got {len(text)}")
     return text
 
 
@@ -71,8 +73,12 @@ def _utf8(text: str) -> bytes:
     return text.encode(errors="replace")
 
 
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not a JSON number")
+def _finite(text: str) -> float:
+    # Python reads NaN, Infinity and 1e999, which JSON cannot write again.
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a number that JSON can hold")
+    return number
 
 
 def identity_key(value: Json) -> str:
@@ -104,117 +110,107 @@ def java_text(value: Json) -> str:
 def format_pieces(pieces: list[str], arguments: tuple[Json, ...]) -> str:
     """The pieces of a template, with an argument in every gap."""
     if len(pieces) - 1 != len(arguments):
-        raise IntrinsicError(
-            f"Invalid arguments in States.Format: the template has {len(pieces) - 1} '{{}}', "
-            f"but {len(arguments)} values follow it"
-        )
+        raise ArgumentError(f"the template has {len(pieces) - 1} '{{}}', but {len(arguments)} values follow it")
     texts = [java_text(argument) for argument in arguments]
     return "".join(piece + text for piece, text in zip(pieces, [*texts, ""], strict=True))
 
 
 def _format(template: Json, *arguments: Json) -> str:
-    return format_pieces(_string("States.Format", template).split("{}"), arguments)
+    return format_pieces(_string(template).split("{}"), arguments)
 
 
-def _string_dump(text: Json) -> Json:
-    string = _string("States.StringToJson", text)
+def _string_to_json(text: Json) -> Json:
+    string = _string(text)
     if not string.strip():
         return None
     try:
-        return json.loads(string, parse_constant=_no_constant)
-    except ValueError as error:
-        raise IntrinsicError(f"Invalid arguments in States.StringToJson: not JSON, {error}") from None
+        return json.loads(string, parse_constant=_finite, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise ArgumentError(f"not JSON, {error}") from None
 
 
 def _array_partition(array: Json, size: Json) -> list[list[Json]]:
-    items, length = _array("States.ArrayPartition", array), _integer("States.ArrayPartition", size)
+    items, length = _array(array), _integer(size)
     if length < 1:
-        raise IntrinsicError(f"Invalid arguments in States.ArrayPartition: the chunk size {length} is not positive")
+        raise ArgumentError(f"the chunk size {length} is not positive")
     return [items[start : start + length] for start in range(0, len(items), length)]
 
 
 def _array_contains(array: Json, value: Json) -> bool:
     wanted = identity_key(value)
-    return any(identity_key(item) == wanted for item in _array("States.ArrayContains", array))
+    return any(identity_key(item) == wanted for item in _array(array))
 
 
 def _array_range(first: Json, last: Json, step: Json) -> list[int]:
-    begin, end, stride = (_integer("States.ArrayRange", value) for value in (first, last, step))
+    begin, end, stride = (_integer(value) for value in (first, last, step))
     if stride == 0:
-        raise IntrinsicError("Invalid arguments in States.ArrayRange: the step is zero")
-    numbers = range(begin, end + (1 if stride > 0 else -1), stride)
-    if len(numbers) > MAX_RANGE_ITEMS:
-        raise IntrinsicError(f"Invalid arguments in States.ArrayRange: more than {MAX_RANGE_ITEMS} items")
-    return list(numbers)
+        raise ArgumentError("the step is zero")
+    if (end - begin) // stride >= MAX_RANGE_ITEMS:
+        raise ArgumentError(f"more than {MAX_RANGE_ITEMS} items")
+    return list(range(begin, end + (1 if stride > 0 else -1), stride))
 
 
 def _array_get_item(array: Json, index: Json) -> Json:
-    items, position = _array("States.ArrayGetItem", array), _integer("States.ArrayGetItem", index)
+    items, position = _array(array), _integer(index)
     if not 0 <= position < len(items):
-        raise IntrinsicError(f"Invalid arguments in States.ArrayGetItem: index {position} of {len(items)} items")
+        raise ArgumentError(f"index {position} of {len(items)} items")
     return items[position]
 
 
 def _array_length(array: Json) -> int:
-    return len(_array("States.ArrayLength", array))
+    return len(_array(array))
 
 
 def _array_unique(array: Json) -> list[Json]:
     first_of: dict[str, Json] = {}
-    for item in _array("States.ArrayUnique", array):
+    for item in _array(array):
         first_of.setdefault(identity_key(item), item)
     return list(first_of.values())
 
 
 def _base64_encode(text: Json) -> str:
-    data = _limited("States.Base64Encode", _string("States.Base64Encode", text))
-    return base64.b64encode(_utf8(data)).decode()
+    return base64.b64encode(_utf8(_limited(_string(text)))).decode()
 
 
 def _base64_decode(text: Json) -> str:
-    encoded = _limited("States.Base64Decode", _string("States.Base64Decode", text))
+    encoded = _limited(_string(text))
     try:
         return base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise IntrinsicError("Invalid arguments in States.Base64Decode: not Base64 of UTF-8 text") from None
+    except ValueError:
+        raise ArgumentError("not Base64 of UTF-8 text") from None
 
 
 def _hash(data: Json, algorithm: Json) -> str:
     if not isinstance(algorithm, str) or algorithm not in _HASHES:
-        raise IntrinsicError(
-            f"Invalid arguments in States.Hash: unknown algorithm {dump(algorithm)}, expected {', '.join(_HASHES)}"
-        )
-    text = _limited("States.Hash", data if isinstance(data, str) else dump(data))
+        raise ArgumentError(f"unknown algorithm {dump(algorithm)}, expected {', '.join(_HASHES)}")
+    text = _limited(data if isinstance(data, str) else dump(data))
     return hashlib.new(_HASHES[algorithm], _utf8(text), usedforsecurity=False).hexdigest()
 
 
 def _json_merge(left: Json, right: Json, deep: Json) -> Json:
     if deep is not False:
-        raise IntrinsicError("Invalid arguments in States.JsonMerge: only the shallow merge (false) is supported")
-    return {
-        **_typed("States.JsonMerge", left, dict, "an object"),
-        **_typed("States.JsonMerge", right, dict, "an object"),
-    }
+        raise ArgumentError("only the shallow merge (false) is supported")
+    return {**_typed(left, dict, "an object"), **_typed(right, dict, "an object")}
 
 
 def _math_random(start: Json, end: Json, seed: Json = None) -> int:
-    first, last = _integer("States.MathRandom", start), _integer("States.MathRandom", end)
+    first, last = _integer(start), _integer(end)
     if first >= last:
-        raise IntrinsicError(f"Invalid arguments in States.MathRandom: {first} is not less than {last}")
-    generator = random.Random(None if seed is None else _integer("States.MathRandom", seed))  # noqa: S311
+        raise ArgumentError(f"{first} is not less than {last}")
+    generator = random.Random(None if seed is None else _integer(seed))  # noqa: S311
     return generator.randrange(first, last)
 
 
 def _math_add(left: Json, right: Json) -> int:
-    augend, addend = _integer("States.MathAdd", left), _integer("States.MathAdd", right)
+    augend, addend = _integer(left), _integer(right)
     for value in (augend, addend):
         if value not in _INT32:
-            raise IntrinsicError(f"Invalid arguments in States.MathAdd: {value} is not a 32-bit integer")
+            raise ArgumentError(f"{value} is not a 32-bit integer")
     return augend + addend
 
 
 def _string_split(text: Json, delimiters: Json) -> list[str]:
-    string, characters = _string("States.StringSplit", text), _string("States.StringSplit", delimiters)
+    string, characters = _string(text), _string(delimiters)
     if not characters:
         return [string] if string else []
     return [token for token in re.split(f"[{re.escape(characters)}]", string) if token]
@@ -222,7 +218,7 @@ def _string_split(text: Json, delimiters: Json) -> list[str]:
 
 FUNCTIONS: Mapping[str, Function] = {
     "States.Format": Function(_format, 1, None),
-    "States.StringToJson": Function(_string_dump, 1, 1),
+    "States.StringToJson": Function(_string_to_json, 1, 1),
     "States.JsonToString": Function(dump, 1, 1),
     "States.Array": Function(lambda *items: list(items), 0, None),
     "States.ArrayPartition": Function(_array_partition, 2, 2),

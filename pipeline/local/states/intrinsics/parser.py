@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.local.states.intrinsics.functions import FUNCTIONS, format_pieces
+from pipeline.local.states.errors import IntrinsicError
+from pipeline.local.states.intrinsics.functions import FUNCTIONS, ArgumentError, Function, format_pieces
 from pipeline.local.states.jsonpath.parser import PathParser
 from pipeline.local.states.references import Complaint, parse_reference
 from pipeline.local.states.scope import Expression, Json, Scope
@@ -63,8 +64,7 @@ class IntrinsicParser(PathParser):
             raise self.fail(f"{name.group()} does not take {len(arguments)} arguments")
         if name.group() == "States.Format" and arguments[0].literal is not None:
             return self._format(arguments[0].literal, arguments[1:])
-        call, evaluators = function.call, tuple(argument.evaluate for argument in arguments)
-        return lambda scope: call(*(evaluate(scope) for evaluate in evaluators))
+        return _bind(name.group(), function, tuple(argument.evaluate for argument in arguments))
 
     def _format(self, template: str, arguments: list[_Argument]) -> Callable[[Scope], Json]:
         pieces, evaluators = _pieces(template), tuple(argument.evaluate for argument in arguments)
@@ -94,6 +94,17 @@ class IntrinsicParser(PathParser):
         if literal := self.match(_NUMBER) or self.match(_WORD):
             return _Argument(_constant(json.loads(literal.group())))
         raise self.fail("expected a path, a string in single quotes, a number, true, false, null or a function")
+
+
+def _bind(name: str, function: Function, arguments: tuple[Callable[[Scope], Json], ...]) -> Callable[[Scope], Json]:
+    def evaluate(scope: Scope) -> Json:
+        values = [argument(scope) for argument in arguments]
+        try:
+            return function.call(*values)
+        except ArgumentError as error:
+            raise IntrinsicError(f"Invalid arguments in {name}: {error}") from None
+
+    return evaluate
 
 
 def _constant(value: Json) -> Callable[[Scope], Json]:
