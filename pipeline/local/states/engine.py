@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from pipeline.local.protocol import ServiceError
 from pipeline.local.states import context, definition
 from pipeline.local.states.activities import Activities
 from pipeline.local.states.documents import Document
@@ -43,6 +44,7 @@ class Engine:
     def __init__(
         self, store: Store, clients: Callable[[str], Any], account_id: str, region: str, *, invocations: int = 16
     ) -> None:
+        store.abandon(time.time())
         self.store = store
         self.client = clients
         self.account_id = account_id
@@ -66,7 +68,14 @@ class Engine:
         return f"arn:aws:states:{self.region}:{self.account_id}:{kind}:{name}"
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop and wait for it; for threads other than the loop's."""
+        """Run a coroutine on the loop and wait for it; for threads other than the loop's.
+
+        Raises:
+            ServiceError: ServiceUnavailableException after `close`.
+        """
+        if self._loop.is_closed():
+            coroutine.close()
+            raise ServiceError("ServiceUnavailableException", "Step Functions has been closed", status=503)
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def blocking(self, function: Callable[..., T], *arguments: Any) -> T:

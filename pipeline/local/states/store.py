@@ -60,6 +60,17 @@ class Store:
             self.flush()
             self._connection.close()
 
+    def abandon(self, now: float) -> None:
+        """End what an earlier process left running: nobody runs it any more."""
+        with self._lock:
+            cause = "The process that ran the execution ended before it did"
+            sql = "UPDATE executions SET status = 'ABORTED', stopped = ?, cause = ? WHERE status = 'RUNNING'"
+            self._connection.execute(sql, (now, cause))
+            self._connection.execute(
+                "UPDATE map_runs SET status = 'ABORTED', stopped = ? WHERE status = 'RUNNING'", (now,)
+            )
+            self._connection.commit()
+
     def flush(self) -> None:
         """Write what is buffered."""
         with self._lock:

@@ -8,11 +8,23 @@ import asyncio
 import base64
 import json
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 from pipeline.local.protocol import ServiceError
 from pipeline.local.states.documents import Document
-from pipeline.local.states.errors import StateError
+from pipeline.local.states.errors import HEARTBEAT_TIMEOUT, TASK_FAILED, TIMEOUT, StateError
+
+
+class HeartbeatTimeoutError(StateError):
+    """No heartbeat came in time: reported as States.Timeout, and also caught by the name States.HeartbeatTimeout."""
+
+    def __init__(self) -> None:
+        super().__init__(TIMEOUT)
+
+    def matches(self, error_equals: Iterable[str]) -> bool:
+        names = set(error_equals)
+        return HEARTBEAT_TIMEOUT in names or super().matches(names)
 
 
 class Waiting:
@@ -43,7 +55,7 @@ class Waiting:
             if self.outcome.done():
                 return self.outcome.result()
             if not self._heard.is_set():
-                raise StateError("States.Timeout")
+                raise HeartbeatTimeoutError
 
 
 class TaskTokens:
@@ -75,7 +87,7 @@ class TaskTokens:
 
     def fail(self, token: str, error: str | None, cause: str | None) -> None:
         """SendTaskFailure. Raises ServiceError: InvalidToken, TaskTimedOut."""
-        self._find(token).outcome.set_exception(StateError(error or "States.TaskFailed", cause))
+        self._find(token).outcome.set_exception(StateError(error or TASK_FAILED, cause))
 
     def heartbeat(self, token: str) -> None:
         """SendTaskHeartbeat. Raises ServiceError: InvalidToken, TaskTimedOut."""

@@ -1,6 +1,7 @@
 """ItemReader: the items of a distributed map, read from S3 as a stream.
 
     listObjectsV2    one item an object, in any number of pages
+                     (LOAD_AND_FLATTEN: the items in those objects, read as getObject reads them)
     getObject        JSON (an array, or the array at ItemsPointer), JSONL, CSV, MANIFEST (an S3 inventory in CSV)
 
 The items come from blocking generators that hold one page, line or row at a time; a thread drains them in chunks.
@@ -40,6 +41,8 @@ def read_items(reader: ItemReader, parameters: Json, max_items: int, s3: Any) ->
     try:
         if reader.resource.endswith(":listObjectsV2"):
             items = _list_objects(parameters, s3)
+            if reader.config.transformation == "LOAD_AND_FLATTEN":
+                items = _load(items, parameters["Bucket"], reader.config, s3)
         else:
             items = _parse(reader.config, parameters, s3)
         yield from islice(items, max_items) if max_items else items
@@ -67,12 +70,20 @@ def _list_objects(parameters: Json, s3: Any) -> Iterator[Json]:
             }
 
 
+def _load(objects: Iterator[Json], bucket: str, config: ReaderConfig, s3: Any) -> Iterator[Json]:
+    """The items in the listed objects, one object after the other."""
+    for entry in objects:
+        yield from _parse(config, {"Bucket": bucket, "Key": entry["Key"]}, s3)
+
+
 def _parse(config: ReaderConfig, parameters: Json, s3: Any) -> Iterator[Json]:
     body = _open(parameters, s3)
     if config.input_type == "CSV":
         return _csv_rows(config, body)
     if config.input_type == "JSONL":
         return (json.loads(line) for line in body if line.strip())
+    if config.manifest_type == "ATHENA_DATA":
+        raise _failed("The local cloud does not read manifests of type ATHENA_DATA, only S3_INVENTORY.")
     if config.input_type == "MANIFEST":
         return _inventory(json.load(body), s3)
     if config.input_type == "PARQUET":

@@ -63,7 +63,7 @@ def write(store: Store, map_run: MapRunRecord, config: WriterConfig, parameters:
     Raises:
         StateError: States.ResultWriterFailed.
     """
-    bucket, prefix = parameters["Bucket"], parameters.get("Prefix", "")
+    bucket, prefix = parameters.get("Bucket", ""), parameters.get("Prefix", "")
     folder = f"{prefix.rstrip('/')}/" if prefix else ""
     folder += map_run.arn.rpartition(":")[2]
     files: dict[str, list[dict[str, Json]]] = {}
