@@ -161,7 +161,7 @@ def _decode(
     except _RejectedError:
         raise
     except Exception as error:
-        raise _decoder_refused(error) from error
+        raise _decoder_refused(error, limits) from error
     target = np.empty(contract.input.pixel_shape, np.uint8) if out is None else out
     np.copyto(target, fitted.pixels)
     name = "JPEG" if image.format == "MPO" else str(image.format)
@@ -175,7 +175,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     except UnidentifiedImageError:
         raise _unidentified(data, limits) from None
     except Exception as error:
-        raise _decoder_refused(error) from error
+        raise _decoder_refused(error, limits) from error
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:
@@ -212,28 +212,29 @@ def _unidentified(data: bytes, limits: Limits) -> _RejectedError:
     if found is None:
         return _RejectedError(Reason.NOT_AN_IMAGE, f"the bytes begin {data[:12]!r}, as no known format does")
     if found in limits.formats and found in Image.OPEN:
-        return _header_refused(data, found)
+        return _header_refused(data, found, limits)
     allowed = ", ".join(sorted(limits.formats))
     return _RejectedError(Reason.FORMAT_NOT_ALLOWED, f"the bytes are {found}; allowed are {allowed}")
 
 
-def _header_refused(data: bytes, name: str) -> _RejectedError:
+def _header_refused(data: bytes, name: str, limits: Limits) -> _RejectedError:
     """`Image.open` keeps to itself why a decoder refused a header, so the decoder is asked again."""
     try:
         Image.OPEN[name][0](BytesIO(data), "").close()
     except Exception as error:  # noqa: BLE001 - see _decoder_refused
-        return _decoder_refused(error)
+        return _decoder_refused(error, limits)
     return _RejectedError(Reason.CORRUPT, f"the bytes begin as {name}, but no decoder takes them")
 
 
 _ENDS_EARLY = re.compile(r"truncat|end of (file|data)|\bEOF\b|not enough|incomplete|premature", re.IGNORECASE)
 
 
-def _decoder_refused(error: Exception) -> _RejectedError:
+def _decoder_refused(error: Exception, limits: Limits) -> _RejectedError:
     """Hostile bytes make a decoder raise anything at all; the error's class says little, its words say more."""
     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, Image.DecompressionBombError):
-        return _RejectedError(Reason.TOO_MANY_PIXELS, words)
+        # Pillow has a limit of its own, which comes first where a header declares several times as much as ours.
+        return _RejectedError(Reason.TOO_MANY_PIXELS, f"the limit is {limits.max_pixels} pixels; {words}")
     if isinstance(error, MemoryError):
         return _RejectedError(Reason.CRASHES_DECODER, words)
     if isinstance(error, EOFError) or _ENDS_EARLY.search(words):

@@ -181,6 +181,14 @@ def test_measurements_without_a_range_are_stretched_over_it(contract: ModelContr
     assert (pixels.min(), pixels.max()) == (0, 255)
 
 
+def test_measurements_that_are_not_finite_are_taken_for_nothing(contract: ModelContract) -> None:
+    values = np.zeros((8, 8), np.float32)
+    values[0, :4] = np.nan, np.inf, -np.inf, 3e38
+    values[1, 0] = -3e38
+    pixels = fit(Image.fromarray(values), contract).pixels[..., 0]
+    assert (pixels[0, :4].tolist(), pixels[1, 0]) == ([128, 128, 128, 255], 0)
+
+
 def test_a_transparent_colour_of_a_png_shows_the_background(contract: ModelContract) -> None:
     file = io.BytesIO()
     Image.new("RGB", (9, 9), (1, 2, 3)).save(file, "PNG", transparency=(1, 2, 3))
