@@ -26,8 +26,9 @@ LOCAL_SOURCE = "local-source"
 # Lambda Developer Guide, "Lambda quotas": invocation payload, synchronous and asynchronous.
 MAX_SYNCHRONOUS = 6 * 1024 * 1024
 MAX_ASYNCHRONOUS = 1024 * 1024
+# The same page; the model allows more, for functions on managed instances.
+_LIMITS = {"Timeout": 900, "MemorySize": 10_240}
 # Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation".
-ASYNCHRONOUS_ATTEMPTS = 3
 SECONDS_BETWEEN_ATTEMPTS = (60, 120)
 
 _NAME = re.compile(r"(?:arn:aws[a-z-]*:lambda:[a-z0-9-]+:)?(?:\d{12}:)?(?:function:)?([a-zA-Z0-9_-]+)(?::(.+))?")
@@ -225,6 +226,11 @@ def _check(request: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     for member in ("Runtime", "Handler"):
         if not settings.get(member):
             raise ServiceError("InvalidParameterValueException", f"{member} is mandatory for functions in zip files")
+    for member, limit in _LIMITS.items():
+        if settings.get(member, 0) > limit:
+            raise ServiceError(
+                "InvalidParameterValueException", f"{member} {settings[member]} is above Lambda's limit of {limit}"
+            )
     if not settings["Runtime"].startswith("python3"):
         raise ServiceError(
             "InvalidParameterValueException",

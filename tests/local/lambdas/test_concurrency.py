@@ -1,0 +1,107 @@
+"""How many workers a function has, and when they are used again. Files tell what runs at the same time."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.cloud import LocalCloud
+
+Create = Callable[..., Any]
+Invoke = Callable[..., Any]
+
+# Says that it runs, and ends when it is told to: both through files in the folder that the event names.
+RENDEZVOUS = """
+import os, pathlib, time
+def handler(event, context):
+    folder = pathlib.Path(event)
+    (folder / f"running-{context.aws_request_id}").touch()
+    while not (folder / "go").exists():
+        time.sleep(0.005)
+    return os.getpid()
+"""
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    waiting = threading.Event()
+    while not condition():
+        waiting.wait(0.005)
+
+
+def test_a_worker_is_used_again(create_function: Create, invoke: Invoke) -> None:
+    create_function("counts", "n = 0\ndef handler(e, c):\n    global n\n    n += 1\n    return n")
+    assert [invoke("counts").payload for _ in range(3)] == [1, 2, 3]
+
+
+def test_invocations_beyond_the_limit_wait_their_turn(create_function: Create, invoke: Invoke, tmp_path: Path) -> None:
+    create_function("meets", RENDEZVOUS, Timeout=60)
+    with ThreadPoolExecutor(5) as pool:
+        invocations = [pool.submit(invoke, "meets", str(tmp_path)) for _ in range(5)]
+        wait_for(lambda: len(list(tmp_path.glob("running-*"))) == 2)
+        (tmp_path / "go").touch()
+        workers = {invocation.result().payload for invocation in invocations}
+    assert len(workers) == 2
+    assert len(list(tmp_path.glob("running-*"))) == 5
+
+
+def test_a_warmed_function_has_imported_before_it_is_invoked(
+    cloud: LocalCloud, create_function: Create, tmp_path: Path
+) -> None:
+    create_function("warm", f"import pathlib\npathlib.Path({str(tmp_path / 'imported')!r}).touch()")
+    cloud.warm(["warm"])
+    wait_for((tmp_path / "imported").exists)
+
+
+def test_a_warm_worker_serves_the_first_invocation(
+    cloud: LocalCloud, create_function: Create, invoke: Invoke, tmp_path: Path
+) -> None:
+    source = (
+        f"import os, pathlib\npathlib.Path({str(tmp_path)!r}, str(os.getpid())).touch()\ndef handler(e, c): return 1"
+    )
+    create_function("warm", source)
+    cloud.warm(["warm"])
+    wait_for(lambda: any(tmp_path.iterdir()))
+    invoke("warm")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_update_takes_effect_with_the_next_invocation(
+    cloud: LocalCloud, create_function: Create, invoke: Invoke, zipped: Callable[[str], bytes]
+) -> None:
+    create_function("changes", "import os\ndef handler(e, c): return os.environ.get('WORD')")
+    assert invoke("changes").payload is None
+    client = cloud.client("lambda")
+    client.update_function_configuration(FunctionName="changes", Environment={"Variables": {"WORD": "new"}})
+    assert invoke("changes").payload == "new"
+    client.update_function_code(FunctionName="changes", ZipFile=zipped("def handler(e, c): return 'code'"))
+    assert invoke("changes").payload == "code"
+
+
+def test_an_event_invocation_is_accepted_at_once_and_run_in_the_background(
+    create_function: Create, invoke: Invoke, tmp_path: Path
+) -> None:
+    create_function("later", RENDEZVOUS, Timeout=60)
+    answer = invoke("later", str(tmp_path), InvocationType="Event")
+    assert answer.raw["StatusCode"] == 202
+    wait_for(lambda: any(tmp_path.glob("running-*")))
+    (tmp_path / "go").touch()
+
+
+def test_closing_the_cloud_ends_an_invocation_under_way(
+    tmp_path: Path, role: str, zipped: Callable[[str], bytes]
+) -> None:
+    with LocalCloud() as cloud, ThreadPoolExecutor(1) as pool:
+        client = cloud.client("lambda")
+        client.create_function(
+            FunctionName="runs",
+            Runtime="python3.12",
+            Role=role,
+            Handler="handler.handler",
+            Code={"ZipFile": zipped(RENDEZVOUS)},
+            Timeout=600,
+        )
+        invocation = pool.submit(client.invoke, FunctionName="runs", Payload=f'"{tmp_path}"')
+        wait_for(lambda: any(tmp_path.glob("running-*")))
+        cloud.close()
+        assert invocation.exception() is not None or invocation.result()["FunctionError"] == "Unhandled"
