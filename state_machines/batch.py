@@ -20,7 +20,7 @@ here names what a step answers, so a field that it does not name does not travel
 from typing import Any
 
 from state_machines.sdk import Catch, Chain, Choice, ChoiceRule, Fail, Graph, Map, Pass, State, Succeed, Task
-from state_machines.tasks import DIED, EVENTS_FAULTS, SAGEMAKER_BUSY, backoff, invoke, publish
+from state_machines.tasks import DIED, EVENTS_FAULTS, SAGEMAKER_BUSY, SAGEMAKER_REFUSED, backoff, invoke, publish
 
 ALL = ["States.ALL"]
 JOB_INPUT = "/opt/ml/processing/input"
@@ -261,7 +261,11 @@ def run_processing_job() -> Chain:
         },
         # The description of a finished job is a few KB, and there may be a hundred.
         result_path=None,
-        retry=[backoff(SAGEMAKER_BUSY, interval_seconds=20, max_attempts=8, max_delay_seconds=300)],
+        retry=[
+            # An account's quota of instances is free again when other jobs have ended.
+            backoff(SAGEMAKER_BUSY, interval_seconds=20, max_attempts=8, max_delay_seconds=300),
+            backoff(SAGEMAKER_REFUSED, max_attempts=3),
+        ],
     )
     job.add_catch(Catch(error_equals=["States.Timeout"], result_path="$.error", next_step=partition_timed_out()))
     job.add_catch(Catch(error_equals=ALL, result_path="$.error", next_step=why_partition_failed()))

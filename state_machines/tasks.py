@@ -34,12 +34,9 @@ CALL_FAULTS = [
 # The function died, without saying why: out of memory, killed by its decoder, out of time.
 DIED = ["Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout", "States.Timeout"]
 
-# Optimised integrations report a throttled CreateProcessingJob as the general exception, an exhausted quota by name.
-SAGEMAKER_BUSY = [
-    "ThrottlingException",
-    "SageMaker.AmazonSageMakerException",
-    "SageMaker.ResourceLimitExceededException",
-]
+SAGEMAKER_BUSY = ["ThrottlingException", "SageMaker.ResourceLimitExceededException"]
+# The optimised integration's name for every other refusal: throttled calls, and calls that are refused for good.
+SAGEMAKER_REFUSED = ["SageMaker.AmazonSageMakerException"]
 SNS_FAULTS = [
     "SNS.InternalErrorException",
     "SNS.ThrottledException",

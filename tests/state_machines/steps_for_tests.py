@@ -1,0 +1,79 @@
+"""Steps that do what the name of a run says, so that the state machine's ways of failing can be walked.
+
+They are deployed in place of steps/*.py by test_batch_behaviour.py, and run in Lambda workers.
+"""
+
+# The names are those of pipeline/errors.py: they arrive as error names in the state machine.
+# ruff: noqa: N818
+
+import os
+
+
+class InvalidRunInput(Exception):
+    pass
+
+
+class RunDoesNotAddUp(Exception):
+    pass
+
+
+def start_run(event, context):
+    if not isinstance(event["input"], dict):
+        raise InvalidRunInput("the input: expected a JSON object")
+    name = event["input"]["name"]
+    return {
+        "run_id": name,
+        "bucket": os.environ["RESULTS"],
+        "key": f"runs/{name}/run.json",
+        "prefixes": [{"index": 0, "bucket": os.environ["IMAGES"], "prefix": f"{name}/"}],
+        "engine": "processing",
+        "model": "tiny",
+        "claimed": name != "claimed",
+    }
+
+
+def validate_images(event, context):
+    keys = [item["Key"] for item in event["items"]]
+    if "condemn" not in event and any(key.endswith("poison") for key in keys):
+        os._exit(1)
+    return {"batch": keys[0], "keys": keys, "condemned": event.get("condemn")}
+
+
+def plan_inference(event, context):
+    name = event["run"]["run_id"]
+    if name.startswith("unplannable"):
+        raise RunDoesNotAddUp("1 of 2 images is missing")
+    results = f"s3://{os.environ['RESULTS']}/runs/{name}"
+    partition = {
+        "id": "p0000",
+        "job_name": name,
+        "manifest": f"{results}/plan/p0000.manifest",
+        "predictions": f"{results}/predictions/p0000/",
+        "instance_type": "ml.c7i.xlarge",
+        "max_runtime_seconds": 60,
+    }
+    failing = name == "failing-job"
+    return {
+        "key": f"runs/{name}/plan.json",
+        "engine": "processing" if failing else "none",
+        "counts": {},
+        "partitions": [partition] if failing else [],
+    }
+
+
+def aggregate_predictions(event, context):
+    return {
+        "summary": {"partitions": event["partitions"]},
+        "results": "s3://results/",
+        "message": {"subject": f"{event['run']['run_id']} finished", "body": "all is well"},
+    }
+
+
+def report_failure(event, context):
+    if event["state"].get("run", {}).get("run_id") == "unplannable-unreportable":
+        raise OSError("nobody listens")
+    return {
+        "message": {"subject": f"{event['execution']['name']} failed", "body": event["error"]["Cause"]},
+        "error": event["error"]["Error"],
+        "cause": "in plain words",
+    }

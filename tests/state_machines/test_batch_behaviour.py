@@ -1,0 +1,194 @@
+"""The batch state machine in a local cloud, on the ways that a good run does not take.
+
+The machine, Step Functions, Lambda, S3, SNS and SageMaker are the local cloud's own; the steps are steps_for_tests.py.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.local.cloud import LocalCloud
+from pipeline.local.deploy import deploy
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = {
+    "StartRunFunction": "start_run",
+    "ValidateImagesFunction": "validate_images",
+    "PlanInferenceFunction": "plan_inference",
+    "AggregatePredictionsFunction": "aggregate_predictions",
+    "ReportFailureFunction": "report_failure",
+}
+INPUTS = {
+    "claimed": {"name": "claimed"},
+    "empty": {"name": "empty"},
+    "failing-job": {"name": "failing-job"},
+    "no-object": ["a", "list"],
+    "poisoned": {"name": "poisoned"},
+    "unplannable": {"name": "unplannable"},
+    "unplannable-unreportable": {"name": "unplannable-unreportable"},
+}
+IMAGES = {"poisoned": ["first", "poison", "third"], "failing-job": ["only"]}
+
+
+def template(folder):
+    function = {
+        "Type": "AWS::Serverless::Function",
+        "Properties": {
+            "CodeUri": str(folder),
+            "Runtime": "python3.13",
+            "Timeout": 30,
+            "Role": "arn:aws:iam::123456789012:role/test",
+            "Environment": {"Variables": {"IMAGES": {"Ref": "Images"}, "RESULTS": {"Ref": "Results"}}},
+        },
+    }
+    machine = {
+        "Type": "AWS::Serverless::StateMachine",
+        "Properties": {
+            "Role": "arn:aws:iam::123456789012:role/test",
+            "DefinitionUri": str(ROOT / "state_machines" / "batch.asl.json"),
+            "DefinitionSubstitutions": {
+                **{f"{name}Arn": {"Fn::GetAtt": [name, "Arn"]} for name in STEPS},
+                "ContainerImageUri": "image",
+                "JobRoleArn": "arn:aws:iam::123456789012:role/test",
+                "TopicArn": {"Ref": "Topic"},
+            },
+        },
+    }
+    handlers = {
+        name: {**function, "Properties": {**function["Properties"], "Handler": f"steps_for_tests.{step}"}}
+        for name, step in STEPS.items()
+    }
+    buckets = {name: {"Type": "AWS::S3::Bucket"} for name in ("Images", "Results")}
+    return {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {"Machine": machine, "Topic": {"Type": "AWS::SNS::Topic"}, **buckets, **handlers},
+        "Outputs": {name: {"Value": {"Ref": name}} for name in ("Machine", "Topic", "Images", "Results")},
+    }
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    with LocalCloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def stack(cloud, tmp_path_factory):
+    path = tmp_path_factory.mktemp("stack") / "template.json"
+    path.write_text(json.dumps(template(Path(__file__).parent)), encoding="utf-8")
+    return deploy(cloud, path, {}, "behaviour")
+
+
+@pytest.fixture(scope="module")
+def inbox(cloud, stack):
+    """Reads the subjects of all messages so far."""
+    sqs = cloud.client("sqs")
+    queue = sqs.create_queue(QueueName="inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    cloud.client("sns").subscribe(TopicArn=stack.outputs["Topic"], Protocol="sqs", Endpoint=arn)
+    subjects = set()
+
+    def read():
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+            subjects.update(json.loads(message["Body"])["Subject"] for message in messages)
+        return subjects
+
+    return read
+
+
+@pytest.fixture(scope="module")
+def executions(cloud, stack, inbox):
+    """Every execution, started at once: most of their time is spent waiting for retries."""
+    for name, keys in IMAGES.items():
+        for key in keys:
+            cloud.client("s3").put_object(Bucket=stack.outputs["Images"], Key=f"{name}/{key}", Body=b"image")
+    return {
+        name: cloud.client("stepfunctions").start_execution(
+            stateMachineArn=stack.outputs["Machine"], name=name, input=json.dumps(given)
+        )["executionArn"]
+        for name, given in INPUTS.items()
+    }
+
+
+@pytest.fixture
+def ended(cloud, executions):
+    """The execution of that name when it has ended."""
+
+    def wait(name):
+        while True:
+            described = cloud.client("stepfunctions").describe_execution(executionArn=executions[name])
+            if described["status"] != "RUNNING":
+                return described
+            time.sleep(0.05)
+
+    return wait
+
+
+@pytest.fixture
+def states(cloud, executions):
+    """The names of the states that an execution has entered, in order."""
+
+    def entered(name):
+        pages = cloud.client("stepfunctions").get_paginator("get_execution_history")
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for page in pages.paginate(executionArn=executions[name])
+            for event in page["events"]
+            if "stateEnteredEventDetails" in event
+        ]
+
+    return entered
+
+
+def test_a_trigger_that_was_delivered_twice_ends_quietly(ended, states):
+    assert ended("claimed")["status"] == "SUCCEEDED"
+    assert states("claimed") == ["StartRun", "ChooseStart", "AlreadyStarted"]
+
+
+def test_a_run_with_nothing_to_infer_succeeds_with_a_message(ended, inbox):
+    output = json.loads(ended("empty")["output"])
+    assert output["summary"] == {"partitions": []}
+    assert "empty finished" in inbox()
+
+
+def test_an_input_that_is_no_object_fails_in_the_words_of_start_run(ended, inbox):
+    described = ended("no-object")
+    assert (described["status"], described["error"]) == ("FAILED", "InvalidRunInput")
+    assert "no-object failed" in inbox()
+
+
+def test_a_failing_step_is_reported_before_the_execution_fails(ended, states, inbox):
+    described = ended("unplannable")
+    assert (described["status"], described["error"], described["cause"]) == (
+        "FAILED",
+        "RunDoesNotAddUp",
+        "in plain words",
+    )
+    assert states("unplannable")[-3:] == ["ReportFailure", "NotifyFailure", "Failed"]
+    assert "unplannable failed" in inbox()
+
+
+def test_the_original_error_survives_a_report_that_fails(ended, states):
+    described = ended("unplannable-unreportable")
+    assert (described["status"], described["error"]) == ("FAILED", "RunDoesNotAddUp")
+    assert states("unplannable-unreportable")[-2:] == ["ReportFailure", "Failed"]
+
+
+def test_one_image_that_kills_its_function_costs_only_itself(cloud, stack, ended):
+    assert ended("poisoned")["status"] == "SUCCEEDED"
+    s3, bucket = cloud.client("s3"), stack.outputs["Results"]
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="runs/poisoned/map/0/")["Contents"]
+    (written,) = (item["Key"] for item in listed if "SUCCEEDED" in item["Key"])
+    lines = s3.get_object(Bucket=bucket, Key=written)["Body"].read().decode().splitlines()
+    found = {result["keys"][0]: (result["condemned"] or {}).get("Error") for result in map(json.loads, lines)}
+    assert found == {"poisoned/first": None, "poisoned/poison": "Runtime.ExitError", "poisoned/third": None}
+
+
+def test_a_job_that_fails_costs_its_partition_and_keeps_its_reason(ended):
+    (partition,) = json.loads(ended("failing-job")["output"])["summary"]["partitions"]
+    assert (partition["id"], partition["status"], partition["error"]) == ("p0000", "Failed", "States.TaskFailed")
+    # One sentence, and not the description of the job that it came with.
+    assert partition["cause"]
+    assert not partition["cause"].startswith("{")
