@@ -2,6 +2,9 @@
 
 import json
 import os
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path, PosixPath
 from typing import Any
@@ -16,7 +19,8 @@ from pipeline.predictions import read_lines
 from pipeline.shards import Row
 from pipeline.workers import Job, ShardOutcome, predict_partition
 
-EXAMPLE = Path(__file__).parents[1] / "examples/models/efficientnet-lite0"
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples/models/efficientnet-lite0"
 
 
 class KillsItsProcess(PosixPath):
@@ -115,3 +119,24 @@ def test_after_a_stop_no_other_shard_is_begun(job: Job, paths: list[Path], proce
 def test_the_shard_in_work_is_finished_when_a_stop_comes(job: Job, paths: list[Path]) -> None:
     stops = iter([False, True, True])
     assert [each.shard for each in predict_partition(job, paths, 1, lambda: next(stops))] == ["b-0"]
+
+
+def test_no_worker_outlives_a_parent_that_was_killed(job: Job, paths: list[Path]) -> None:
+    program = (
+        "import pickle, sys\n"
+        "from pipeline.workers import predict_partition\n"
+        "outcomes = predict_partition(*pickle.load(sys.stdin.buffer), processes=2)\n"
+        "next(outcomes)\n"
+        "print('working', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        parent.stdin.write(pickle.dumps((job, paths)))
+        parent.stdin.flush()
+        assert parent.stdout.readline() == b"working\n"
+        parent.kill()
+        # Workers inherit the parent's output, which ends when the last of them has.
+        assert parent.stdout.read() == b""
