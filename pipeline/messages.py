@@ -70,7 +70,7 @@ def run_failed(execution: Mapping[str, str], state: Mapping[str, Any], error: Ma
         [
             "What failed",
             f"  {name}",
-            *(f"  {_printable(line)}" for line in causes.readable(error.get("Cause")).splitlines()),
+            *(f"  {printable(line)}" for line in causes.readable(error.get("Cause")).splitlines()),
         ],
         ["What is safe", f"  {safe}"],
         ["How to go on", f"  {_advice(name, execution['arn'])}"],
@@ -119,7 +119,7 @@ def _labels(labels: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     return [
         "Most frequent labels",
-        *(f"  {row['images']:>7,}  {_printable(row['label'])}" for row in labels[:_EXAMPLES]),
+        *(f"  {row['images']:>7,}  {printable(row['label'])}" for row in labels[:_EXAMPLES]),
     ]
 
 
@@ -142,8 +142,8 @@ def _images(title: str, examples: Sequence[tuple[str, str, str, str]], count: in
         return []
     lines = [title]
     for bucket, key, reason, detail in examples[:_EXAMPLES]:
-        lines.append(f"  s3://{bucket}/{_printable(key)}")
-        lines.append(f"    {reason}: {_shortened(_printable(detail))}")
+        lines.append(f"  s3://{bucket}/{printable(key)}")
+        lines.append(f"    {reason}: {_shortened(printable(detail))}")
     if count > _EXAMPLES:
         lines.append(f"  and {count - _EXAMPLES:,} more, in {file}")
     return lines
@@ -162,7 +162,8 @@ def _message(subject: str, paragraphs: Sequence[Sequence[str]]) -> dict[str, str
     return {"subject": ascii_subject, "body": f"{body}\n"}
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """`text` on one line, with every character that does not print escaped as Python does."""
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
@@ -171,7 +172,7 @@ def _shortened(text: str) -> str:
 
 
 def _few(prefixes: Sequence[str]) -> str:
-    shown = ", ".join(_printable(prefix) for prefix in prefixes[:3])
+    shown = ", ".join(printable(prefix) for prefix in prefixes[:3])
     return shown if len(prefixes) <= 3 else f"{shown} and {len(prefixes) - 3} more"
 
 
