@@ -65,14 +65,9 @@ def put_bytes(
     metadata: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    s3.put_object(
-        Bucket=bucket,
-        Key=key,
-        Body=body,
-        ContentType=content_type,
-        Metadata=dict(metadata or {}),
-        Tagging=urlencode(tags or {}),
-    )
+    # Even an empty Tagging takes s3:PutObjectTagging, which most functions do not have.
+    tagging: dict[str, Any] = {"Tagging": urlencode(tags)} if tags else {}
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, Metadata=dict(metadata or {}), **tagging)
 
 
 def put_json(s3: "S3Client", bucket: str, key: str, value: Any) -> None:

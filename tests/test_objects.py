@@ -46,6 +46,15 @@ def test_numbers_that_json_does_not_have_are_refused() -> None:
         objects.dump_json({"score": float("nan")})
 
 
+def test_an_object_without_tags_asks_for_no_right_to_tag(s3: Any) -> None:
+    sent: list[dict[str, Any]] = []
+    s3.meta.events.register("before-call.s3.PutObject", lambda params, **_: sent.append(params["headers"]))
+
+    objects.put_json(s3, BUCKET, "plan.json", {})
+
+    assert [header for header in sent[0] if header.lower() == "x-amz-tagging"] == []
+
+
 def test_the_first_conditional_write_wins(s3: Any) -> None:
     assert objects.put_json_if_absent(s3, BUCKET, "run.json", 1)
     assert not objects.put_json_if_absent(s3, BUCKET, "run.json", 2)
