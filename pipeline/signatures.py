@@ -22,7 +22,10 @@ _SIGNATURES: tuple[tuple[str, str], ...] = (
     ("OpenEXR", r"\x76\x2f\x31\x01"),
     ("Netpbm", r"P[1-7]\s"),
     ("QOI", r"qoif"),
-    ("SVG", r"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]"),
+    (
+        "SVG",
+        r"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]",
+    ),
     ("HTML", r"(?:\xef\xbb\xbf)?\s*<(?:!DOCTYPE html|html|head|body)[\s>]"),
     ("XML", r"(?:\xef\xbb\xbf)?\s*<\?xml\s"),
     ("PDF", r"%PDF-"),
