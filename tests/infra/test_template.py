@@ -7,6 +7,7 @@ import re
 import pytest
 import yaml
 
+from pipeline.runs import SHARD_TAGS
 from pipeline.settings import PlanInferenceSettings, StartRunSettings
 
 FUNCTION_OF_TASK = {
@@ -91,6 +92,12 @@ def test_every_function_logs_to_a_group_of_its_own_with_retention(functions, of_
 def test_every_function_has_a_role_of_its_own(functions):
     roles = [properties["Role"]["Fn::GetAtt"][0] for properties in functions.values()]
     assert len(set(roles)) == len(functions)
+
+
+def test_the_tag_of_a_shard_is_the_one_that_the_bucket_deletes(of_type):
+    rules = of_type("AWS::S3::Bucket")["ResultsBucket"]["LifecycleConfiguration"]["Rules"]
+    (rule,) = (rule for rule in rules if "ExpirationInDays" in rule)
+    assert {tag["Key"]: tag["Value"] for tag in rule["TagFilters"]} == SHARD_TAGS
 
 
 def test_all_that_a_laptop_needs_to_know_is_an_output(template):

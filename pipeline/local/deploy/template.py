@@ -70,6 +70,7 @@ def translate(template: dict[str, Any], parameters: dict[str, Any], region: str)
         translated: dict[str, Any] = translator.translate(copy.deepcopy(template), parameters)
     except InvalidDocumentException as error:
         raise TemplateError(*(cause.message for cause in error.causes)) from error
+    translator.metrics.publish()  # to nobody; unpublished, they are complained about when they are collected
     translated.pop("Transform", None)
     return translated
 
