@@ -45,7 +45,11 @@ class Fields:
         self._known.append(name)
         if name not in self._left:
             if default is _REQUIRED:
-                raise InvalidContract(f"{self._source}: {self._at(name)} is missing; expected {_expectation(read)}")
+                near = difflib.get_close_matches(name, map(str, self._left), 1)
+                hint = f" (is {near[0]} a misspelling of it?)" if near else ""
+                raise InvalidContract(
+                    f"{self._source}: {self._at(name)} is missing{hint}; expected {_expectation(read)}"
+                )
             value: T = default
             return value
         given = self._left.pop(name)

@@ -179,6 +179,13 @@ def test_what_changes_predictions_has_no_default(path: str) -> None:
         parse_contract(document)
 
 
+def test_a_misspelt_field_is_pointed_out() -> None:
+    document = copy.deepcopy(CLASSIFIER)
+    document["input"]["heigth"] = document["input"].pop("height")
+    with pytest.raises(InvalidContract, match=r"input.height is missing \(is heigth a misspelling of it\?\)"):
+        parse_contract(document)
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"a": NaN}', "[" * 100_000, b"\xff\xfe\x00"], ids=repr)
 def test_text_that_is_not_json_is_an_invalid_contract(text: str | bytes) -> None:
     with pytest.raises(InvalidContract, match="not JSON"):
