@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "photos"
 
@@ -37,7 +37,7 @@ def _sources() -> Sequence[Image.Image]:
         try:
             with Image.open(path) as image:
                 sources.append(ImageOps.exif_transpose(image).convert("RGB"))
-        except (UnidentifiedImageError, OSError):
+        except (OSError, SyntaxError, Image.DecompressionBombError):
             continue  # folders, attributions, and the broken examples
     return sources
 

@@ -71,7 +71,8 @@ def _run(options: argparse.Namespace) -> int:
     try:
         from rich.console import Console
 
-        from pipeline.run_local import EXAMPLE_MODEL, RunRequest, UsageError, run_local
+        from pipeline.local.sources import UsageError
+        from pipeline.run_local import EXAMPLE_MODEL, RunRequest, run_local
         from pipeline.terminal import LiveRun, report_as_json, show_report
     except ModuleNotFoundError as missing:
         print(

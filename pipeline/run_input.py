@@ -29,7 +29,7 @@ ENGINES = ("processing",)
 MAX_PREFIXES = 100
 DEFAULT_MAX_FAILED_FRACTION = 0.05
 
-_FIELDS = ("prefixes", "model", "engine", "top_k", "max_failed_fraction", "instance_type", "schedule")
+_FIELDS = ("name", "prefixes", "model", "engine", "top_k", "max_failed_fraction", "instance_type", "schedule")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3 User Guide, "General purpose bucket naming rules"
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
@@ -65,6 +65,8 @@ class RunInput:
     """A checked execution input. `top_k` is None for the contract's own, `instance_type` for the deployment's."""
 
     trigger: Trigger
+    name: str | None
+    """What the run id calls the run; None for the last folder of its first prefix."""
     prefixes: tuple[Prefix, ...]
     model: str
     engine: str
@@ -89,6 +91,7 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
         raise InvalidRunInput(f"The input has no field {_shown(unknown[0])}; the fields are {', '.join(_FIELDS)}.")
     return RunInput(
         trigger=trigger,
+        name=_name(fields.get("name")),
         prefixes=_prefixes(fields.get("prefixes", [settings.default_prefix]), settings),
         model=_matching(
             "model", fields.get("model", settings.default_model), _MODEL, "a name such as efficientnet-lite0"
@@ -136,6 +139,12 @@ def _from_object(event: Mapping[str, Any]) -> tuple[Trigger, Mapping[str, Any]]:
     identity = "\n".join(["s3", bucket, created["key"], version, created.get("sequencer", "")])
     folder, slash, _ = created["key"].rpartition("/")
     return Trigger("object", identity, _time("time", event["time"])), {"prefixes": [f"s3://{bucket}/{folder}{slash}"]}
+
+
+def _name(value: Any) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value.strip()):
+        _refuse("name", "a few words such as spring-campaign", value)
+    return value
 
 
 def _prefixes(value: Any, settings: StartRunSettings) -> tuple[Prefix, ...]:

@@ -78,7 +78,7 @@ def run_local(request: RunRequest, watch: Callable[[Progress], None], note: Call
         prefix = source.serve(cloud, stack.outputs["ImagesBucket"])
         _upload_model(cloud, request.model, stack.outputs["ResultsBucket"])
         inbox = _subscribe(cloud, stack)
-        execution = _start(cloud, stack, request, prefix)
+        execution = _start(cloud, stack, request, source.name, prefix)
         starting = time.perf_counter() - started
         try:
             described = _follow(cloud, execution, watch)
@@ -130,8 +130,13 @@ def _keep_logs(state: Path, folder: Path) -> None:
         shutil.copyfile(log, folder / "-".join(log.relative_to(state).parts))
 
 
-def _start(cloud: LocalCloud, stack: Stack, request: RunRequest, prefix: str) -> str:
-    run_input: dict[str, Any] = {"prefixes": [prefix], "model": request.model.name, "engine": request.engine}
+def _start(cloud: LocalCloud, stack: Stack, request: RunRequest, name: str, prefix: str) -> str:
+    run_input: dict[str, Any] = {
+        "name": name,
+        "prefixes": [prefix],
+        "model": request.model.name,
+        "engine": request.engine,
+    }
     if request.top_k is not None:
         run_input["top_k"] = request.top_k
     started = cloud.client("stepfunctions").start_execution(

@@ -69,9 +69,9 @@ def _claim(s3: "S3Client", run: Run, subject: str) -> tuple[bool, Run]:
 
 
 def _subject(given: RunInput) -> str:
-    """What the run id says that the run is about: the last folder of its first prefix, or else the bucket."""
+    """What the run id says that the run is about: its name, the last folder of its first prefix, or the bucket."""
     first = given.prefixes[0]
-    return first.prefix.rstrip("/").rpartition("/")[2] or first.bucket
+    return given.name or first.prefix.rstrip("/").rpartition("/")[2] or first.bucket
 
 
 def _read_contract(s3: "S3Client", bucket: str, model: str) -> ModelContract:

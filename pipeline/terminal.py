@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.messages import printable
 from pipeline.progress import Progress
 from pipeline.run_local import RunReport
 
@@ -96,7 +97,7 @@ def _labels(summary: dict[str, Any]) -> Table:
     table.add_column("images", justify="right")
     table.add_column("mean score", justify="right")
     for row in summary["top_labels"][:LABELS_SHOWN]:
-        table.add_row(escape(row["label"]), f"{row['images']:,}", f"{row['mean_score']:.2f}")
+        table.add_row(escape(printable(row["label"])), f"{row['images']:,}", f"{row['mean_score']:.2f}")
     return table
 
 
@@ -109,7 +110,7 @@ def _show_problems(console: Console, summary: dict[str, Any]) -> None:
     table.add_column("reason", no_wrap=True)
     table.add_column("the decoder's words", style="dim")
     for row in summary["rejected_examples"][:REJECTED_SHOWN]:
-        table.add_row(escape(row["key"]), row["reason"], escape(row["detail"]))
+        table.add_row(escape(printable(row["key"])), row["reason"], escape(printable(row["detail"])))
     console.print(table)
     if rejected > REJECTED_SHOWN:
         console.print(Text(f"and {rejected - REJECTED_SHOWN:,} more, in rejected.csv", style="dim"))

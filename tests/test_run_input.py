@@ -114,7 +114,7 @@ def test_an_event_without_its_detail_says_what_is_missing() -> None:
     [
         ([], "the input: expected a JSON object"),
         ("incoming/", "the input: expected a JSON object"),
-        ({"prefix": "a/"}, "no field 'prefix'; the fields are prefixes, model"),
+        ({"prefix": "a/"}, "no field 'prefix'; the fields are name, prefixes, model"),
         ({"prefixes": "a/"}, "prefixes: expected a list of 1 to 100 prefixes, got 'a/'"),
         ({"prefixes": []}, "prefixes: expected a list of 1 to 100 prefixes"),
         ({"prefixes": [f"{n}/" for n in range(101)]}, "prefixes: expected a list of 1 to 100 prefixes"),

@@ -22,6 +22,9 @@ class UsageError(ImageBatchError):
 class Source(Protocol):
     """Images that the local cloud can serve in place."""
 
+    name: str
+    """What a run over them is called: the last part of where they are."""
+
     def serve(self, cloud: LocalCloud, images_bucket: str) -> str:
         """Put the images behind the cloud's S3; returns the prefix that holds them, as `s3://bucket/prefix`."""
         ...
@@ -53,6 +56,7 @@ class FolderSource:
             raise UsageError(f"There is no folder {source!r}: give a folder of images, or an s3:// prefix")
         if not folder.is_dir():
             raise UsageError(f"{source!r} is a file: give the folder that holds it")
+        self.name = folder.resolve().name
         self._bucket = FolderBucket(folder.resolve(), exclude=[results.resolve()])
         if not self._bucket.list_objects(max_keys=1).objects:
             raise UsageError(f"{source!r} holds no files: there is nothing to predict")
@@ -73,6 +77,7 @@ class PrefixSource:
 
     def __init__(self, bucket: str, prefix: str) -> None:
         self._bucket, self._prefix = bucket, prefix
+        self.name = prefix.rstrip("/").rpartition("/")[2] or bucket
         self._s3: Any = aws.client("s3")
         try:
             page = self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)

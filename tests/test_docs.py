@@ -1,0 +1,74 @@
+"""The documents say what is true: options, reasons, states and errors that exist are all written down."""
+
+import argparse
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import cli, errors
+from pipeline.images import Reason
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def commands() -> list[argparse.ArgumentParser]:
+    actions = cli.parser()._actions
+    return [
+        command
+        for action in actions
+        if isinstance(action, argparse._SubParsersAction)
+        for command in action.choices.values()
+    ]
+
+
+def words(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command.prog)
+def test_every_option_of_a_command_stands_in_the_readme_with_its_help(command: argparse.ArgumentParser) -> None:
+    readme = words((ROOT / "README.md").read_text(encoding="utf-8"))
+    missing = [
+        (name, action.help)
+        for action in command._actions
+        for name in action.option_strings or [str(action.metavar)]
+        if name not in readme or words((action.help or "") % vars(action)) not in readme
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize("reason", [reason.value for reason in Reason])
+def test_every_reason_for_a_rejection_is_documented(reason: str) -> None:
+    assert f"`{reason}`" in DOCUMENTS
+
+
+@pytest.mark.parametrize("name", [name for name, _ in inspect.getmembers(errors, inspect.isclass)])
+def test_every_error_is_documented(name: str) -> None:
+    assert re.search(rf"\b{name}\b", DOCUMENTS)
+
+
+def states(machine: dict[str, object]) -> Iterator[str]:
+    for name, state in machine["States"].items():  # type: ignore[attr-defined]
+        yield name
+        if "ItemProcessor" in state:
+            yield from states(state["ItemProcessor"])
+
+
+@pytest.mark.parametrize("name", list(states(json.loads((ROOT / "state_machines" / "batch.asl.json").read_text()))))
+def test_every_state_of_the_batch_machine_is_documented(name: str) -> None:
+    assert re.search(rf"\b{name}\b", DOCUMENTS)
+
+
+def test_every_link_between_the_documents_leads_somewhere() -> None:
+    broken = [
+        (document.name, target)
+        for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8"))
+        if not (document.parent / target).exists()
+    ]
+    assert not broken
