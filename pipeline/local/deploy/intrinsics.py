@@ -88,16 +88,16 @@ def _sub(argument: Any, scope: Scope, path: str) -> str:
     def value(match: re.Match[str]) -> str:
         name = match[1].strip()
         if name in own:
-            return _text(own[name])
+            return as_text(own[name])
         found = _get_att(name, scope, path) if "." in name else _ref(name, scope, path)
-        return _text(found)
+        return as_text(found)
 
     return _SUB_LITERAL.sub(r"${\1}", _SUB_VARIABLE.sub(value, text))
 
 
 def _join(argument: Any, scope: Scope, path: str) -> str:
     delimiter, items = _arguments(argument, 2, path)
-    return str(delimiter).join(_text(item) for item in _list(resolve(items, scope, path), path))
+    return str(delimiter).join(as_text(item) for item in _list(resolve(items, scope, path), path))
 
 
 def _select(argument: Any, scope: Scope, path: str) -> Any:
@@ -123,7 +123,7 @@ def _find_in_map(argument: Any, scope: Scope, path: str) -> Any:
 
 
 def _base64(argument: Any, scope: Scope, path: str) -> str:
-    return base64.b64encode(_text(resolve(argument, scope, path)).encode()).decode()
+    return base64.b64encode(as_text(resolve(argument, scope, path)).encode()).decode()
 
 
 def _arguments(argument: Any, count: int, path: str) -> list[Any]:
@@ -138,7 +138,8 @@ def _list(value: Any, path: str) -> list[Any]:
     return value
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value where CloudFormation makes text of it: `true`, not Python's `True`."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -83,7 +83,8 @@ def _create(resource: Mapping[str, Any], target: Target, scope: Scope) -> str:
     try:
         created = kind.create(target, {name: value for name, value in given.items() if name in kind.properties})
     except (ClientError, BotoCoreError) as error:
-        raise TemplateError(f"{path} ({resource['Type']}): {error}") from error
+        said = " ".join(str(error).split())  # botocore lists what is wrong over several lines
+        raise TemplateError(f"{path} ({resource['Type']}): {said}") from error
     scope.values[target.logical_id] = created.ref
     scope.attributes.update({(target.logical_id, name): value for name, value in created.attributes.items()})
     return created.ref

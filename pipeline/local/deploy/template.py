@@ -32,8 +32,12 @@ def load(path: Path) -> dict[str, Any]:
         document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader, with tags added
     except yaml.YAMLError as error:
         raise TemplateError(f"{path} is not YAML: {error}") from error
-    if not isinstance(document, dict):
-        raise TemplateError(f"{path} holds no template: expected sections such as Resources")
+    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
+        raise TemplateError(f"{path} holds no template: expected a section Resources")
+    for section in ("Parameters", "Conditions", "Resources", "Outputs"):
+        for name, entry in document.get(section, {}).items():
+            if not isinstance(entry, dict):
+                raise TemplateError(f"{section}.{name}: expected a mapping, got {entry!r}")
     return document
 
 

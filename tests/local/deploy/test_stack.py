@@ -157,3 +157,40 @@ def test_nothing_is_made_of_a_template_that_is_not_understood(cloud, template):
 def test_names_that_are_not_given_carry_the_stack_and_the_logical_id(cloud, template):
     stack = deploy(cloud, template("Resources: {Photos: {Type: AWS::S3::Bucket}}"), {}, "named")
     assert stack.resources["Photos"].startswith("named-photos-")
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "said"),
+    [
+        ("AWS::S3::Bucket", "LifecycleConfiguration: {Rules: [{Status: Enabled, Days: 3}]}", r"Rules\[0\]: Days"),
+        ("AWS::S3::Bucket", "BucketEncryption: {Rules: []}", "BucketEncryption: Rules"),
+        ("AWS::S3::Bucket", "VersioningConfiguration: {State: Enabled}", 'Unknown parameter .*"State"'),
+        ("AWS::Lambda::Function", "Environment: {Varibles: {}}", "Environment: Varibles"),
+        ("AWS::Lambda::Function", "Code: {ImageUrl: x}", 'Unknown parameter .*"ImageUrl"'),
+    ],
+)
+def test_what_is_nested_in_a_property_is_refused_as_well(cloud, template, kind, properties, said):
+    path = template(f"Resources: {{Deep: {{Type: {kind}, Properties: {{{properties}}}}}}}")
+    with pytest.raises(TemplateError, match=rf"Resources\.Deep.*{said}"):
+        deploy(cloud, path, {}, "nested")
+
+
+def test_a_function_is_warmed_as_soon_as_it_is_there(cloud, template, monkeypatch, tmp_path):
+    warmed = []
+    monkeypatch.setattr(cloud, "warm", warmed.extend)
+    path = template(f"""
+        Resources:
+          Step:
+            Type: AWS::Lambda::Function
+            Properties:
+              FunctionName: warm
+              Handler: step.handler
+              Role: arn:aws:iam::123456789012:role/step
+              Runtime: python3.13
+              Code: {{S3Bucket: local-source, S3Key: "{tmp_path}"}}
+              Environment: {{Variables: {{FLAG: true, COUNT: 3}}}}
+    """)
+    deploy(cloud, path, {}, "warm", warm_functions=True)
+    assert warmed == ["warm"]
+    configuration = cloud.client("lambda").get_function_configuration(FunctionName="warm")
+    assert configuration["Environment"]["Variables"] == {"FLAG": "true", "COUNT": "3"}

@@ -21,11 +21,11 @@ from pipeline.local.deploy.template import load, package, translate
     ],
 )
 def test_a_short_function_is_read_as_its_long_form(template, short, long):
-    assert load(template(f"Value: {short}")) == {"Value": long}
+    assert load(template(f"Resources: {{R: {{Value: {short}}}}}"))["Resources"]["R"] == {"Value": long}
 
 
 def test_a_date_is_text(template):
-    assert load(template("Version: 2012-10-17")) == {"Version": "2012-10-17"}
+    assert load(template("Resources: {R: {Version: 2012-10-17}}"))["Resources"]["R"] == {"Version": "2012-10-17"}
 
 
 def test_json_is_yaml(template):
@@ -43,9 +43,15 @@ def test_a_missing_template_is_named(tmp_path):
         load(tmp_path / "absent.yaml")
 
 
-def test_a_list_is_no_template(template):
+@pytest.mark.parametrize("text", ["- a", "", "Outputs: {}", "Resources: []"])
+def test_what_has_no_resources_is_no_template(template, text):
     with pytest.raises(TemplateError, match="holds no template"):
-        load(template("- a"))
+        load(template(text))
+
+
+def test_a_resource_that_is_no_mapping_is_refused_by_name(template):
+    with pytest.raises(TemplateError, match=r"Resources\.Topic: expected a mapping, got None"):
+        load(template("Resources: {Topic: }"))
 
 
 def test_packaging_points_code_and_definition_at_this_machine(tmp_path):

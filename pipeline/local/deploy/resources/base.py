@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.local.deploy.errors import TemplateError
+
 Properties = Mapping[str, Any]
 
 
@@ -47,6 +49,17 @@ class ResourceType:
     properties: frozenset[str]
     attributes: frozenset[str] = frozenset()
     meaningless: Mapping[str, str] = field(default_factory=dict)
+
+
+def inside(target: Target, value: Properties, path: str, *known: str) -> Properties:
+    """`value`, which stands at `path` in the resource's properties, if it holds nothing but what is `known`.
+
+    Most of what is nested goes to an API whole, and botocore refuses what the API does not have. This is for the rest.
+    """
+    unknown = sorted(set(value) - set(known))
+    if unknown:
+        raise TemplateError(f"Resources.{target.logical_id}.Properties.{path}: {unknown[0]} is not understood")
+    return value
 
 
 def pick(properties: Properties, *names: str) -> dict[str, Any]:

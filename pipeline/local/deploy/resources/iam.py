@@ -2,7 +2,7 @@
 
 import json
 
-from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target, pick
+from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target, inside, pick
 
 
 def create_role(target: Target, properties: Properties) -> Created:
@@ -15,7 +15,8 @@ def create_role(target: Target, properties: Properties) -> Created:
     )["Role"]
     for arn in properties.get("ManagedPolicyArns", []):
         iam.attach_role_policy(RoleName=name, PolicyArn=arn)
-    for policy in properties.get("Policies", []):
+    for index, policy in enumerate(properties.get("Policies", [])):
+        inside(target, policy, f"Policies[{index}]", "PolicyName", "PolicyDocument")
         iam.put_role_policy(
             RoleName=name, PolicyName=policy["PolicyName"], PolicyDocument=json.dumps(policy["PolicyDocument"])
         )

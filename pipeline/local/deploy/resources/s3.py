@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from pipeline.local.deploy.errors import TemplateError
-from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target
+from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target, inside, pick
 
 
 def create_bucket(target: Target, properties: Properties) -> Created:
@@ -15,14 +14,13 @@ def create_bucket(target: Target, properties: Properties) -> Created:
     if "VersioningConfiguration" in properties:
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=properties["VersioningConfiguration"])
     if "BucketEncryption" in properties:
-        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(properties))
+        s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(target, properties))
     if "PublicAccessBlockConfiguration" in properties:
         s3.put_public_access_block(
             Bucket=name, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"]
         )
     if "LifecycleConfiguration" in properties:
-        rules = [_lifecycle_rule(rule, target) for rule in properties["LifecycleConfiguration"]["Rules"]]
-        s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": rules})
+        s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration=_lifecycle(target, properties))
     if "Tags" in properties:
         s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": properties["Tags"]})
     return Created(
@@ -39,41 +37,37 @@ def create_bucket_policy(target: Target, properties: Properties) -> Created:
     return Created(properties["Bucket"])
 
 
-def _encryption(properties: Properties) -> dict[str, Any]:
+def _encryption(target: Target, properties: Properties) -> dict[str, Any]:
     """CloudFormation and S3 agree on everything in a rule except the name of its first field."""
-    rules = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    path, field = "BucketEncryption", "ServerSideEncryptionConfiguration"
+    rules = inside(target, properties[path], path, field)[field]
     renamed = {"ServerSideEncryptionByDefault": "ApplyServerSideEncryptionByDefault"}
     return {"Rules": [{renamed.get(name, name): value for name, value in rule.items()} for rule in rules]}
 
 
-def _lifecycle_rule(rule: Properties, target: Target) -> dict[str, Any]:
+def _lifecycle(target: Target, properties: Properties) -> dict[str, Any]:
+    path = "LifecycleConfiguration"
+    rules = inside(target, properties[path], path, "Rules")["Rules"]
+    return {"Rules": [_lifecycle_rule(target, rule, f"{path}.Rules[{index}]") for index, rule in enumerate(rules)]}
+
+
+def _lifecycle_rule(target: Target, rule: Properties, path: str) -> dict[str, Any]:
     """A rule as PutBucketLifecycleConfiguration takes it: conditions in a Filter, days in an Expiration."""
-    conditions: dict[str, Any] = {}
-    api: dict[str, Any] = {}
-    for name, value in rule.items():
-        match name:
-            case "Id":
-                api["ID"] = value
-            case "Prefix":
-                conditions["Prefix"] = value
-            case "TagFilters":
-                conditions["Tags"] = value
-            case "ExpirationInDays":
-                api["Expiration"] = {"Days": value}
-            case "Status" | "NoncurrentVersionExpiration" | "AbortIncompleteMultipartUpload":
-                api[name] = value
-            case _:
-                raise TemplateError(
-                    f"Resources.{target.logical_id}.Properties.LifecycleConfiguration: {name} is not understood"
-                )
-    return api | {"Filter": _filter(conditions)}
+    as_they_are = ("AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration", "Status")
+    inside(target, rule, path, *as_they_are, "ExpirationInDays", "Id", "Prefix", "TagFilters")
+    api = pick(rule, *as_they_are) | {"Filter": _filter(rule)}
+    if "Id" in rule:
+        api["ID"] = rule["Id"]
+    if "ExpirationInDays" in rule:
+        api["Expiration"] = {"Days": rule["ExpirationInDays"]}
+    return api
 
 
-def _filter(conditions: dict[str, Any]) -> dict[str, Any]:
-    tags = conditions.get("Tags", [])
-    if len(tags) + ("Prefix" in conditions) > 1:
-        return {"And": conditions}
-    return {"Tag": tags[0]} if tags else {"Prefix": conditions.get("Prefix", "")}
+def _filter(rule: Properties) -> dict[str, Any]:
+    tags = rule.get("TagFilters", [])
+    if len(tags) + ("Prefix" in rule) > 1:
+        return {"And": pick(rule, "Prefix") | {"Tags": tags}}
+    return {"Tag": tags[0]} if tags else {"Prefix": rule.get("Prefix", "")}
 
 
 TYPES = {
