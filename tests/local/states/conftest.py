@@ -72,6 +72,15 @@ class Machines:
     def run(self, definition: dict[str, Any], input: Any = None) -> Outcome:
         return self.finish(self.start(definition, input))
 
+    def await_events(self, arn: str, type_: str, count: int = 1) -> None:
+        """Wait until an execution that runs has had `count` events of a type."""
+
+        async def turn_of_the_loop() -> None:
+            pass
+
+        while [event["type"] for event in self.history(arn)].count(type_) < count:
+            self.service.engine.call(turn_of_the_loop())
+
     def history(self, arn: str, **parameters: Any) -> list[dict[str, Any]]:
         """All events, page by page."""
         events: list[dict[str, Any]] = []

@@ -25,19 +25,9 @@ EACH_WAITS = {
 }
 
 
-def entered(machines: Any, arn: str, type_: str, count: int = 1) -> None:
-    """Wait until `count` states of a type have been entered."""
-    while [event["type"] for event in machines.history(arn)].count(type_) < count:
-        machines.service.engine.call(_a_turn_of_the_loop())
-
-
-async def _a_turn_of_the_loop() -> None:
-    pass
-
-
 def test_a_stopped_execution_is_aborted_with_error_and_cause(machines: Any) -> None:
     arn = machines.start(WAIT)
-    entered(machines, arn, "WaitStateEntered")
+    machines.await_events(arn, "WaitStateEntered")
     machines.service.handle("StopExecution", {"executionArn": arn, "error": "Enough", "cause": "by hand"})
     outcome = machines.finish(arn)
     assert (outcome.status, outcome.error, outcome.cause) == ("ABORTED", "Enough", "by hand")
@@ -58,14 +48,14 @@ def test_a_machine_over_its_time_limit_is_timed_out_without_error_or_cause(machi
 
 def test_forty_iterations_of_an_inline_map_run_at_once(machines: Any) -> None:
     arn = machines.start(EACH_WAITS, list(range(60)))
-    entered(machines, arn, "WaitStateEntered", 40)
+    machines.await_events(arn, "WaitStateEntered", 40)
     machines.service.handle("StopExecution", {"executionArn": arn})
     assert machines.finish(arn).types.count("MapIterationStarted") == 40
 
 
 def test_stopping_a_map_aborts_its_iterations(machines: Any) -> None:
     arn = machines.start(EACH_WAITS, [1, 2])
-    entered(machines, arn, "WaitStateEntered", 2)
+    machines.await_events(arn, "WaitStateEntered", 2)
     machines.service.handle("StopExecution", {"executionArn": arn})
     types = machines.finish(arn).types
     assert types.count("MapIterationAborted") == 2
