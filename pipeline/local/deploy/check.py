@@ -33,10 +33,14 @@ def problems(template: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[
             yield f"{path}: the type {resource.get('Type')} is not understood"
             continue
         known = kind.properties | set(kind.meaningless)
-        yield from _unknown(resource.get("Properties", {}), known, f"{path} ({resource['Type']})")
+        properties = resource.get("Properties", {})
+        yield from _unknown(properties, known, f"{path} ({resource['Type']})")
+        yield from (
+            f"{path} ({resource['Type']}): {name} is missing" for name in sorted(kind.required - set(properties))
+        )
         for missing in (name for name in depends_on(resource) if name not in resources):
             yield f"{path}.DependsOn: there is no resource {missing!r}"
-        yield from _dangling(resource.get("Properties", {}), resources, names, f"{path}.Properties")
+        yield from _dangling(properties, resources, names, f"{path}.Properties")
     for name, output in template.get("Outputs", {}).items():
         yield from _unknown(output, _OUTPUT_FIELDS, f"Outputs.{name}")
         yield from _dangling(output, resources, names, f"Outputs.{name}")

@@ -20,6 +20,10 @@ def told(resources, **sections):
             {"T": {"Type": "AWS::SNS::Topic", "Properties": {"FifoTopic": True}}},
             "Resources.T (AWS::SNS::Topic): FifoTopic is not understood",
         ),
+        (
+            {"P": {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": []}}},
+            "Resources.P (AWS::SNS::TopicPolicy): PolicyDocument is missing",
+        ),
         ({"T": {**TOPIC, "CreationPolicy": {}}}, "Resources.T: CreationPolicy is not understood"),
         ({"T": {**TOPIC, "DependsOn": "Queue"}}, "Resources.T.DependsOn: there is no resource 'Queue'"),
         (

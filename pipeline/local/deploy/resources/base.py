@@ -41,12 +41,14 @@ class Created:
 class ResourceType:
     """How to make a resource of one type.
 
-    `properties` are understood and acted on. `meaningless` are accepted, have no effect on one machine, and say why.
-    `attributes` name what `create` puts into `Created.attributes`.
+    `properties` are understood and acted on, and `required` are those of them that `create` cannot do without.
+    `meaningless` are accepted, have no effect on one machine, and say why. `attributes` name what `create` puts into
+    `Created.attributes`.
     """
 
     create: Callable[[Target, Properties], Created]
     properties: frozenset[str]
+    required: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
     meaningless: Mapping[str, str] = field(default_factory=dict)
 

@@ -47,11 +47,13 @@ TYPES = {
                 "Tags",
             }
         ),
+        required=frozenset({"AssumeRolePolicyDocument"}),
         attributes=frozenset({"Arn", "RoleId"}),
     ),
     "AWS::IAM::ManagedPolicy": ResourceType(
         create_managed_policy,
         properties=frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument"}),
+        required=frozenset({"PolicyDocument"}),
         attributes=frozenset({"PolicyArn"}),
     ),
 }

@@ -88,6 +88,7 @@ TYPES = {
     "AWS::S3::BucketPolicy": ResourceType(
         create_bucket_policy,
         properties=frozenset({"Bucket"}),
+        required=frozenset({"Bucket"}),
         # moto matches a statement without its Condition: "deny what comes without TLS" would deny everything.
         meaningless={"PolicyDocument": "there is one user, and every call comes over loopback, where there is no TLS"},
     ),

@@ -33,7 +33,11 @@ TYPES = {
         properties=frozenset({"DisplayName", "KmsMasterKeyId", "Tags", "TopicName"}),
         attributes=frozenset({"TopicArn", "TopicName"}),
     ),
-    "AWS::SNS::TopicPolicy": ResourceType(create_topic_policy, properties=frozenset({"PolicyDocument", "Topics"})),
+    "AWS::SNS::TopicPolicy": ResourceType(
+        create_topic_policy,
+        properties=frozenset({"PolicyDocument", "Topics"}),
+        required=frozenset({"PolicyDocument", "Topics"}),
+    ),
     "AWS::SNS::Subscription": ResourceType(
         create_subscription, properties=frozenset({"Endpoint", "Protocol", "TopicArn"})
     ),

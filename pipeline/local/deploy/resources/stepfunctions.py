@@ -74,6 +74,7 @@ TYPES = {
                 "Tags",
             }
         ),
+        required=frozenset({"RoleArn"}),
         attributes=frozenset({"Arn", "Name"}),
         meaningless={
             "LoggingConfiguration": "the history of every execution is kept in full",
