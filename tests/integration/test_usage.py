@@ -1,10 +1,13 @@
 """Commands that cannot work are answered by a sentence and exit code 2, never by a traceback."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -50,7 +53,9 @@ def test_a_model_folder_without_a_contract_is_named(refused: Callable[..., str],
 def test_a_contract_with_a_wrong_field_is_refused_by_the_name_of_the_field(
     refused: Callable[..., str], empty: Path
 ) -> None:
-    (empty / "contract.json").write_text('{"version": 1, "input": {"widht": 224}}')
+    contract = json.loads((ROOT / "examples/models/efficientnet-lite0/contract.json").read_text())
+    contract["input"]["widht"] = contract["input"].pop("width")
+    (empty / "contract.json").write_text(json.dumps(contract))
     assert "widht" in refused("run", "examples/photos", "--model", empty)
 
 
