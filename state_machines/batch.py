@@ -169,7 +169,7 @@ def walk_batch() -> Map:
             "bucket.$": "$.BatchInput.bucket",
             "items.$": "States.Array($$.Map.Item.Value)",
         },
-        # One at a time: a hundred walks at once would take a hundred batches' share of the account's functions.
+        # One at a time: a walk is rare, and takes no functions from the batches that go on beside it.
         max_concurrency=1,
         processor=image,
     )
