@@ -1,0 +1,117 @@
+"""`.sync` of SageMaker jobs."""
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+
+STOPPED = datetime(2026, 1, 2, tzinfo=UTC)
+TASK = {
+    "Type": "Task",
+    "Resource": "arn:aws:states:::sagemaker:createProcessingJob.sync",
+    "Parameters": {
+        "ProcessingJobName.$": "$.name",
+        "RoleArn": "arn:aws:iam::123456789012:role/SageMakerRole",
+        "AppSpecification": {"ImageUri": "image"},
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.c5.xlarge", "VolumeSizeInGB": 10}
+        },
+    },
+    "End": True,
+}
+
+
+class SageMaker:
+    """A SageMaker whose jobs take the given statuses, one a look."""
+
+    def __init__(self) -> None:
+        self.meta = boto3.client("sagemaker", region_name="us-east-1").meta
+        self.statuses = ["InProgress", "Completed"]
+        self.created: list[dict[str, Any]] = []
+        self.stopped: list[str] = []
+        self.was_stopped = threading.Event()
+
+    def create_processing_job(self, **request: Any) -> dict[str, Any]:
+        self.created.append(request)
+        return {"ProcessingJobArn": f"arn:job/{request['ProcessingJobName']}"}
+
+    def describe_processing_job(self, **request: str) -> dict[str, Any]:
+        status = self.statuses[0] if len(self.statuses) == 1 else self.statuses.pop(0)
+        answer = {**request, "ProcessingJobStatus": status, "ProcessingEndTime": STOPPED}
+        return answer | ({"FailureReason": "AlgorithmError: no GPU"} if status == "Failed" else {})
+
+    def stop_processing_job(self, **request: str) -> dict[str, Any]:
+        self.stopped.append(request["ProcessingJobName"])
+        self.was_stopped.set()
+        return {}
+
+
+@pytest.fixture
+def sagemaker() -> SageMaker:
+    return SageMaker()
+
+
+@pytest.fixture
+def clients(sagemaker: SageMaker) -> Callable[[str], Any]:
+    return {"sagemaker": sagemaker}.__getitem__
+
+
+def start(machines: Any, **fields: Any) -> str:
+    arn: str = machines.start({"StartAt": "Job", "States": {"Job": {**TASK, **fields}}}, {"name": "job-1"})
+    return arn
+
+
+def test_the_result_is_the_description_of_the_completed_job(machines: Any) -> None:
+    outcome = machines.finish(start(machines))
+    assert outcome.output == {
+        "ProcessingJobName": "job-1",
+        "ProcessingJobStatus": "Completed",
+        "ProcessingEndTime": 1767312000000,
+    }
+    assert outcome.types[2:6] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded"]
+
+
+def test_a_job_is_tagged_as_started_by_step_functions(machines: Any, sagemaker: SageMaker) -> None:
+    machines.finish(start(machines))
+    assert sagemaker.created[0]["Tags"] == [{"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"}]
+
+
+@pytest.mark.parametrize("status", ["Failed", "Stopped"])
+def test_a_job_that_does_not_complete_fails_the_task(machines: Any, sagemaker: SageMaker, status: str) -> None:
+    sagemaker.statuses = ["InProgress", status]
+    outcome = machines.finish(start(machines))
+    assert outcome.error == "States.TaskFailed"
+    assert json.loads(outcome.cause)["ProcessingJobStatus"] == status
+
+
+def test_the_failure_reason_stands_in_the_cause(machines: Any, sagemaker: SageMaker) -> None:
+    sagemaker.statuses = ["Failed"]
+    cause = json.loads(machines.finish(start(machines)).cause)
+    assert cause["FailureReason"] == "AlgorithmError: no GPU"
+
+
+def test_a_task_that_times_out_stops_its_job(machines: Any, sagemaker: SageMaker) -> None:
+    sagemaker.statuses = ["InProgress"]
+    outcome = machines.finish(start(machines, TimeoutSeconds=1))
+    assert outcome.error == "States.Timeout"
+    assert sagemaker.was_stopped.wait(10)
+    assert sagemaker.stopped == ["job-1"]
+
+
+def test_a_stopped_execution_stops_its_job(machines: Any, sagemaker: SageMaker) -> None:
+    sagemaker.statuses = ["InProgress"]
+    arn = start(machines)
+    machines.await_events(arn, "TaskSubmitted")
+    machines.service.handle("StopExecution", {"executionArn": arn})
+    assert machines.finish(arn).types[-2:] == ["TaskStateAborted", "ExecutionAborted"]
+    assert sagemaker.was_stopped.wait(10)
+
+
+def test_a_name_that_sagemaker_would_refuse_is_its_validation_error(machines: Any) -> None:
+    outcome = machines.run({"StartAt": "Job", "States": {"Job": TASK}}, {"name": "under_score"})
+    assert outcome.error == "SageMaker.AmazonSageMakerException"
+    assert "processingJobName" in outcome.cause
