@@ -10,6 +10,7 @@ read as a stream, and answers without Nagle's delay.
 """
 
 import email.utils
+import gc
 import http
 import io
 import itertools
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 MAX_HEAD_LINE = 65_536
 MAX_HEADERS = 200
 _READ_BUFFER = 65_536
+_LARGE_BODY = 1 << 20
 _NO_BODY = {204, 304}
 
 
@@ -80,6 +82,7 @@ class Body(io.RawIOBase):
 
     def __init__(self, source: BinaryIO, length: int, *, before_first_read: Callable[[], None] | None = None) -> None:
         super().__init__()
+        self.length = length
         self._source = source
         self._remaining = length
         self._before_first_read = before_first_read
@@ -251,6 +254,11 @@ class HttpServer:
         _send(connection, response, request.method, keep=keep)
         if keep:
             body.drain()
+        if body.length >= _LARGE_BODY:
+            # flask leaves the request, and so its body, in a cycle of closures, and the collector counts objects, not
+            # bytes: a gigabyte of bodies would wait for it.
+            del request, response, body
+            gc.collect(1)
         return keep
 
     def _answer(self, request: Request) -> Response:
