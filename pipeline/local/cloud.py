@@ -9,9 +9,11 @@ each other. State begins empty and is gone after `close`, except for what lies i
 """
 
 import os
+import resource
 import tempfile
 import threading
 from collections.abc import Iterable
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +33,7 @@ from pipeline.local.states.api import StatesService
 _ACCESS_KEY = "local"
 # What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's.
 _INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV")
+_OPEN_FILES = 65_536
 _in_this_process = threading.Lock()
 
 
@@ -60,11 +63,25 @@ class LocalCloud:
                 "there is a LocalCloud in this process already, and moto's state belongs to the process: "
                 "close that one first, or start the second in a process of its own"
             )
+        with ExitStack() as cleanup:
+            cleanup.callback(_in_this_process.release)
+            self._start(cleanup, state_dir, region, account_id, lambda_concurrency or os.cpu_count() or 1)
+            self._cleanup = cleanup.pop_all()
+
+    def _start(
+        self, cleanup: ExitStack, state_dir: Path | None, region: str, account_id: str, concurrency: int
+    ) -> None:
+        """Bring everything up. What is torn down last is registered first, so that what fails here leaves nothing."""
         self.region = region
         self.account_id = account_id
-        self._temporary = None if state_dir else tempfile.TemporaryDirectory(prefix="imagebatch-cloud-")
-        self.state_dir = Path(state_dir or self._temporary.name)  # type: ignore[union-attr]
+        if state_dir is None:
+            state_dir = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="imagebatch-cloud-")))
+        self.state_dir = state_dir
         self.state_dir.mkdir(parents=True, exist_ok=True)
+        _allow_many_files()
+        self._gateway = Gateway()
+        self._reset_moto()
+        cleanup.callback(self._reset_moto)
         # One session for all clients, so that what botocore reads of its own data is read once. (Any: its client() is
         # typed per service by literals, and the name is a variable here.)
         self._session: Any = boto3.Session(
@@ -72,20 +89,12 @@ class LocalCloud:
         )
         self._clients: dict[str, Any] = {}
         self._clients_lock = threading.Lock()
-        self._closed = False
-        self._gateway = Gateway()
-        self._processes = Processes()
-        self._lambda = LambdaService(
-            processes=self._processes,
-            environment=self._child_environment,
-            state_dir=self.state_dir / "lambda",
-            clients=self.client,
-            concurrency=lambda_concurrency or os.cpu_count() or 1,
-            account_id=account_id,
-            region=region,
-        )
+        cleanup.callback(self._close_clients)
+        self._gateway.start()
+        cleanup.callback(self._gateway.close)
+        processes = Processes()
         self._sagemaker = SageMakerService(
-            processes=self._processes,
+            processes=processes,
             environment=self._child_environment,
             state_dir=self.state_dir / "sagemaker",
             image_root=Path(__file__).resolve().parents[2],
@@ -93,10 +102,23 @@ class LocalCloud:
             account_id=account_id,
             region=region,
         )
+        # A job ends in three steps: it is told to, its processes are killed, and its thread sees that they are gone.
+        cleanup.callback(self._sagemaker.join)
+        cleanup.callback(processes.close)
+        cleanup.callback(self._sagemaker.stop_jobs)
+        self._lambda = LambdaService(
+            processes=processes,
+            environment=self._child_environment,
+            state_dir=self.state_dir / "lambda",
+            clients=self.client,
+            concurrency=concurrency,
+            account_id=account_id,
+            region=region,
+        )
+        cleanup.callback(self._lambda.close)
         self._states = StatesService(self.client, self.state_dir / "states.sqlite", account_id, region)
+        cleanup.callback(self._states.close)
         self._gateway.add([self._lambda, self._sagemaker, self._states])
-        self._reset_moto()
-        self._gateway.start()
 
     @property
     def endpoint_url(self) -> str:
@@ -159,23 +181,7 @@ class LocalCloud:
 
     def close(self) -> None:
         """Stop everything that runs, and forget everything outside `state_dir`."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            self._states.close()
-            self._lambda.close()
-            self._sagemaker.stop_jobs()
-            self._processes.close()
-            self._sagemaker.join()
-            self._gateway.close()
-            for client in self._clients.values():
-                client.close()
-            self._reset_moto()
-        finally:
-            if self._temporary is not None:
-                self._temporary.cleanup()
-            _in_this_process.release()
+        self._cleanup.close()
 
     def __enter__(self) -> Self:
         return self
@@ -189,5 +195,20 @@ class LocalCloud:
         kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         return {**kept, **self.environment()}
 
+    def _close_clients(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
     def _reset_moto(self) -> None:
         self._gateway.moto(Request("POST", "/moto-api/reset", {}, Body(BytesIO(), 0)))
+
+
+def _allow_many_files() -> None:
+    """Lift this process's limit on open files as far as it may: moto keeps each object above 5 MB in a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError):
+            pass  # macOS has a lower ceiling than the one it tells

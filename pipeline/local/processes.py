@@ -86,6 +86,7 @@ class Processes:
                 env=dict(environment),
                 cwd=folder,
                 stdin=subprocess.PIPE,
+                bufsize=0,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -93,7 +94,9 @@ class Processes:
             child = Child(process, self)
             self._children.add(child)
             self._tell_guardian(f"+{child.pid}")
-        _say(process, "go")
+        _write(process, "go")
+        if process.stdin is not None:
+            process.stdin.close()
         return child
 
     def forget(self, child: Child) -> bool:
@@ -116,28 +119,40 @@ class Processes:
             child.wait()
         with self._lock:
             warden, self._guardian = self._guardian, None
-        if warden is not None and warden.stdin is not None:
-            warden.stdin.close()
-            warden.wait()
+        if warden is not None:
+            _dismiss(warden)
 
     def _tell_guardian(self, line: str) -> None:
-        if self._guardian is None:
-            self._guardian = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(guardian.__file__)], stdin=subprocess.PIPE, start_new_session=True
-            )
-        if self._guardian.stdin is not None:
-            self._guardian.stdin.write(f"{line}\n".encode())
-            self._guardian.stdin.flush()
+        """Pass a line on; a guardian that somebody killed is replaced, and told of every child anew."""
+        if self._guardian is not None:
+            if _write(self._guardian, line):
+                return
+            _dismiss(self._guardian)
+        self._guardian = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(guardian.__file__)],
+            stdin=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        for child in self._children:
+            _write(self._guardian, f"+{child.pid}")
 
 
-def _say(process: subprocess.Popen[bytes], line: str) -> None:
+def _write(process: subprocess.Popen[bytes], line: str) -> bool:
+    """Write a line to a process's standard input; whether it could take it."""
     if process.stdin is None:
-        return
+        return False
     try:
         process.stdin.write(f"{line}\n".encode())
-        process.stdin.close()
     except BrokenPipeError:
-        pass  # killed already
+        return False
+    return True
+
+
+def _dismiss(warden: subprocess.Popen[bytes]) -> None:
+    if warden.stdin is not None:
+        warden.stdin.close()
+    warden.wait()
 
 
 def _signal_group(group: int, number: int) -> None:

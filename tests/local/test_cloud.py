@@ -1,10 +1,11 @@
-import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from pipeline.local.buckets import FolderBucket
 from pipeline.local.cloud import LocalCloud
 
 OTHER_CLOUD = """
@@ -61,17 +62,31 @@ def test_closing_twice_is_closing_once() -> None:
     cloud.close()
 
 
-def test_the_temporary_state_is_removed_and_a_given_folder_kept(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_temporary_state_is_removed_and_a_given_folder_kept(tmp_path: Path) -> None:
     with LocalCloud() as temporary:
         folder = temporary.state_dir
     assert not folder.exists()
-    given = tmp_path_factory.mktemp("state")
-    with LocalCloud(given / "new"):
+    with LocalCloud(tmp_path / "new"):
         pass
-    assert (given / "new").is_dir()
+    assert (tmp_path / "new").is_dir()
 
 
-def test_region_and_account_are_those_of_the_arns() -> None:
+def test_the_region_is_that_of_the_arns() -> None:
     with LocalCloud(region="eu-central-1") as cloud:
         arn = cloud.client("sns").create_topic(Name="news")["TopicArn"]
-    assert json.dumps(arn) == '"arn:aws:sns:eu-central-1:123456789012:news"'
+    assert arn == "arn:aws:sns:eu-central-1:123456789012:news"
+
+
+def test_a_cloud_that_could_not_start_does_not_stand_in_the_way_of_the_next(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        LocalCloud(tmp_path / "file")
+    with LocalCloud() as cloud:
+        assert cloud.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_bucket_can_be_mounted_in_any_region(tmp_path: Path) -> None:
+    (tmp_path / "photo").touch()
+    with LocalCloud(region="eu-central-1") as cloud:
+        cloud.mount("photos", FolderBucket(tmp_path))
+        assert cloud.client("s3").list_objects_v2(Bucket="photos")["KeyCount"] == 1

@@ -105,6 +105,17 @@ def test_what_a_command_left_behind_ends_with_it(processes: Processes, tmp_path:
         assert left.read() == b""
 
 
+def test_a_guardian_that_was_killed_is_replaced(processes: Processes, tmp_path: Path) -> None:
+    first = processes.start(SLEEP, environment={}, folder=tmp_path)
+    guardian = processes._guardian
+    assert guardian is not None
+    guardian.kill()
+    guardian.wait()
+    second = processes.start(SLEEP, environment={}, folder=tmp_path)
+    assert processes._guardian is not guardian
+    assert all(is_alive(child.pid) for child in (first, second))
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_children_and_grandchildren_end_when_their_parent_is_killed(number: signal.Signals) -> None:
     with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as parent:
