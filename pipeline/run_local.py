@@ -7,6 +7,7 @@ execution, watches it the way one watches it in AWS, and copies the results out.
 """
 
 import json
+import os
 import secrets
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ from pipeline.errors import ImageBatchError
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack, deploy
 from pipeline.local.sources import UsageError, open_source
+from pipeline.names import slug
 from pipeline.packages import load_package
 from pipeline.progress import Progress, RunWatcher
 from pipeline.runs import model_prefix, results_prefix
@@ -28,7 +30,9 @@ from pipeline.runs import model_prefix, results_prefix
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "infra" / "template.yaml"
 EXAMPLE_MODEL = ROOT / "examples" / "models" / "efficientnet-lite0"
-POLL_SECONDS = 0.2
+SCRATCH = ".scratch-"
+# A short run is looked at often, so that its end is seen at once; a long one rarely, so that watching costs it nothing.
+SHORTEST_POLL, LONGEST_POLL = 0.1, 1.0
 
 
 @dataclass(frozen=True)
@@ -64,21 +68,21 @@ class RunReport:
 def run_local(request: RunRequest, watch: Callable[[Progress], None], note: Callable[[str], None]) -> RunReport:
     """Run the batch state machine over `request.source` and copy its results to `request.out / run_id`.
 
-    `watch` is called about five times a second while the run is under way; `note` with sentences for a person who
+    `watch` is called every now and then while the run is under way; `note` with sentences for a person who
     asked for detail. Raises UsageError when there is nothing that could be started.
     """
     started = time.perf_counter()
-    _check_model(request.model)
+    model = _model_name(request.model)
     source = open_source(request.source, results=request.out)
-    with _scratch() as state, LocalCloud(state) as cloud:
+    with _scratch(request.out) as state, LocalCloud(state) as cloud:
         note(f"local cloud: {cloud.endpoint_url}")
-        stack = deploy(cloud, TEMPLATE, {"DefaultModel": request.model.name}, warm_functions=True)
+        stack = deploy(cloud, TEMPLATE, {"DefaultModel": model}, warm_functions=True)
         for ignored in stack.ignored:
             note(f"means nothing on one machine: {ignored}")
         prefix = source.serve(cloud, stack.outputs["ImagesBucket"])
-        _upload_model(cloud, request.model, stack.outputs["ResultsBucket"])
+        _upload_model(cloud, request.model, model, stack.outputs["ResultsBucket"])
         inbox = _subscribe(cloud, stack)
-        execution = _start(cloud, stack, request, source.name, prefix)
+        execution = _start(cloud, stack, _run_input(request, source.name, prefix, model))
         starting = time.perf_counter() - started
         try:
             described = _follow(cloud, execution, watch)
@@ -96,23 +100,48 @@ def run_local(request: RunRequest, watch: Callable[[Progress], None], note: Call
         return report
 
 
-def _check_model(folder: Path) -> None:
+def _model_name(folder: Path) -> str:
+    """What the model is called: its folder's name, as S3 keys and job names can have it."""
     try:
         load_package(folder)
     except ImageBatchError as error:
         raise UsageError(str(error)) from error
+    return slug(folder.resolve().name, longest=63) or "model"
 
 
 @contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder for everything that lives as long as the run: shards, job folders, logs, the executions' history."""
-    with tempfile.TemporaryDirectory(prefix="imagebatch-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+def _scratch(out: Path) -> Iterator[Path]:
+    """A folder for everything that lives as long as the run: shards, job folders, logs, the executions' history.
+
+    It lies beside the results: /tmp may be memory, and a run over many images needs room.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _sweep(out)
+        scratch = tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-", dir=out, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise UsageError(
+            f"Results cannot be written to {str(out)!r}: {error.strerror}. Name another with --out"
+        ) from error
+    with scratch as folder:
+        yield Path(folder).resolve()
 
 
-def _upload_model(cloud: LocalCloud, folder: Path, bucket: str) -> None:
+def _sweep(out: Path) -> None:
+    """Remove what runs left behind that were killed before they could."""
+    for left in out.glob(f"{SCRATCH}*"):
+        process = left.name.removeprefix(SCRATCH).partition("-")[0]
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)
+        except (PermissionError, ValueError):
+            continue  # somebody else's run, or no folder of ours
+
+
+def _upload_model(cloud: LocalCloud, folder: Path, model: str, bucket: str) -> None:
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        cloud.client("s3").upload_file(str(path), bucket, model_prefix(folder.name) + path.name)
+        cloud.client("s3").upload_file(str(path), bucket, model_prefix(model) + path.name)
 
 
 def _subscribe(cloud: LocalCloud, stack: Stack) -> str:
@@ -130,15 +159,12 @@ def _keep_logs(state: Path, folder: Path) -> None:
         shutil.copyfile(log, folder / "-".join(log.relative_to(state).parts))
 
 
-def _start(cloud: LocalCloud, stack: Stack, request: RunRequest, name: str, prefix: str) -> str:
-    run_input: dict[str, Any] = {
-        "name": name,
-        "prefixes": [prefix],
-        "model": request.model.name,
-        "engine": request.engine,
-    }
-    if request.top_k is not None:
-        run_input["top_k"] = request.top_k
+def _run_input(request: RunRequest, name: str, prefix: str, model: str) -> dict[str, Any]:
+    run_input = {"name": name, "prefixes": [prefix], "model": model, "engine": request.engine}
+    return run_input if request.top_k is None else run_input | {"top_k": request.top_k}
+
+
+def _start(cloud: LocalCloud, stack: Stack, run_input: dict[str, Any]) -> str:
     started = cloud.client("stepfunctions").start_execution(
         stateMachineArn=stack.outputs["StateMachineArn"],
         name=f"terminal-{secrets.token_hex(6)}",
@@ -150,12 +176,13 @@ def _start(cloud: LocalCloud, stack: Stack, request: RunRequest, name: str, pref
 
 def _follow(cloud: LocalCloud, execution: str, watch: Callable[[Progress], None]) -> dict[str, Any]:
     watcher = RunWatcher(cloud.client("stepfunctions"), cloud.client("s3"), execution)
+    started = time.monotonic()
     while True:
         described: dict[str, Any] = cloud.client("stepfunctions").describe_execution(executionArn=execution)
         watch(watcher.poll())
         if described["status"] != "RUNNING":
             return described
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(LONGEST_POLL, SHORTEST_POLL + 0.05 * (time.monotonic() - started)))
 
 
 def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request: RunRequest, inbox: str) -> RunReport:
