@@ -131,6 +131,7 @@ class Worker:
         if invocation is not None:
             invocation.result.put(self._start_failure or self._exit_report(invocation, status))
             invocation.handed_over.set()
+        self._queue.put(None)  # for the thread that still holds the worker's last call for an invocation
         self._api.close()
 
     def _exit_report(self, invocation: Invocation, status: int) -> Result:

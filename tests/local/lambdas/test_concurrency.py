@@ -45,6 +45,14 @@ def test_invocations_beyond_the_limit_wait_their_turn(create_function: Create, i
     assert len(list(tmp_path.glob("running-*"))) == 5
 
 
+def test_a_worker_that_died_leaves_no_thread_behind(create_function: Create, invoke: Invoke) -> None:
+    create_function("dies", "import os\ndef handler(event, context): os._exit(1)")
+    before = set(threading.enumerate())
+    invoke("dies")
+    wait_for(lambda: not [thread for thread in threading.enumerate() if "dies" in thread.name])
+    wait_for(lambda: len(set(threading.enumerate()) - before) <= 1)  # the one of this client's connection
+
+
 def test_a_warmed_function_has_imported_before_it_is_invoked(
     cloud: LocalCloud, create_function: Create, tmp_path: Path
 ) -> None:
