@@ -98,9 +98,10 @@ class Execution:
             self._abort(frame)
 
     def _end(self, status: str, frame: Frame, **details: str | None) -> None:
-        self.record.status = status
-        self.record.stopped = self.engine.clock()
+        # The status comes last: whoever reads on another thread that it has ended finds everything else in place.
         frame.record(f"Execution{status.title().replace('_', '')}", **details)
+        self.record.stopped = self.engine.clock()
+        self.record.status = status
         self.engine.store.save_execution(self.record)
 
     def _keep_event(self, event: Event) -> None:

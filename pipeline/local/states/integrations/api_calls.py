@@ -56,10 +56,10 @@ class ApiCall(ServiceIntegration):
     async def request(self, attempt: Attempt) -> Json:
         client = attempt.engine.client(self.client)
         operation = operation_of(client, self.action)
-        request = self.prepare(request_of(attempt.parameters, operation.input_shape, self.naming, blobs_as_json=False))
-        return await attempt.call(self._call, client, operation, request)
+        request = request_of(attempt.parameters, operation.input_shape, self.naming, blobs_as_json=False)
+        return await attempt.call(self._call, client, operation, self.prepare(request, attempt))
 
-    def prepare(self, request: dict[str, Any]) -> dict[str, Any]:
+    def prepare(self, request: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
         """Complete the request as Step Functions does."""
         return request
 
@@ -71,7 +71,7 @@ class ApiCall(ServiceIntegration):
 class SendMessage(ApiCall):
     """`sqs:sendMessage`."""
 
-    def prepare(self, request: dict[str, Any]) -> dict[str, Any]:
+    def prepare(self, request: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
         host, _, path = request["QueueUrl"].partition("://")[2].partition("/")
         if not path:
             # boto3 would send it to its own endpoint; the SDK of Step Functions goes where the URL points.
@@ -83,7 +83,7 @@ class SendMessage(ApiCall):
 class ItemCall(ApiCall):
     """`dynamodb:putItem`, `getItem`, `updateItem` and `deleteItem`."""
 
-    def prepare(self, request: dict[str, Any]) -> dict[str, Any]:
+    def prepare(self, request: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
         name = request["TableName"]
         if not _TABLE_NAME.fullmatch(name):
             # botocore's model allows any text here, since it may be an ARN; DynamoDB does not.
@@ -93,7 +93,13 @@ class ItemCall(ApiCall):
 
 
 class PutEvents(ApiCall):
-    """`events:putEvents`: an entry that is refused fails the task."""
+    """`events:putEvents`: every entry names the execution, and an entry that is refused fails the task."""
+
+    def prepare(self, request: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
+        execution = attempt.frame.execution.record
+        ours = [execution.arn, execution.machine_arn]
+        entries = [entry | {"Resources": [*entry.get("Resources", ()), *ours]} for entry in request["Entries"]]
+        return request | {"Entries": entries}
 
     def _call(self, client: Any, operation: OperationModel, request: dict[str, Any]) -> Json:
         entries = request["Entries"]

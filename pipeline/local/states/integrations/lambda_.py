@@ -12,10 +12,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.states.documents import dump
 from pipeline.local.states.errors import StateError
+from pipeline.local.states.integrations.api_calls import operation_of
 from pipeline.local.states.integrations.base import Attempt, Integration, ServiceIntegration
 from pipeline.local.states.integrations.errors import Naming, state_error
 from pipeline.local.states.integrations.responses import metadata
-from pipeline.local.states.integrations.shaping import text_of
+from pipeline.local.states.integrations.shaping import request_of
 from pipeline.local.states.scope import Json
 
 _QUALIFIED = re.compile(r"(arn:aws[a-z-]*:lambda:[^:]+:\d{12}:function:|\d{12}:function:)?[\w-]+:[\w$-]+")
@@ -59,12 +60,12 @@ class LambdaInvoke(ServiceIntegration):
         return name.split(":function:")[-1] if isinstance(name, str) else None
 
     async def request(self, attempt: Attempt) -> Json:
-        request = {name: value for name, value in attempt.parameters.items() if value is not None}
-        if "Payload" in request:
-            request["Payload"] = text_of(request["Payload"]).encode()
-        if not _QUALIFIED.fullmatch(request.get("FunctionName", "")):
+        client = attempt.engine.client("lambda")
+        shape = operation_of(client, self.action).input_shape
+        request = request_of(attempt.parameters, shape, NAMING, blobs_as_json=False)
+        if not _QUALIFIED.fullmatch(request["FunctionName"]):
             request.setdefault("Qualifier", "$LATEST")
-        response, payload = await attempt.call(_invoke, attempt.engine.client("lambda"), request)
+        response, payload = await attempt.call(_invoke, client, request)
         if "FunctionError" in response:
             raise _function_error(payload, _compact(payload))
         names = ("ExecutedVersion", "LogResult", "StatusCode")

@@ -62,7 +62,7 @@ class CreateJob(ApiCall):
             creating.add_done_callback(lambda done: None if done.exception() else self._stop(attempt))
             raise
 
-    def prepare(self, request: dict[str, Any]) -> dict[str, Any]:
+    def prepare(self, request: dict[str, Any], attempt: Attempt) -> dict[str, Any]:
         return request | {"Tags": [*request.get("Tags", []), _TAG]}
 
     async def complete(self, attempt: Attempt, response: Json) -> Json:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pipeline.local.states.execution import Execution
 
 _AT_ONCE = 1_000
+_INPUT_CHARACTERS = 32 * 1024 * 1024
+"""Inputs of children that are under way, all together: large batches run fewer at a time."""
 _CHUNK = 500
 """Items that a reader's thread hands over at a time."""
 
@@ -71,6 +73,7 @@ class MapRun:
         self._engine = frame.execution.engine
         self._children: dict[str, Execution] = {}
         self._changed = asyncio.Event()
+        self._characters = 0
         self._total_known = False
         parent = self._parent.record
         machine = parent.machine_arn.rpartition(":")[2].partition("/")[0]
@@ -155,7 +158,7 @@ class MapRun:
             if self._too_many_failures():
                 raise _exceeded()
             limit = min(self.record.max_concurrency or _AT_ONCE, _AT_ONCE)
-            if len(self._children) < limit:
+            if len(self._children) < limit and self._characters < _INPUT_CHARACTERS:
                 return
             await self._news()
 
@@ -188,6 +191,7 @@ class MapRun:
         role_arn = self._parent.role_arn
         machine_arn = self._entry.context["StateMachine"]["Id"]
         outer = context.of_execution(child, batch.input.value, role_arn, machine_arn)
+        self._characters += len(child.input)
         executions.total += 1
         executions.running += 1
         items.running += batch.item_count
@@ -203,6 +207,7 @@ class MapRun:
         for counts, count in ((self.record.executions, 1), (self.record.items, child.item_count)):
             counts.running -= count
             _add(counts, child.status, count)
+        self._characters -= len(child.input)
         del self._children[child.arn]
         self._changed.set()
 
