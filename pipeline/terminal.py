@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from typing import Any
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +21,7 @@ from pipeline.run_local import RunReport
 
 REJECTED_SHOWN = 20
 LABELS_SHOWN = 10
+RATE_SECONDS = 5.0
 
 
 class LiveRun:
@@ -27,7 +30,7 @@ class LiveRun:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
-        self._started = time.monotonic()
+        self._rate = _Rate()
         self._state: str | None = None
 
     @contextmanager
@@ -40,29 +43,35 @@ class LiveRun:
             yield self
 
     def update(self, progress: Progress) -> None:
+        rate = self._rate.of(progress.validated + progress.predicted)
+        line = (
+            f"{progress.state or 'starting':<20} {progress.validated:>9,} validated {progress.rejected:>7,} rejected"
+            f" {progress.predicted:>9,} predicted {rate:>7,.0f} images/s"
+        )
         if self._live is not None:
-            self._live.update(self._drawn(progress), refresh=True)
+            bar = ProgressBar(total=1.0, completed=progress.fraction, width=40)
+            self._live.update(Group(bar, Text(line)), refresh=True)
         elif progress.state != self._state:
-            self._console.print(self._line(progress), highlight=False, soft_wrap=True)
+            self._console.print(line, highlight=False, soft_wrap=True)
         self._state = progress.state
 
     def note(self, sentence: str) -> None:
-        self._console.print(Text(sentence, style="dim"))
+        self._console.print(Text(sentence, style="dim"), soft_wrap=True)
 
-    def _line(self, progress: Progress) -> str:
-        seconds = time.monotonic() - self._started
-        done = progress.predicted or progress.validated
-        rate = done / seconds if seconds > 0 else 0.0
-        return (
-            f"{progress.state or 'starting':<22} {progress.validated:>8,} validated  {progress.predicted:>8,} predicted"
-            f"  {progress.rejected:>6,} rejected  {rate:>7,.0f} images/s"
-        )
 
-    def _drawn(self, progress: Progress) -> Group:
-        share = progress.fraction
-        width = 40
-        bar = Text("━" * round(width * share), style="green") + Text("━" * (width - round(width * share)), style="dim")
-        return Group(bar, Text(self._line(progress)))
+class _Rate:
+    """Images a second of the stage that is under way: a run validates everything before it predicts anything."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def of(self, done: int) -> float:
+        now = time.monotonic()
+        self._seen.append((now, done))
+        while now - self._seen[0][0] > RATE_SECONDS:
+            self._seen.popleft()
+        then, done_then = self._seen[0]
+        return (done - done_then) / (now - then) if now > then else 0.0
 
 
 def show_report(console: Console, report: RunReport) -> None:
@@ -80,7 +89,7 @@ def show_report(console: Console, report: RunReport) -> None:
         console.print(Text(f"\nThe run {report.status.lower()}: {report.error}", style="bold red"))
         console.print(Text(_readable(report.cause)))
     if report.results:
-        console.print(Text.assemble("\nResults: ", (f"{report.results}/", "bold")))
+        console.print(Text.assemble("\nResults: ", (f"{report.results}/", "bold"), _speed(report)), soft_wrap=True)
 
 
 def report_as_json(report: RunReport) -> str:
@@ -88,6 +97,16 @@ def report_as_json(report: RunReport) -> str:
     document = asdict(report)
     document["results"] = str(report.results) if report.results else None
     return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def _speed(report: RunReport) -> str:
+    if not report.summary:
+        return ""
+    images, seconds = report.summary["counts"]["listed"], report.seconds
+    return (
+        f"  ({images:,} images in {seconds['run']:.1f} s, {images / seconds['run']:,.0f} a second, "
+        f"after {seconds['startup']:.1f} s of start-up)"
+    )
 
 
 def _labels(summary: dict[str, Any]) -> Table:
