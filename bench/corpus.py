@@ -16,7 +16,7 @@ EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "photos"
 
 
 def make_corpus(folder: Path, count: int, width: int, height: int, seed: int = 0) -> Path:
-    """Write `count` JPEGs of width x height pixels into `folder`, a thousand to a sub-folder; what is there already stays."""
+    """Write `count` JPEGs of width x height pixels into `folder`, a thousand to a sub-folder; what is there stays."""
     missing = [index for index in range(count) if not _path(folder, index).exists()]
     for thousand in {index // 1000 for index in missing}:
         _path(folder, thousand * 1000).parent.mkdir(parents=True, exist_ok=True)
