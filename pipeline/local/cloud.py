@@ -24,7 +24,7 @@ from botocore.config import Config
 
 from pipeline.local.buckets import Bucket
 from pipeline.local.gateway import Gateway
-from pipeline.local.http_server import Body, Request
+from pipeline.local.http_messages import Body, Request
 from pipeline.local.lambdas import LambdaService
 from pipeline.local.processes import Processes
 from pipeline.local.sagemaker import SageMakerService

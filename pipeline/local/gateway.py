@@ -14,7 +14,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from pipeline.local import wsgi
 from pipeline.local.buckets import Bucket, s3api
-from pipeline.local.http_server import HttpServer, Request, Response
+from pipeline.local.http_messages import Request, Response
+from pipeline.local.http_server import HttpServer
 from pipeline.local.protocol import JsonService
 
 _SCOPE = re.compile(r"Credential=[^/]+/[0-9]{8}/[^/]+/([^/]+)/aws4_request", re.IGNORECASE)

@@ -28,7 +28,7 @@ import botocore.loaders
 from botocore import xform_name
 from botocore.model import ListShape, OperationModel, ServiceModel, Shape
 
-from pipeline.local.http_server import Request, Response
+from pipeline.local.http_messages import Request, Response
 from pipeline.local.shapes import WrongTypeError, decode, violations
 
 

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from pipeline.local.buckets import FolderBucket
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.gateway import bucket_and_key, service_of
-from pipeline.local.http_server import Body, Request
+from pipeline.local.http_messages import Body, Request
 
 
 def request(target: str = "/", **headers: str) -> Request:

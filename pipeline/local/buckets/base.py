@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipeline.local.http_server import FilePart
+from pipeline.local.http_messages import FilePart
 
 MAX_KEYS = 1000
 _LAST_CHARACTER = "\U0010ffff"

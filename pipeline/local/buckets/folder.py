@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pipeline.local.buckets.base import Bucket, BucketError, Conditions, ObjectInfo, Reading, select
-from pipeline.local.http_server import FilePart
+from pipeline.local.http_messages import FilePart
 
 MAX_KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects"
 

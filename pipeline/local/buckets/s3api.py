@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from urllib.parse import parse_qsl, quote, unquote
 
 from pipeline.local.buckets.base import MAX_KEYS, Bucket, BucketError, Conditions, ObjectInfo, select
-from pipeline.local.http_server import FilePart, Request, Response
+from pipeline.local.http_messages import FilePart, Request, Response
 
 _XML_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"

@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.local.http_server import HttpServer, Request, Response
+from pipeline.local.http_messages import Request, Response
+from pipeline.local.http_server import HttpServer
 from pipeline.local.lambdas import runtime
 from pipeline.local.lambdas.functions import VERSION, Function
 from pipeline.local.processes import Processes
