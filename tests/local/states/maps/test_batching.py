@@ -13,8 +13,12 @@ from pipeline.local.states.documents import LIMIT_BYTES, byte_length, dump
 from pipeline.local.states.errors import StateError
 from pipeline.local.states.maps.batching import Batch, Batcher
 
-ITEMS = st.lists(st.text(max_size=30) | st.integers() | st.dictionaries(st.text(max_size=4), st.integers()))
-FIXED = st.just({}) | st.fixed_dictionaries({"BatchInput": st.dictionaries(st.text(max_size=5), st.integers())})
+ITEMS = st.lists(
+    st.text(max_size=30) | st.integers(-9, 9) | st.dictionaries(st.text(max_size=4), st.integers(-9, 9), max_size=3)
+)
+FIXED = st.just({}) | st.fixed_dictionaries(
+    {"BatchInput": st.dictionaries(st.text(max_size=4), st.integers(-9, 9), max_size=3)}
+)
 
 
 def batches(batcher: Batcher, items: list[Any]) -> list[Batch]:
