@@ -4,7 +4,7 @@
     definition      a definition, parsed, checked and compiled; errors, scope
     jsonpath, references, intrinsics, templates, choice, timestamps      the expressions in it
     engine          the event loop that executions run on
-    execution, interpreter, dataflow, frame, retry, context, quantities  one execution, state by state
+    execution, interpreter, dataflow, frame, retry, waits, context, quantities    one execution, state by state
     tasks, integrations, tokens, activities                              work that is done elsewhere
     maps            Map states, inline and distributed
     history, records, store, documents                                   what is kept

@@ -9,7 +9,7 @@ Source: Developer Guide, "Processing input and output", "Passing data between st
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from pipeline.local.states.context import Context
 from pipeline.local.states.definition import Catcher, State, Work
@@ -17,6 +17,8 @@ from pipeline.local.states.documents import Document, check_size
 from pipeline.local.states.errors import StateError
 from pipeline.local.states.jsonpath import ReferencePath
 from pipeline.local.states.scope import Json, Scope, Template
+
+S_co = TypeVar("S_co", bound=State, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,10 @@ class Exit:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Generic[S_co]):
     """A state as it was entered: its raw input and what its expressions read."""
 
-    state: State
+    state: S_co
     raw: Document
     context: Context
     variables: dict[str, Json]
@@ -51,13 +53,11 @@ class Entry:
         assigned = evaluate_assign(self.state.assign, self.scope(result))
         return Exit(self.state.next, self.filter_output(self.place(result, result_path)), assigned)
 
-    def leave_with_result(self, result: Json) -> Exit:
+    def leave_with_result(self: "Entry[Work]", result: Json) -> Exit:
         """Leave a Task, Parallel or Map towards `Next` with what its work gave."""
-        state = self.state
-        assert isinstance(state, Work)  # noqa: S101  (for the type checker)
-        if state.result_selector is not None:
-            result = state.result_selector(self.scope(result))
-        return self.leave(result, state.result_path)
+        if self.state.result_selector is not None:
+            result = self.state.result_selector(self.scope(result))
+        return self.leave(result, self.state.result_path)
 
     def leave_by(self, catcher: Catcher, error: StateError) -> Exit:
         """Leave towards a catcher's `Next`; OutputPath does not apply to an error."""

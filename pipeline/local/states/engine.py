@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -57,11 +57,13 @@ class Engine:
         self._invocations = invocations
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="states-call")
+        self._definition = lru_cache(maxsize=256)(self._compile)
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._handing_over = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="states", daemon=True)
         self._thread.start()
-        self._flush_timer: asyncio.TimerHandle | None = None
-        self._definition = lru_cache(maxsize=256)(self._compile)
 
     def arn(self, kind: str, name: str) -> str:
         """An ARN of this service: `arn:aws:states:REGION:ACCOUNT:KIND:NAME`."""
@@ -73,10 +75,16 @@ class Engine:
         Raises:
             ServiceError: ServiceUnavailableException after `close`.
         """
-        if self._loop.is_closed():
-            coroutine.close()
-            raise ServiceError("ServiceUnavailableException", "Step Functions has been closed", status=503)
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        closed = ServiceError("ServiceUnavailableException", "Step Functions has been closed", status=503)
+        with self._handing_over:
+            if self._closing:
+                coroutine.close()
+                raise closed
+            handed_over = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return handed_over.result()
+        except CancelledError:
+            raise closed from None
 
     async def blocking(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run a call that blocks on a thread of the pool."""
@@ -134,13 +142,12 @@ class Engine:
             execution.stop(error, cause)
             await execution.wait()
 
-    def definition_of(self, revision_id: str) -> definition.StateMachine:
-        """The compiled definition of a revision."""
-        return self._definition(revision_id)
-
     def close(self) -> None:
         """Abort everything that runs, stop the loop and write what is buffered."""
-        self.call(self._stop_all())
+        with self._handing_over:
+            # From here on nothing more is handed over, so whatever was is on the loop when it is stopped.
+            self._closing = True
+        asyncio.run_coroutine_threadsafe(self._stop_all(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -76,13 +76,12 @@ class Execution:
         except StateError as error:
             record.error, record.cause = error.error or None, error.cause
             self._end("FAILED", frame, error=record.error, cause=record.cause)
-        except TimeoutError:
-            if not timeout.expired():
-                raise
-            self._end("TIMED_OUT", frame)
         except asyncio.CancelledError:
             self._abort(frame)
         except Exception as error:  # noqa: BLE001
+            if isinstance(error, TimeoutError) and timeout.expired():
+                self._end("TIMED_OUT", frame)
+                return
             # A fault of ours must end the execution like any other: nobody waits for ever.
             _log.exception("execution %s failed inside the interpreter", record.arn)
             record.error, record.cause = RUNTIME, f"Internal error of the local interpreter: {error!r}"

@@ -7,7 +7,7 @@ leaves the event loop; what waits (Wait, Task, Parallel, Map) awaits. Every stat
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from typing import Any
 
 from pipeline.local.states import definition, quantities
 from pipeline.local.states.context import of_state
@@ -20,7 +20,7 @@ from pipeline.local.states.maps.inline import run_inline
 from pipeline.local.states.retry import Retries
 from pipeline.local.states.scope import Json
 from pipeline.local.states.tasks import run_task
-from pipeline.local.states.timestamps import parse_timestamp
+from pipeline.local.states.waits import waiting_time
 
 _BREATH = 64
 """States after which a line lets others run, so that a machine which never waits cannot hold up the rest."""
@@ -65,14 +65,14 @@ async def _visit(state: definition.State, document: Document, frame: Frame) -> E
     return left
 
 
-async def _pass(entry: Entry, frame: Frame) -> Exit:
-    state: definition.Pass = entry.state  # type: ignore[assignment]
+async def _pass(entry: Entry[definition.Pass], frame: Frame) -> Exit:
+    state = entry.state
     effective = entry.effective_input()
     return entry.leave(state.result if state.has_result else effective, state.result_path)
 
 
-async def _choice(entry: Entry, frame: Frame) -> Exit:
-    state: definition.Choice = entry.state  # type: ignore[assignment]
+async def _choice(entry: Entry[definition.Choice], frame: Frame) -> Exit:
+    state = entry.state
     scope = entry.scope(entry.effective_input())
     for rule in state.rules:
         if rule.test(scope):
@@ -87,61 +87,30 @@ async def _choice(entry: Entry, frame: Frame) -> Exit:
     return Exit(next_, entry.filter_output(scope.input), evaluate_assign(assign, scope))
 
 
-async def _wait(entry: Entry, frame: Frame) -> Exit:
-    state: definition.Wait = entry.state  # type: ignore[assignment]
+async def _wait(entry: Entry[definition.Wait], frame: Frame) -> Exit:
+    state = entry.state
     effective = entry.effective_input()
-    seconds = _waiting_time(entry, state, effective)
+    seconds = waiting_time(entry, effective)
     if seconds > 0:
         await asyncio.sleep(seconds)
     return Exit(state.next, entry.filter_output(effective), evaluate_assign(state.assign, entry.scope(effective)))
 
 
-def _waiting_time(entry: Entry, state: definition.Wait, effective: Json) -> float:
-    if state.seconds is not None:
-        return state.seconds
-    moment = state.timestamp
-    if path := state.seconds_path or state.timestamp_path:
-        field = "SecondsPath" if state.seconds_path else "TimestampPath"
-        try:
-            value = path(entry.scope(effective))
-        except StatesRuntimeError:
-            raise StatesRuntimeError(f"The {field} parameter does not reference an input value: {path.text}") from None
-        shown = f"{path.text} == {value if isinstance(value, str) else dump(value)}"
-        if state.seconds_path:
-            return _seconds(value, shown)
-        moment = parse_timestamp(value) if isinstance(value, str) else None
-        if moment is None:
-            raise StatesRuntimeError(
-                "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format "
-                f"string: {shown}"
-            )
-    assert moment is not None  # noqa: S101  (a Wait state has exactly one of the four)
-    return (moment - datetime.now(UTC)).total_seconds()
-
-
-def _seconds(value: Json, shown: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise StatesRuntimeError(f"The SecondsPath parameter cannot be parsed as a long value: {shown}")
-    if value < 0:
-        raise StatesRuntimeError(f"The SecondsPath parameter references a negative value: {shown}")
-    return value
-
-
-async def _succeed(entry: Entry, frame: Frame) -> Exit:
+async def _succeed(entry: Entry[definition.Succeed], frame: Frame) -> Exit:
     return Exit(None, entry.filter_output(entry.effective_input()))
 
 
-async def _fail(entry: Entry, frame: Frame) -> Exit:
-    state: definition.Fail = entry.state  # type: ignore[assignment]
+async def _fail(entry: Entry[definition.Fail], frame: Frame) -> Exit:
+    state = entry.state
     scope = entry.scope(entry.raw.value)
     error = state.error_path(scope) if state.error_path else state.error
     cause = state.cause_path(scope) if state.cause_path else state.cause
     raise StateError(error or "", cause)
 
 
-async def _work(entry: Entry, frame: Frame) -> Exit:
+async def _work(entry: Entry[definition.Work], frame: Frame) -> Exit:
     """Task, Parallel and Map: try, retry, catch."""
-    state: definition.Work = entry.state  # type: ignore[assignment]
+    state = entry.state
     retries = Retries(state.retry)
     while True:
         try:
@@ -162,8 +131,8 @@ async def _work(entry: Entry, frame: Frame) -> Exit:
     raise failure
 
 
-async def _parallel(entry: Entry, frame: Frame) -> Json:
-    state: definition.Parallel = entry.state  # type: ignore[assignment]
+async def _parallel(entry: Entry[definition.Parallel], frame: Frame) -> Json:
+    state = entry.state
     document = Document.of(effective) if (effective := entry.effective_input()) is not entry.raw.value else entry.raw
     frame.record("ParallelStateStarted")
     start = frame.event
@@ -180,8 +149,8 @@ async def _parallel(entry: Entry, frame: Frame) -> Json:
     return outputs
 
 
-async def _map(entry: Entry, frame: Frame) -> Json:
-    state: definition.Map = entry.state  # type: ignore[assignment]
+async def _map(entry: Entry[definition.Map], frame: Frame) -> Json:
+    state = entry.state
     scope = entry.scope(entry.effective_input())
     concurrency = quantities.integer("MaxConcurrency", state.max_concurrency, state.max_concurrency_path, scope) or 0
     run_items = run_inline if state.mode == "INLINE" else run_distributed
@@ -190,8 +159,9 @@ async def _map(entry: Entry, frame: Frame) -> Json:
     return outputs
 
 
-Runner = Callable[[Entry, Frame], Awaitable[Exit]]
-Worker = Callable[[Entry, Frame], Awaitable[Json]]
+# Each takes the entry of its own type of state, which a table cannot say.
+Runner = Callable[[Any, Frame], Awaitable[Exit]]
+Worker = Callable[[Any, Frame], Awaitable[Json]]
 
 _RUNNERS: dict[type[definition.State], Runner] = {
     definition.Pass: _pass,

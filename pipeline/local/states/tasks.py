@@ -15,13 +15,13 @@ from pipeline.local.states.integrations.base import Attempt, Integration
 from pipeline.local.states.scope import Expression, Json, Scope
 
 
-async def run_task(entry: Entry, frame: Frame) -> Json:
+async def run_task(entry: Entry[Task], frame: Frame) -> Json:
     """Run one attempt of a Task and return its result.
 
     Raises:
         StateError: what the integration reports; States.Timeout when TimeoutSeconds or HeartbeatSeconds pass.
     """
-    state: Task = entry.state  # type: ignore[assignment]
+    state = entry.state
     engine = frame.execution.engine
     integration = resolve(state.resource)
     waiting = engine.tokens.issue() if integration.waits_for_token else None

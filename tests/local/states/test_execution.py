@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.local.protocol import ServiceError
 from pipeline.local.states.api import StatesService
 
 WAIT = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
@@ -103,3 +104,27 @@ def test_what_a_dead_process_left_running_is_aborted(store_path: Path, machines:
     first.close()
     assert answer["status"] == "ABORTED"
     assert "process" in answer["cause"]
+
+
+def test_a_fault_of_the_interpreter_s_own_ends_the_execution(machines: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """The clients of these tests raise what no integration expects."""
+    function = "arn:aws:lambda:us-east-1:123456789012:function:none"
+    outcome = machines.run({"StartAt": "T", "States": {"T": {"Type": "Task", "Resource": function, "End": True}}})
+    assert outcome.error == "States.Runtime"
+    assert "Internal error" in outcome.cause
+    assert caplog.records
+
+
+def test_closing_aborts_what_runs_and_refuses_what_comes_later(store_path: Path, machines: Any) -> None:
+    service = service_on(store_path)
+    arn = type(machines)(service).start(WAIT)
+    service.close()
+    reopened = service_on(store_path)
+    assert reopened.handle("DescribeExecution", {"executionArn": arn})["status"] == "ABORTED"
+    reopened.close()
+    with pytest.raises(ServiceError, match="has been closed"):
+        service.engine.call(_nothing())
+
+
+async def _nothing() -> None:
+    pass

@@ -35,13 +35,13 @@ _CHUNK = 500
 """Items that a reader's thread hands over at a time."""
 
 
-async def run_distributed(entry: Entry, scope: Scope, frame: Frame, concurrency: int, run: RunBranch) -> Json:
+async def run_distributed(entry: Entry[Map], scope: Scope, frame: Frame, concurrency: int, run: RunBranch) -> Json:
     """Run the children of a Map state and return its result.
 
     Raises:
         StateError: States.ItemReaderFailed, States.ExceedToleratedFailureThreshold, States.ResultWriterFailed.
     """
-    state: Map = entry.state  # type: ignore[assignment]
+    state = entry.state
     array = None if state.item_reader else items_of(state, scope)
     frame.record("MapStateStarted", length=len(array or ()))
     map_run = MapRun(entry, scope, frame, concurrency)
@@ -64,8 +64,8 @@ async def run_distributed(entry: Entry, scope: Scope, frame: Frame, concurrency:
 class MapRun:
     """One run of a distributed Map state. Its `record` is live: DescribeMapRun reads it, UpdateMapRun changes it."""
 
-    def __init__(self, entry: Entry, scope: Scope, frame: Frame, concurrency: int) -> None:
-        state: Map = entry.state  # type: ignore[assignment]
+    def __init__(self, entry: Entry[Map], scope: Scope, frame: Frame, concurrency: int) -> None:
+        state = entry.state
         self._state = state
         self._entry = entry
         self._scope = scope

@@ -28,9 +28,9 @@ def items_of(state: Map, scope: Scope) -> list[Json]:
     return items
 
 
-async def run_inline(entry: Entry, scope: Scope, frame: Frame, concurrency: int, run: RunBranch) -> list[Json]:
+async def run_inline(entry: Entry[Map], scope: Scope, frame: Frame, concurrency: int, run: RunBranch) -> list[Json]:
     """Run the processor for every item and return the outputs in the order of the items."""
-    state: Map = entry.state  # type: ignore[assignment]
+    state = entry.state
     items = items_of(state, scope)
     frame.record("MapStateStarted", length=len(items))
     start = frame.event
@@ -43,7 +43,7 @@ async def run_inline(entry: Entry, scope: Scope, frame: Frame, concurrency: int,
             line = frame.branch(of_item(entry.context, index, item), event)
             line.record("MapIterationStarted", name=state.name, index=index)
             try:
-                document = _iteration_input(state, entry, scope, index, item)
+                document = _iteration_input(entry, scope, index, item)
                 outputs[index] = (await run(state.processor, document, line)).value
             except (StateError, asyncio.CancelledError) as error:
                 frame.event = line.event
@@ -58,8 +58,9 @@ async def run_inline(entry: Entry, scope: Scope, frame: Frame, concurrency: int,
     return outputs
 
 
-def _iteration_input(state: Map, entry: Entry, scope: Scope, index: int, item: Json) -> Document:
-    if state.item_selector is None:
+def _iteration_input(entry: Entry[Map], scope: Scope, index: int, item: Json) -> Document:
+    selector = entry.state.item_selector
+    if selector is None:
         return Document.of(item)
     selecting = Scope(scope.input, of_item(entry.context, index, item), entry.variables)
-    return Document.of(state.item_selector(selecting))
+    return Document.of(selector(selecting))
