@@ -14,7 +14,7 @@ run: $(VENV)/.run ## Classify the example photos (or PHOTOS=folder) through the 
 	@$(BIN)/imagebatch run $(PHOTOS)
 
 test: $(VENV)/.dev ## Run the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(VENV)/.dev ## Lint, types, formatting, the rendered state machines, the template
 	$(BIN)/ruff check .
