@@ -165,6 +165,7 @@ class Engine:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await self._loop.shutdown_asyncgens()
         if self._flush_timer:
             self._flush_timer.cancel()
 

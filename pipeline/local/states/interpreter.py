@@ -153,6 +153,8 @@ async def _map(entry: Entry[definition.Map], frame: Frame) -> Json:
     state = entry.state
     scope = entry.scope(entry.effective_input())
     concurrency = quantities.integer("MaxConcurrency", state.max_concurrency, state.max_concurrency_path, scope) or 0
+    if concurrency < 0:
+        raise StatesRuntimeError("MaxConcurrency cannot be negative.")
     run_items = run_inline if state.mode == "INLINE" else run_distributed
     outputs = await run_items(entry, scope, frame, concurrency, run)
     frame.note("MapStateSucceeded")

@@ -56,6 +56,8 @@ class LambdaInvoke(ServiceIntegration):
     """`lambda:invoke`, with `.waitForTaskToken`: the parameters are those of the API's Invoke."""
 
     def turn(self, attempt: Attempt) -> str | None:
+        if self.waits_for_token:
+            return None  # the answer may depend on invocations that come later
         name = attempt.parameters.get("FunctionName") if isinstance(attempt.parameters, dict) else None
         return name.split(":function:")[-1] if isinstance(name, str) else None
 

@@ -3,7 +3,7 @@
 Source: Developer Guide, "ItemBatcher (Map)".
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
 from pipeline.local.states import quantities
@@ -51,7 +51,7 @@ class Batcher:
         fixed = {"BatchInput": batcher.batch_input(scope)} if batcher.batch_input else {}
         return cls(max_items, min(max_bytes or LIMIT_BYTES, LIMIT_BYTES), fixed)
 
-    async def batches(self, items: AsyncIterator[Json]) -> AsyncIterator[Batch]:
+    async def batches(self, items: AsyncIterator[Json]) -> AsyncGenerator[Batch, None]:
         """Batches of the items, in order, as full as the limits allow.
 
         Raises:
@@ -83,7 +83,7 @@ class Batcher:
         return Batch(Document({**self.fixed, "Items": values}, f"{opening}{','.join(texts)}]}}"), len(values))
 
 
-async def single(items: AsyncIterator[Json]) -> AsyncIterator[Batch]:
+async def single(items: AsyncIterator[Json]) -> AsyncGenerator[Batch, None]:
     """Without an ItemBatcher every item is the input of a child of its own."""
     async for item in items:
         yield Batch(Document.of(item), 1)

@@ -9,7 +9,8 @@ Source: Developer Guide, "Using Map state in Distributed mode"; API reference, D
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from pipeline.local.states import context, quantities
@@ -97,7 +98,7 @@ class MapRun:
         if not 0 <= (self.record.tolerated_failure_percentage or 0) <= 100:
             raise StatesRuntimeError("ToleratedFailurePercentage must be between 0 and 100.")
         if (self.record.tolerated_failure_count or 0) < 0:
-            raise StatesRuntimeError("ToleratedFailureCount must be a positive integer.")
+            raise StatesRuntimeError("ToleratedFailureCount cannot be negative.")
         self._engine.map_runs[self.record.arn] = self.record
         self._engine.store.save_map_run(self.record)
 
@@ -106,12 +107,11 @@ class MapRun:
         if array is not None:
             self._total_known = True
             self.record.items.total = self.record.items.pending = len(array)
-        batcher = Batcher.of(self._state.item_batcher, self._scope) if self._state.item_batcher else None
-        items = self._selected(self._from_reader() if array is None else _from_list(array))
         try:
-            async for batch in batcher.batches(items) if batcher else single(items):
-                await self._room()
-                self._start(batch)
+            async with aclosing(self._batches(array)) as batches:
+                async for batch in batches:
+                    await self._room()
+                    self._start(batch)
             while self._children:
                 await self._news()
             if self._too_many_failures(final=True):
@@ -126,6 +126,11 @@ class MapRun:
         self.record.stopped = self._engine.clock()
         self._engine.store.save_map_run(self.record)
         del self._engine.map_runs[self.record.arn]
+
+    def _batches(self, array: list[Json] | None) -> AsyncGenerator[Batch, None]:
+        items = self._selected(self._from_reader() if array is None else _from_list(array))
+        batcher = self._state.item_batcher
+        return Batcher.of(batcher, self._scope).batches(items) if batcher else single(items)
 
     async def _from_reader(self) -> AsyncIterator[Json]:
         reader = self._state.item_reader
