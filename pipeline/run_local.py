@@ -7,6 +7,7 @@ execution, watches it the way one watches it in AWS, and copies the results out.
 """
 
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -31,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "infra" / "template.yaml"
 EXAMPLE_MODEL = ROOT / "examples" / "models" / "efficientnet-lite0"
 SCRATCH = ".scratch-"
+CLOUD_LOG = "cloud.log"
 # A short run is looked at often, so that its end is seen at once; a long one rarely, so that watching costs it nothing.
 SHORTEST_POLL, LONGEST_POLL = 0.1, 1.0
 
@@ -74,7 +76,7 @@ def run_local(request: RunRequest, watch: Callable[[Progress], None], note: Call
     started = time.perf_counter()
     model = _model_name(request.model)
     source = open_source(request.source, results=request.out)
-    with _scratch(request.out) as state, LocalCloud(state) as cloud:
+    with _scratch(request.out) as state, _logging_to(state / CLOUD_LOG), LocalCloud(state) as cloud:
         note(f"local cloud: {cloud.endpoint_url}")
         stack = deploy(cloud, TEMPLATE, {"DefaultModel": model}, warm_functions=True)
         for ignored in stack.ignored:
@@ -95,8 +97,8 @@ def run_local(request: RunRequest, watch: Callable[[Progress], None], note: Call
         report.notes.extend(source.notes())
         if not report.succeeded:
             logs = request.out / (report.run_id or execution.rpartition(":")[2]) / "logs"
-            _keep_logs(state, logs)
-            report.notes.append(f"The logs of every function and job are in {logs}")
+            _keep_logs(cloud, state / CLOUD_LOG, logs)
+            report.notes.append(f"The logs of the local cloud, of every function and of every job are in {logs}")
         return report
 
 
@@ -153,10 +155,29 @@ def _subscribe(cloud: LocalCloud, stack: Stack) -> str:
     return inbox
 
 
-def _keep_logs(state: Path, folder: Path) -> None:
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """What the local cloud logs is for who looks into a failure; the terminal is for the run."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def _keep_logs(cloud: LocalCloud, cloud_log: Path, folder: Path) -> None:
+    functions = cloud.client("lambda").list_functions()["Functions"]
+    jobs = cloud.client("sagemaker").list_processing_jobs()["ProcessingJobSummaries"]
+    logs = {function["FunctionName"]: cloud.logs(function["FunctionName"]) for function in functions}
+    logs["local-cloud"] = cloud_log.read_text(encoding="utf-8")
+    logs |= {job["ProcessingJobName"]: cloud.job_log(job["ProcessingJobName"]) for job in jobs}
     folder.mkdir(parents=True, exist_ok=True)
-    for log in state.rglob("*.log"):
-        shutil.copyfile(log, folder / "-".join(log.relative_to(state).parts))
+    for name, log in logs.items():
+        if log:
+            (folder / f"{name}.log").write_text(log, encoding="utf-8")
 
 
 def _run_input(request: RunRequest, name: str, prefix: str, model: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.causes import readable
 from pipeline.messages import printable
 from pipeline.progress import Progress
 from pipeline.run_local import RunReport
@@ -77,17 +78,19 @@ class _Rate:
 def show_report(console: Console, report: RunReport) -> None:
     """The end of a run for a person: labels, rejections, where the results are, and the message that was sent."""
     if report.summary:
-        console.print(_labels(report.summary))
-        _show_problems(console, report.summary)
+        _show_labels(console, report.summary)
+        _show_rejections(console, report.summary)
     for note in report.notes:
-        console.print(Text(note, style="yellow"))
+        console.print(Text(note, style="yellow"), soft_wrap=True)
+    if not report.succeeded:
+        console.print(Text(f"\nThe run {report.status.lower().replace('_', ' ')}: {report.error}", style="bold red"))
     if report.message:
         console.print(Text("\nThe message that would have been sent", style="bold"))
-        console.print(Text(f"  {report.message['subject']}\n", style="cyan"))
-        console.print(Text("\n".join(f"  {line}" for line in report.message["body"].splitlines())))
-    if not report.succeeded:
-        console.print(Text(f"\nThe run {report.status.lower()}: {report.error}", style="bold red"))
-        console.print(Text(_readable(report.cause)))
+        console.print(Text(f"  {report.message['subject']}\n", style="cyan"), soft_wrap=True)
+        for line in report.message["body"].splitlines():
+            console.print(Text(f"  {line}"), soft_wrap=True)
+    elif report.cause:
+        console.print(Text(readable(report.cause)), soft_wrap=True)
     if report.results:
         console.print(Text.assemble("\nResults: ", (f"{report.results}/", "bold"), _speed(report)), soft_wrap=True)
 
@@ -109,18 +112,21 @@ def _speed(report: RunReport) -> str:
     )
 
 
-def _labels(summary: dict[str, Any]) -> Table:
-    counts = summary["counts"]
-    table = Table(title=f"{counts['predicted']:,} images predicted", title_justify="left", show_edge=False)
+def _show_labels(console: Console, summary: dict[str, Any]) -> None:
+    predicted = summary["counts"]["predicted"]
+    if not summary["top_labels"]:
+        console.print(Text(f"{predicted:,} images predicted", style="italic"))
+        return
+    table = Table(title=f"{predicted:,} images predicted", title_justify="left", show_edge=False)
     table.add_column("label")
     table.add_column("images", justify="right")
     table.add_column("mean score", justify="right")
     for row in summary["top_labels"][:LABELS_SHOWN]:
         table.add_row(escape(printable(row["label"])), f"{row['images']:,}", f"{row['mean_score']:.2f}")
-    return table
+    console.print(table)
 
 
-def _show_problems(console: Console, summary: dict[str, Any]) -> None:
+def _show_rejections(console: Console, summary: dict[str, Any]) -> None:
     rejected = summary["counts"]["rejected"]
     if not rejected:
         return
@@ -133,13 +139,3 @@ def _show_problems(console: Console, summary: dict[str, Any]) -> None:
     console.print(table)
     if rejected > REJECTED_SHOWN:
         console.print(Text(f"and {rejected - REJECTED_SHOWN:,} more, in rejected.csv", style="dim"))
-
-
-def _readable(cause: str | None) -> str:
-    """A Lambda's cause is JSON with errorMessage; a person wants the message."""
-    try:
-        document = json.loads(cause or "")
-    except ValueError:
-        return cause or ""
-    message = document.get("errorMessage") if isinstance(document, dict) else None
-    return str(message or cause)

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from pipeline import aws
+from pipeline.failures import root_error
 from pipeline.messages import run_failed
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """`{"execution", "state", "error": {"Error", "Cause"}}` -> the message, and the error again for the Fail state."""
-    error = event["error"]
+    """`{"execution", "state", "error": {"Error", "Cause"}}` -> the message, and the error for the Fail state."""
+    error = root_error(event["error"], event["execution"]["arn"], aws.client("stepfunctions"))
     return {
         "message": run_failed(event["execution"], event["state"], error),
         "error": error.get("Error", ""),
