@@ -1,6 +1,6 @@
 """The error that a person can do something about.
 
-A distributed map that fails says only that too many of its children did ("States.ExceedToleratedFailureThreshold"); what
+A distributed map that fails says only that too many of its children did (States.ExceedToleratedFailureThreshold); what
 happened is in the children. Source: Step Functions Developer Guide, "Viewing a Distributed Map Run".
 """
 

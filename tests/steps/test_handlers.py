@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "DEFAULT_MODEL": "tiny",
     "DEFAULT_PREFIX": "incoming/",
     "DEFAULT_INSTANCE_TYPE": "ml.c7i.xlarge",
+    "AWS_DEFAULT_REGION": "us-east-1",
 }
 STEPS = ("start_run", "validate_images", "plan_inference", "aggregate_predictions", "report_failure")
 
