@@ -53,6 +53,8 @@ LAMBDAS = {
 }
 CUSTOM_EXCEPTION = "\n\nclass CustomException(Exception):\n    message = 'CustomException message'\n"
 
+LONGEST_SECONDS, LOOKS_A_SECOND = 90, 20
+
 # The recorder left out what tells that a Parallel state has succeeded, and the end of nested ones.
 NOT_RECORDED = {"ParallelStateSucceeded", "ParallelStateExited"}
 
@@ -186,11 +188,12 @@ class Run:
         return f"arn:aws:states:us-east-1:123456789012:activity:{name}"
 
     def _await(self, execution: str) -> dict[str, Any]:
-        while True:
+        for _ in range(LONGEST_SECONDS * LOOKS_A_SECOND):
             outcome: dict[str, Any] = self._client.describe_execution(executionArn=execution)
             if outcome["status"] != "RUNNING":
                 return outcome
-            self._over.wait(0.05)
+            self._over.wait(1 / LOOKS_A_SECOND)
+        raise TimeoutError(f"{self._record['id']} did not end: nothing answers its task, perhaps")
 
     def _events(self, execution: str) -> list[str]:
         pages = self._client.get_paginator("get_execution_history").paginate(executionArn=execution)
