@@ -19,19 +19,21 @@ from pipeline.local.states.integrations.shaping import request_of
 from pipeline.local.states.scope import Json
 
 _BOTO_NAMES = {
-    "apigateway": "apigateway",
-    "bedrockruntime": "bedrock-runtime",
     "cloudwatchlogs": "logs",
+    "cognitoidentityprovider": "cognito-idp",
     "costexplorer": "ce",
     "databasemigration": "dms",
-    "elasticache": "elasticache",
-    "emr": "emr",
+    "directory": "ds",
+    "elasticloadbalancing": "elb",
+    "elasticloadbalancingv2": "elbv2",
+    "elasticsearch": "es",
     "eventbridge": "events",
-    "sagemakerruntime": "sagemaker-runtime",
-    "servicequotas": "service-quotas",
+    "iotdataplane": "iot-data",
+    "iotjobsdataplane": "iot-jobs-data",
+    "serverlessapplicationrepository": "serverlessrepo",
     "sfn": "stepfunctions",
 }
-"""What `aws-sdk` ARNs call services which botocore calls otherwise; the rest are named alike."""
+"""What `aws-sdk` ARNs call services which botocore calls otherwise; the rest differ in hyphens at most."""
 
 _ON_REQUEST = {"ReturnConsumedCapacity": "ConsumedCapacity", "ChecksumMode": "Checksum"}
 """Parameters that ask for members of a response: moto gives the first unasked, boto3 asks for the second itself."""
@@ -123,11 +125,12 @@ class AwsSdk(ServiceIntegration):
 
     def __init__(self, service: str, action: str, pattern: str) -> None:
         super().__init__(service, action, pattern)
-        name = service.removeprefix("aws-sdk:")
-        self._client = _BOTO_NAMES.get(name, name)
         session = botocore.session.get_session()
-        if self._client not in session.get_available_services():
+        known = {name.replace("-", ""): name for name in session.get_available_services()} | _BOTO_NAMES
+        name = service.removeprefix("aws-sdk:")
+        if name not in known:
             raise UnknownResourceError(f"there is no service {name!r} among the AWS SDK integrations")
+        self._client = known[name]
         if responses.pascal_case(action) not in session.get_service_model(self._client).operation_names:
             raise UnknownResourceError(f"the service {name!r} has no action {action!r}")
 

@@ -26,6 +26,7 @@ from pipeline.local.states.integrations.sagemaker import CreateJob
         ("arn:aws:states:::sagemaker:createTransformJob.sync", CreateJob),
         ("arn:aws:states:::aws-sdk:sfn:startExecution", AwsSdk),
         ("arn:aws:states:::aws-sdk:eventbridge:putEvents", AwsSdk),
+        ("arn:aws:states:::aws-sdk:bedrockruntime:invokeModel", AwsSdk),
     ],
 )
 def test_a_resource_is_resolved_by_its_arn(resource: str, kind: type[Integration]) -> None:
