@@ -4,6 +4,7 @@ Exit code 0 when the run succeeded (rejected images included), 1 when it failed,
 """
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ ENGINES = ("processing",)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse `arguments` (the process's own by default), do what they say, and return the exit code."""
     options = parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         code: int = options.command(options)
     except KeyboardInterrupt:
@@ -26,8 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _terminate(signum: int, frame: FrameType | None) -> None:
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Stop in good order; a second signal stops at once, and the local cloud's guardian ends what is left."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, _exit_now)
     raise KeyboardInterrupt
+
+
+def _exit_now(number: int, frame: FrameType | None) -> None:
+    os._exit(EXIT_INTERRUPTED)
 
 
 def parser() -> argparse.ArgumentParser:

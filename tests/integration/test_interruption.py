@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -54,6 +55,31 @@ def test_an_interrupted_run_says_so_and_leaves_nothing_running(
     assert "Stopped" in said
     assert "Traceback" not in said
     assert_gone(children)
+
+
+def test_an_impatient_second_interrupt_leaves_nothing_running_either(
+    start_imagebatch: Start, many_photos: Path, tmp_path: Path
+) -> None:
+    process = start_imagebatch("run", many_photos, "--out", tmp_path / "out")
+    children = wait_for_workers(process)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert_gone(children)
+
+
+def test_a_run_clears_up_after_one_that_was_killed(
+    start_imagebatch: Start, many_photos: Path, imagebatch: Callable[..., Any], tmp_path: Path
+) -> None:
+    process = start_imagebatch("run", many_photos, "--out", tmp_path / "out")
+    wait_for_workers(process)
+    process.kill()
+    process.communicate(timeout=30)
+    assert list((tmp_path / "out").glob(".scratch-*"))
+    imagebatch("run", "examples/photos", "--out", tmp_path / "out")
+    assert not list((tmp_path / "out").glob(".scratch-*"))
 
 
 def test_a_killed_run_takes_its_processes_with_it(start_imagebatch: Start, many_photos: Path, tmp_path: Path) -> None:
