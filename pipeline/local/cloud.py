@@ -5,7 +5,8 @@
         subprocess.run(command, env=os.environ | cloud.environment())
 
 moto keeps its state in the process, so one process holds one cloud at a time; processes side by side do not disturb
-each other. State begins empty and is gone after `close`, except for what lies in `state_dir`.
+each other. State begins empty and is gone after `close`, except for what lies in `state_dir`: objects of buckets are
+there again when a later cloud is given the same folder.
 """
 
 import os
@@ -41,7 +42,8 @@ class LocalCloud:
     """A cloud that runs from construction until `close`.
 
     Args:
-        state_dir: where executions, logs and job folders are kept; a temporary folder, removed at the end, when None.
+        state_dir: where objects, executions, logs and job folders are kept; a temporary folder, removed at the end,
+            when None.
         region: the region that clients are made for.
         account_id: the account that ARNs name.
         lambda_concurrency: how many workers one function may have at the same time; the number of cores when None.
@@ -79,7 +81,7 @@ class LocalCloud:
         self.state_dir = state_dir
         self.state_dir.mkdir(parents=True, exist_ok=True)
         _allow_many_files()
-        self._gateway = Gateway()
+        self._gateway = Gateway(self.state_dir / "s3")
         self._reset_moto()
         cleanup.callback(self._reset_moto)
         # One session for all clients, so that what botocore reads of its own data is read once. (Any: its client() is
@@ -92,6 +94,8 @@ class LocalCloud:
         cleanup.callback(self._close_clients)
         self._gateway.start()
         cleanup.callback(self._gateway.close)
+        for bucket in self._gateway.stored_buckets():
+            self._create_bucket(bucket)
         processes = Processes()
         self._sagemaker = SageMakerService(
             processes=processes,
@@ -159,12 +163,7 @@ class LocalCloud:
 
     def mount(self, bucket_name: str, bucket: Bucket) -> None:
         """Serve the objects of a bucket from `bucket`, in place; the bucket is created if it is not there yet."""
-        s3 = self.client("s3")
-        location = {} if self.region == "us-east-1" else {"LocationConstraint": self.region}
-        try:
-            s3.create_bucket(Bucket=bucket_name, **({"CreateBucketConfiguration": location} if location else {}))
-        except s3.exceptions.BucketAlreadyOwnedByYou:
-            pass
+        self._create_bucket(bucket_name)
         self._gateway.mount(bucket_name, bucket)
 
     def warm(self, functions: Iterable[str]) -> None:
@@ -195,6 +194,15 @@ class LocalCloud:
         kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         return {**kept, **self.environment()}
 
+    def _create_bucket(self, name: str) -> None:
+        """Create a bucket that is not there yet."""
+        s3 = self.client("s3")
+        location = {} if self.region == "us-east-1" else {"LocationConstraint": self.region}
+        try:
+            s3.create_bucket(Bucket=name, **({"CreateBucketConfiguration": location} if location else {}))
+        except s3.exceptions.BucketAlreadyOwnedByYou:
+            pass
+
     def _close_clients(self) -> None:
         for client in self._clients.values():
             client.close()
@@ -204,7 +212,7 @@ class LocalCloud:
 
 
 def _allow_many_files() -> None:
-    """Lift this process's limit on open files as far as it may: moto keeps each object above 5 MB in a file."""
+    """Lift this process's limit on open files as far as it may: each connection is one, and so is what it is sent."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -2,18 +2,20 @@
 
 A request names its service in the credential scope of its signature, in the `Authorization` header or in a presigned
 URL (`.../20260101/us-east-1/states/aws4_request`), in `X-Amz-Target`, or by its path. The services of our own answer
-theirs; reads and writes of the objects of a mounted bucket go to the bucket; moto's WSGI application answers all else.
+theirs; objects of S3 are read and written in their buckets (`buckets/`); moto's WSGI application answers all else.
 """
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from urllib.parse import unquote
 
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from pipeline.local import wsgi
-from pipeline.local.buckets import Bucket, s3api
+from pipeline.local.buckets import Bucket
+from pipeline.local.buckets.service import BucketService
 from pipeline.local.http_messages import Request, Response
 from pipeline.local.http_server import HttpServer
 from pipeline.local.protocol import JsonService
@@ -25,11 +27,14 @@ _VIRTUAL_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.(s3[.
 
 
 class Gateway:
-    """Serves on 127.0.0.1 until `close`. Services and buckets may be added while it runs."""
+    """Serves on 127.0.0.1 until `close`. Services and buckets may be added while it runs.
 
-    def __init__(self) -> None:
+    The objects of buckets lie below `buckets_dir`, those of an earlier gateway among them.
+    """
+
+    def __init__(self, buckets_dir: Path) -> None:
         self._services: dict[str, JsonService] = {}
-        self._buckets: dict[str, Bucket] = {}
+        self._buckets = BucketService(buckets_dir, self.moto)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = HttpServer(self.answer)
         self.url = self._server.url
@@ -39,6 +44,7 @@ class Gateway:
 
     def close(self) -> None:
         self._server.close()
+        self._buckets.close()
 
     def add(self, services: Iterable[JsonService]) -> None:
         """Let these services answer the requests that are signed for them."""
@@ -46,7 +52,11 @@ class Gateway:
 
     def mount(self, name: str, bucket: Bucket) -> None:
         """Let `bucket` answer for the objects of the bucket called `name`."""
-        self._buckets[name] = bucket
+        self._buckets.mount(name, bucket)
+
+    def stored_buckets(self) -> list[str]:
+        """The names of the buckets that have a folder below `buckets_dir`."""
+        return self._buckets.stored()
 
     def answer(self, request: Request) -> Response:
         """Send one request to whoever answers it."""
@@ -54,21 +64,11 @@ class Gateway:
         ours = self._services.get(service)
         if ours is not None:
             return ours.serve(request)
-        if service in ("s3", "") and self._buckets:
-            response = self._answer_mounted(request)
-            if response is not None:
-                return response
+        if service in ("s3", ""):
+            name, key = bucket_and_key(request)
+            if name:
+                return self._buckets.answer(request, name, key)
         return self.moto(request)
-
-    def _answer_mounted(self, request: Request) -> Response | None:
-        name, key = bucket_and_key(request)
-        bucket = self._buckets.get(name)
-        if bucket is not None and s3api.is_object_request(request, key):
-            return s3api.answer(bucket, name, key, request)
-        source = s3api.copy_source(request)
-        if source in self._buckets:
-            return s3api.refuse_copy(str(source))
-        return None
 
     def moto(self, request: Request) -> Response:
         """Let moto answer."""

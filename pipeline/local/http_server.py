@@ -10,7 +10,6 @@ read as a stream, and answers without Nagle's delay.
 """
 
 import email.utils
-import gc
 import http
 import itertools
 import logging
@@ -27,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 MAX_HEADERS = 200
 _READ_BUFFER = 65_536
-_LARGE_BODY = 1 << 20
 _NO_BODY = {204, 304}
 
 Handler = Callable[[Request], Response]
@@ -117,11 +115,6 @@ class HttpServer:
         _send(connection, response, request.method, keep=keep)
         if keep:
             body.drain()
-        if body.length >= _LARGE_BODY:
-            # flask leaves the request, and so its body, in a cycle of closures, and the collector counts objects, not
-            # bytes: a gigabyte of bodies would wait for it.
-            del request, response, body
-            gc.collect(1)
         return keep
 
     def _answer(self, request: Request) -> Response:

@@ -10,13 +10,14 @@ import re
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pipeline.local.http_messages import FilePart
 
 MAX_KEYS = 1000
+MAX_KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects"
 _LAST_CHARACTER = "\U0010ffff"
 _SUSPENDED_WALKS = 16
 
@@ -31,15 +32,38 @@ class BucketError(Exception):
         self.message = message
 
 
+class Checksum(NamedTuple):
+    """A checksum of an object beside its ETag: S3's name of the algorithm, and the value as headers carry it."""
+
+    algorithm: str
+    value: str
+
+    @property
+    def type(self) -> str:
+        """Whether it is the checksum of the object, or one of its parts' checksums (which ends in their number)."""
+        return "COMPOSITE" if "-" in self.value else "FULL_OBJECT"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What whoever wrote an object said of it. `headers` are those that a read answers with, names in lower case."""
+
+    content_type: str = "binary/octet-stream"
+    storage_class: str = "STANDARD"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What a listing says of one object. `etag` is quoted, as on the wire; `last_modified` is in UTC."""
+    """What is known of one object. `etag` is quoted, as on the wire; `last_modified` is in UTC."""
 
     key: str
     size: int
     last_modified: datetime.datetime
     etag: str
-    content_type: str = "binary/octet-stream"
+    description: Description = Description()
+    checksum: Checksum | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +84,14 @@ class Conditions:
     if_none_match: str | None = None
     if_modified_since: str | None = None
     if_unmodified_since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteConditions:
+    """When an object may be written: over this ETag only (`if_match`), or over nothing only (`if_absent`)."""
+
+    if_match: str | None = None
+    if_absent: bool = False
 
 
 class Span(NamedTuple):
@@ -84,16 +116,16 @@ _Suspended = tuple[Entry | None, Iterator[Entry]]
 
 
 class Bucket(ABC):
-    """A bucket whose objects can be listed and read, never written."""
+    """A bucket whose objects can be listed and read.
 
-    def __init__(self) -> None:
+    Args:
+        suspended_walks: how many walks may wait for the next page of their listing to be asked for.
+    """
+
+    def __init__(self, *, suspended_walks: int = _SUSPENDED_WALKS) -> None:
         self._suspended: OrderedDict[tuple[str, str, str], _Suspended] = OrderedDict()
+        self._suspended_walks = suspended_walks
         self._lock = threading.Lock()
-
-    @property
-    @abstractmethod
-    def refusal(self) -> str:
-        """Why nothing can be written here, and where to write instead."""
 
     @abstractmethod
     def walk(self, prefix: str = "", start: str = "") -> Iterator[ObjectInfo]:
@@ -159,8 +191,17 @@ class Bucket(ABC):
     def _suspend(self, place: tuple[str, str, str], suspended: _Suspended) -> None:
         with self._lock:
             self._suspended[place] = suspended
-            if len(self._suspended) > _SUSPENDED_WALKS:
+            if len(self._suspended) > self._suspended_walks:
                 self._suspended.popitem(last=False)
+
+
+class ReadOnlyBucket(Bucket):
+    """A bucket that is served from somewhere else, and is never written."""
+
+    @property
+    @abstractmethod
+    def refusal(self) -> str:
+        """Why nothing can be written here, and where to write instead."""
 
 
 def after_prefix(prefix: str) -> str | None:
@@ -179,12 +220,12 @@ def select(info: ObjectInfo, conditions: Conditions) -> Span:
         BucketError: 304 NotModified, 412 PreconditionFailed or 416 InvalidRange.
     """
     if conditions.if_match is not None:
-        if not _names(conditions.if_match, info.etag):
-            raise _precondition_failed("If-Match")
+        if not etag_matches(conditions.if_match, info.etag):
+            raise precondition_failed("If-Match")
     elif conditions.if_unmodified_since is not None and _modified_since(info, conditions.if_unmodified_since):
-        raise _precondition_failed("If-Unmodified-Since")
+        raise precondition_failed("If-Unmodified-Since")
     if conditions.if_none_match is not None:
-        if _names(conditions.if_none_match, info.etag):
+        if etag_matches(conditions.if_none_match, info.etag):
             raise _not_modified()
     elif conditions.if_modified_since is not None and not _modified_since(info, conditions.if_modified_since):
         raise _not_modified()
@@ -211,7 +252,8 @@ def _part(size: int, header: str | None) -> Span:
     return Span(start, length, ranged=True)
 
 
-def _names(header: str, etag: str) -> bool:
+def etag_matches(header: str, etag: str) -> bool:
+    """Whether an If-Match or If-None-Match header names this ETag, with quotes or without."""
     return any(given.strip().strip('"') in ("*", etag.strip('"')) for given in header.split(","))
 
 
@@ -225,7 +267,13 @@ def _modified_since(info: ObjectInfo, header: str) -> bool:
     return info.last_modified.replace(microsecond=0) > limit
 
 
-def _precondition_failed(condition: str) -> BucketError:
+def no_such_key(key: str) -> BucketError:
+    """The answer to a request for an object that is not there."""
+    return BucketError(404, "NoSuchKey", f"The specified key does not exist: {key}")
+
+
+def precondition_failed(condition: str) -> BucketError:
+    """The answer to a request whose header `condition` does not hold."""
     return BucketError(
         412, "PreconditionFailed", f"At least one of the preconditions you specified did not hold: {condition}"
     )

@@ -12,13 +12,21 @@ import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from pipeline.local.buckets.base import Bucket, BucketError, Conditions, ObjectInfo, Reading, select
+from pipeline.local.buckets.base import (
+    MAX_KEY_BYTES,
+    BucketError,
+    Conditions,
+    Description,
+    ObjectInfo,
+    Reading,
+    ReadOnlyBucket,
+    no_such_key,
+    select,
+)
 from pipeline.local.http_messages import FilePart
 
-MAX_KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects"
 
-
-class FolderBucket(Bucket):
+class FolderBucket(ReadOnlyBucket):
     """The files below `root`, without what lies at or below any path of `exclude`.
 
     A directory's names are sorted when the walk enters it and are forgotten when it leaves, so memory follows the
@@ -117,7 +125,7 @@ class FolderBucket(Bucket):
 
     def _path(self, key: str) -> Path:
         if not _is_key(key) or self._is_excluded(key):
-            raise _no_such_key(key)
+            raise no_such_key(key)
         return self.root / key
 
     def _is_excluded(self, key: str) -> bool:
@@ -139,7 +147,7 @@ def _is_key(key: str) -> bool:
 def _file_info(key: str, status: os.stat_result) -> ObjectInfo:
     """The same for a path that may lead to something else than a file."""
     if not stat.S_ISREG(status.st_mode):
-        raise _no_such_key(key)
+        raise no_such_key(key)
     return _info(key, status)
 
 
@@ -152,7 +160,7 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
         size=status.st_size,
         last_modified=datetime.datetime.fromtimestamp(status.st_mtime, datetime.UTC),
         etag=f'"{digest}-1"',
-        content_type=mimetypes.guess_type(key)[0] or "binary/octet-stream",
+        description=Description(mimetypes.guess_type(key)[0] or "binary/octet-stream"),
     )
 
 
@@ -160,11 +168,7 @@ def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _no_such_key(key: str) -> BucketError:
-    return BucketError(404, "NoSuchKey", f"The specified key does not exist: {key}")
-
-
 def _read_error(key: str, error: OSError) -> BucketError:
     if isinstance(error, PermissionError):
         return BucketError(403, "AccessDenied", f"The file {error.filename} may not be read by this user")
-    return _no_such_key(key)
+    return no_such_key(key)

@@ -6,12 +6,20 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.local.buckets.base import Bucket, BucketError, Conditions, ObjectInfo, Reading, select
+from pipeline.local.buckets.base import (
+    BucketError,
+    Conditions,
+    Description,
+    ObjectInfo,
+    Reading,
+    ReadOnlyBucket,
+    select,
+)
 
 _CHUNK = 1 << 18
 
 
-class RemoteBucket(Bucket):
+class RemoteBucket(ReadOnlyBucket):
     """The bucket `name` as `client`, a boto3 S3 client, sees it. Nothing is kept: every read goes to S3."""
 
     def __init__(self, client: Any, name: str) -> None:
@@ -64,7 +72,8 @@ class RemoteBucket(Bucket):
 
 def _info(key: str, size: int, answer: Mapping[str, Any]) -> ObjectInfo:
     modified = answer["LastModified"].astimezone(datetime.UTC)
-    return ObjectInfo(key, size, modified, answer["ETag"], answer.get("ContentType", "binary/octet-stream"))
+    description = Description(answer.get("ContentType", "binary/octet-stream"))
+    return ObjectInfo(key, size, modified, answer["ETag"], description)
 
 
 def _bound_below(start: str) -> str:

@@ -144,7 +144,6 @@ def _download_one(s3: Any, item: InputObject, folder: Path) -> None:
         raise TransferError(f"s3://{item.bucket}/{item.key} cannot be a file: its key leads out of the input's folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # In one piece: for each part of an object that is asked for, moto reads the whole object.
         with target.open("wb") as file:
             shutil.copyfileobj(s3.get_object(Bucket=item.bucket, Key=item.key)["Body"], file, _CHUNK)
     except s3.exceptions.ClientError as error:

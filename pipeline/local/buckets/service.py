@@ -1,0 +1,104 @@
+"""Whose objects lie where: the buckets of the cloud, and who answers a request for S3.
+
+moto keeps what is known of a bucket (that it exists, its encryption, policy, tags, versioning); the objects of every
+bucket are ours. One that is created gets a folder of its own, unless another bucket is mounted under its name.
+"""
+
+import re
+import threading
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+from pipeline.local.buckets import s3api
+from pipeline.local.buckets.base import Bucket, BucketError
+from pipeline.local.buckets.disk import DiskBucket
+from pipeline.local.buckets.s3api import operations, xml
+from pipeline.local.http_messages import Body, Request, Response
+
+# S3 User Guide, "Bucket naming rules". What is no such name is none of a folder either.
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+class BucketService:
+    """Answers the requests for S3. The objects of its buckets lie in folders below `folder`.
+
+    `moto` answers what is not about objects.
+    """
+
+    def __init__(self, folder: Path, moto: Callable[[Request], Response]) -> None:
+        self._folder = folder
+        self._moto = moto
+        self._buckets: dict[str, Bucket] = {}
+        self._lock = threading.Lock()
+
+    def stored(self) -> list[str]:
+        """The buckets whose objects lie in the folder, from now or from an earlier time."""
+        return sorted(path.name for path in self._folder.glob("*") if _NAME.fullmatch(path.name))
+
+    def mount(self, name: str, bucket: Bucket) -> None:
+        """Let `bucket` answer for the objects of the bucket called `name`; those it had before wait in their folder."""
+        with self._lock:
+            before = self._buckets.get(name)
+            self._buckets[name] = bucket
+        if isinstance(before, DiskBucket):
+            before.close()
+
+    def close(self) -> None:
+        with self._lock:
+            for bucket in self._buckets.values():
+                if isinstance(bucket, DiskBucket):
+                    bucket.close()
+            self._buckets.clear()
+
+    def answer(self, request: Request, name: str, key: str) -> Response:
+        """Answer a request for the bucket called `name`, or for its object `key`."""
+        query = operations.query_of(request)
+        if key:
+            operation = operations.operation_on_object(request, query)
+        else:
+            operation = operations.operation_on_bucket(request, query)
+            if operation is None:
+                return self._moto(request)
+            if operation == "CreateBucket":
+                return self._create(request, name)
+        bucket = self._bucket(name)
+        if bucket is None:
+            return self._moto(request)
+        if operation == "DeleteBucket":
+            return self._delete(request, name, bucket)
+        return s3api.answer(s3api.Call(bucket, name, key, request, query, self._bucket), operation)
+
+    def _bucket(self, name: str) -> Bucket | None:
+        """The bucket of that name, also when moto made it by itself; None when there is none."""
+        with self._lock:
+            if name not in self._buckets and _NAME.fullmatch(name) and self._exists(name):
+                self._buckets[name] = DiskBucket(self._folder / name)
+            return self._buckets.get(name)
+
+    def _exists(self, name: str) -> bool:
+        return self._moto(Request("HEAD", f"/{name}", {}, Body(BytesIO(), 0))).status == 200
+
+    def _create(self, request: Request, name: str) -> Response:
+        if not _NAME.fullmatch(name):
+            return xml.error(BucketError(400, "InvalidBucketName", f"The specified bucket is not valid: {name}"), "")
+        response = self._moto(request)
+        if response.status == 200:
+            self._bucket(name)
+        return response
+
+    def _delete(self, request: Request, name: str, bucket: Bucket) -> Response:
+        """Delete a bucket: moto's, and with it the folder of one whose objects lay here."""
+        if isinstance(bucket, DiskBucket):
+            try:
+                bucket.retire()
+            except BucketError as error:
+                return xml.error(error, "")
+        response = self._moto(request)
+        with self._lock:
+            self._buckets.pop(name, None)
+        if isinstance(bucket, DiskBucket):
+            bucket.close()
+            if response.status == 204:
+                bucket.remove()
+        return response
