@@ -80,9 +80,8 @@ async def _choice(entry: Entry[definition.Choice], frame: Frame) -> Exit:
             break
     else:
         if state.default is None:
-            raise StateError(
-                "States.NoChoiceMatched", f"No choice rule of '{state.name}' matched, and it has no Default."
-            )
+            # The language calls this States.NoChoiceMatched; Step Functions reports a States.Runtime.
+            raise StatesRuntimeError("Failed to transition out of the state. The state does not point to a next state.")
         next_, assign = state.default, state.assign
     return Exit(next_, entry.filter_output(scope.input), evaluate_assign(assign, scope))
 

@@ -23,15 +23,19 @@ class UnknownResourceError(ValueError):
     """A Resource that no integration serves; the text says what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
-    """One attempt of a task: what it was given, and where it reports."""
+    """One attempt of a task: what it was given, and where it reports.
+
+    `submitted` becomes true when a job, or whoever holds the token, has taken the work.
+    """
 
     engine: "Engine"
     frame: Frame
     parameters: Json
     waiting: Waiting | None
     heartbeat_seconds: int | None
+    submitted: bool = False
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a call that blocks on a thread."""
@@ -116,10 +120,15 @@ class ServiceIntegration(Integration):
         response = await self.request(attempt)
         if not self.pattern:
             return response
+        attempt.submitted = True
         attempt.frame.record("TaskSubmitted", **self.details(), output=dump(response))
         if attempt.waiting:
             return (await attempt.waiting.wait(attempt.heartbeat_seconds)).value
         return await self.complete(attempt, response)
+
+    def failed(self, attempt: Attempt, error: StateError) -> None:
+        failure = "TaskSubmitFailed" if self.pattern and not attempt.submitted else "TaskFailed"
+        attempt.frame.record(failure, **self.details(), error=error.error, cause=error.cause)
 
     @abstractmethod
     async def request(self, attempt: Attempt) -> Json:

@@ -12,9 +12,10 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from itertools import islice
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeAlias, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -22,6 +23,8 @@ from pipeline.local.states.definition import ItemReader, ReaderConfig
 from pipeline.local.states.errors import StateError
 from pipeline.local.states.maps.json_arrays import NotAnArrayError, iterate_array
 from pipeline.local.states.scope import Json
+
+Items: TypeAlias = Generator[Json, None, None]
 
 _DELIMITERS = {"COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "SPACE": " ", "TAB": "\t"}
 
@@ -45,7 +48,8 @@ def read_items(reader: ItemReader, parameters: Json, max_items: int, s3: Any) ->
                 items = _load(items, parameters["Bucket"], reader.config, s3)
         else:
             items = _parse(reader.config, parameters, s3)
-        yield from islice(items, max_items) if max_items else items
+        with closing(items):
+            yield from islice(items, max_items) if max_items else items
     except ClientError as error:
         raise _failed(error.response.get("Error", {}).get("Message") or str(error)) from error
     except (BotoCoreError, OSError, EOFError) as error:
@@ -58,7 +62,7 @@ def _failed(cause: str) -> StateError:
     return StateError("States.ItemReaderFailed", cause)
 
 
-def _list_objects(parameters: Json, s3: Any) -> Iterator[Json]:
+def _list_objects(parameters: Json, s3: Any) -> Items:
     for page in s3.get_paginator("list_objects_v2").paginate(**parameters):
         for entry in page.get("Contents", ()):
             yield {
@@ -70,28 +74,29 @@ def _list_objects(parameters: Json, s3: Any) -> Iterator[Json]:
             }
 
 
-def _load(objects: Iterator[Json], bucket: str, config: ReaderConfig, s3: Any) -> Iterator[Json]:
+def _load(objects: Items, bucket: str, config: ReaderConfig, s3: Any) -> Items:
     """The items in the listed objects, one object after the other."""
     for entry in objects:
         yield from _parse(config, {"Bucket": bucket, "Key": entry["Key"]}, s3)
 
 
-def _parse(config: ReaderConfig, parameters: Json, s3: Any) -> Iterator[Json]:
-    body = _open(parameters, s3)
-    if config.input_type == "CSV":
-        return _csv_rows(config, body)
-    if config.input_type == "JSONL":
-        return (json.loads(line) for line in body if line.strip())
-    if config.manifest_type == "ATHENA_DATA":
-        raise _failed("The local cloud does not read manifests of type ATHENA_DATA, only S3_INVENTORY.")
-    if config.input_type == "MANIFEST":
-        return _inventory(json.load(body), s3)
+def _parse(config: ReaderConfig, parameters: Json, s3: Any) -> Items:
     if config.input_type == "PARQUET":
         raise _failed("The local cloud does not read PARQUET. Use CSV, JSON or JSONL.")
-    return _json_items(config, body)
+    if config.manifest_type == "ATHENA_DATA":
+        raise _failed("The local cloud does not read manifests of type ATHENA_DATA, only S3_INVENTORY.")
+    with _open(parameters, s3) as body:
+        if config.input_type == "CSV":
+            yield from _csv_rows(config, body)
+        elif config.input_type == "JSONL":
+            yield from (json.loads(line) for line in body if line.strip())
+        elif config.input_type == "MANIFEST":
+            yield from _inventory(json.load(body), s3)
+        else:
+            yield from _json_items(config, body)
 
 
-def _json_items(config: ReaderConfig, body: BinaryIO) -> Iterator[Json]:
+def _json_items(config: ReaderConfig, body: BinaryIO) -> Items:
     if config.items_pointer:
         items = _at_pointer(json.load(body), config.items_pointer)
         if not isinstance(items, list):
@@ -115,7 +120,7 @@ def _at_pointer(document: Json, pointer: str) -> Json:
     return document
 
 
-def _csv_rows(config: ReaderConfig, body: BinaryIO) -> Iterator[Json]:
+def _csv_rows(config: ReaderConfig, body: BinaryIO) -> Items:
     text = io.TextIOWrapper(cast(Any, body), encoding="utf-8-sig", newline="")
     rows = csv.reader(text, delimiter=_DELIMITERS[config.csv_delimiter])
     headers = config.csv_headers if config.csv_header_location == "GIVEN" else next(rows, None)
@@ -129,7 +134,7 @@ def _csv_rows(config: ReaderConfig, body: BinaryIO) -> Iterator[Json]:
             yield {header: row[n] if n < len(row) else "" for n, header in enumerate(headers)}
 
 
-def _inventory(manifest: Json, s3: Any) -> Iterator[Json]:
+def _inventory(manifest: Json, s3: Any) -> Items:
     """The rows of an S3 inventory, all values text, keys as the inventory writes them (URL-encoded in CSV)."""
     if manifest.get("fileFormat") != "CSV":
         raise _failed(f"The inventory is {manifest.get('fileFormat')}; the local cloud reads inventories in CSV.")
@@ -137,15 +142,18 @@ def _inventory(manifest: Json, s3: Any) -> Iterator[Json]:
     bucket = manifest["destinationBucket"].rpartition(":")[2]
     config = ReaderConfig(input_type="CSV", csv_header_location="GIVEN", csv_headers=headers)
     for file in manifest["files"]:
-        yield from _csv_rows(config, _open({"Bucket": bucket, "Key": file["key"]}, s3))
+        yield from _parse(config, {"Bucket": bucket, "Key": file["key"]}, s3)
 
 
-def _open(parameters: Json, s3: Any) -> BinaryIO:
+@contextmanager
+def _open(parameters: Json, s3: Any) -> Iterator[BinaryIO]:
+    """An object's content, unpacked; closing it ends the download, wherever it stands."""
     response = s3.get_object(**parameters)
-    stream = io.BufferedReader(_Readable(response["Body"]))
-    if response.get("ContentEncoding") == "gzip" or parameters["Key"].endswith(".gz"):
-        return cast(BinaryIO, gzip.open(stream))
-    return cast(BinaryIO, stream)
+    with closing(response["Body"]) as body:
+        stream = cast(BinaryIO, io.BufferedReader(_Readable(body)))
+        if response.get("ContentEncoding") == "gzip" or parameters["Key"].endswith(".gz"):
+            stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+        yield stream
 
 
 class _Readable(io.RawIOBase):

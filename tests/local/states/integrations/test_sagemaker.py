@@ -114,4 +114,5 @@ def test_a_stopped_execution_stops_its_job(machines: Any, sagemaker: SageMaker) 
 def test_a_name_that_sagemaker_would_refuse_is_its_validation_error(machines: Any) -> None:
     outcome = machines.run({"StartAt": "Job", "States": {"Job": TASK}}, {"name": "under_score"})
     assert outcome.error == "SageMaker.AmazonSageMakerException"
+    assert outcome.types[-2:] == ["TaskSubmitFailed", "ExecutionFailed"]
     assert "processingJobName" in outcome.cause
