@@ -22,14 +22,16 @@ from pipeline.inference import Predictor, open_predictor
 from pipeline.packages import ModelPackage, load_package
 from pipeline.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, ShardFailure
 
+PARTIAL_SUFFIX = ".partial"
+"""Ends the name of a file that is being written. One that is uploaded by chance is read by nobody."""
+
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker needs to know. `partial` is where files are written before they are complete."""
+    """What every worker needs to know."""
 
     package: Path
     predictions: Path
-    partial: Path
     run_id: str
     contract: str
     top_k: int
@@ -179,8 +181,11 @@ def _failed(job: Job, failure: ShardFailure) -> ShardOutcome:
 
 
 def _publish(job: Job, name: str, chunks: Iterable[str]) -> None:
-    """A file appears whole or not at all: SageMaker uploads the folder while the job runs (S3UploadMode Continuous)."""
-    partial = job.partial / name
+    """A file appears under its name whole or not at all: SageMaker uploads the folder while the job runs.
+
+    What is not whole yet lies in the same folder: each output is a mount of its own, and no file is renamed across.
+    """
+    partial = job.predictions / f"{name}{PARTIAL_SUFFIX}"
     with partial.open("w", encoding="ascii", newline="") as file:
         file.writelines(chunks)
     partial.replace(job.predictions / name)

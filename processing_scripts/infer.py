@@ -42,7 +42,6 @@ class Folders:
     model: Path
     shards: Path
     predictions: Path
-    partial: Path
     message: Path
 
     @classmethod
@@ -53,7 +52,6 @@ class Folders:
             model=processing / "input/model",
             shards=processing / "input/shards",
             predictions=processing / "output/predictions",
-            partial=processing / "partial",
             message=root / "opt/ml/output/message",
         )
 
@@ -117,15 +115,13 @@ def _prepare(folders: Folders) -> Job:
         job = Job(
             package=folders.model,
             predictions=folders.predictions,
-            partial=folders.partial,
             run_id=run["run_id"],
             contract=run["contract_digest"],
             top_k=run["top_k"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise JobFailedError(f"{folders.run} does not read as a run: {error!r}") from error
-    for folder in (job.predictions, job.partial):
-        folder.mkdir(parents=True, exist_ok=True)
+    job.predictions.mkdir(parents=True, exist_ok=True)
     return job
 
 
@@ -147,7 +143,9 @@ def _cores() -> int:
 def _report(folders: Folders, message: str, exit_code: int) -> int:
     logger.error("%s", message)
     folders.message.parent.mkdir(parents=True, exist_ok=True)
-    folders.message.write_bytes(message.encode()[:LONGEST_MESSAGE])
+    # Cut between characters: a key may have any.
+    fitting = message.encode(errors="replace")[:LONGEST_MESSAGE].decode(errors="ignore")
+    folders.message.write_text(fitting, encoding="utf-8")
     return exit_code
 
 

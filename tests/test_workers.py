@@ -32,12 +32,11 @@ class KillsItsProcess(PosixPath):
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    for name in ("predictions", "partial", "shards"):
+    for name in ("predictions", "shards"):
         (tmp_path / name).mkdir()
     return Job(
         package=EXAMPLE,
         predictions=tmp_path / "predictions",
-        partial=tmp_path / "partial",
         run_id="run",
         contract=load_package(EXAMPLE).contract.digest,
         top_k=5,
@@ -72,7 +71,7 @@ def test_every_shard_gets_a_file_of_predictions(job: Job, paths: list[Path], pro
 @pytest.mark.parametrize("processes", [1, 2])
 def test_nothing_incomplete_is_left_behind(job: Job, paths: list[Path], processes: int) -> None:
     list(predict_partition(job, paths, processes))
-    assert list(job.partial.iterdir()) == []
+    assert sorted(path.name for path in job.predictions.iterdir()) == [f"b-{n}.jsonl" for n in range(3)]
 
 
 def test_a_corrupt_shard_costs_only_itself(job: Job, paths: list[Path]) -> None:

@@ -66,6 +66,18 @@ def test_the_module_runs_as_the_container_starts_it(root: Path) -> None:
     assert outputs(root) == ["b-0.jsonl"]
 
 
+def test_a_job_writes_into_the_folder_of_its_output_and_nowhere_else(root: Path) -> None:
+    """Each output is a mount: a file that lies elsewhere cannot be renamed into it."""
+    before = set(root.rglob("*"))
+    assert run_job(root) == 0
+    written = [path.relative_to(root).as_posix() for path in set(root.rglob("*")) - before]
+    assert sorted(written) == [
+        "opt/ml/processing/output",
+        "opt/ml/processing/output/predictions",
+        "opt/ml/processing/output/predictions/b-0.jsonl",
+    ]
+
+
 def test_a_prediction_has_as_many_answers_as_the_run_asks_for(root: Path) -> None:
     assert run_job(root) == 0
     lines = (root / "opt/ml/processing/output/predictions/b-0.jsonl").read_text().splitlines()
@@ -117,6 +129,15 @@ def test_a_message_fits_sagemakers_kilobyte(root: Path) -> None:
     deep = root / ("d" * 200) / ("e" * 200) / ("f" * 200) / ("g" * 200) / ("h" * 200)
     assert infer.main({"IMAGEBATCH_ROOT": str(deep)}) == 1
     assert (deep / "opt/ml/output/message").stat().st_size == 1024
+
+
+def test_a_message_that_is_cut_is_still_text(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError("é" * 1024)
+
+    monkeypatch.setattr(infer, "predict_partition", fail)
+    assert run_job(root) == 1
+    assert message(root) == "OSError: " + "é" * 507
 
 
 def test_a_job_that_is_told_to_stop_says_so_in_its_exit_code(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

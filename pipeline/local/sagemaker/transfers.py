@@ -10,6 +10,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,17 @@ class OutputUpload:
     def sweep(self, *, final: bool) -> None:
         """Upload what is not in S3 yet. Until the final sweep, a file counts as complete when it has not changed since
         the sweep before."""
-        states = {path: _state(path) for path in sorted(self._folder.rglob("*")) if path.is_file()}
-        for path, state in states.items():
-            if self._uploaded.get(path) != state and (final or self._seen.get(path) == state):
-                self._s3.upload_file(str(path), self._bucket, self._key(path))
-                self._uploaded[path] = state
-        self._seen = states
+        seen = {}
+        for path in sorted(self._folder.rglob("*")):
+            # What the job renames or removes while it is looked at is seen by the next sweep, if it is still there.
+            with suppress(FileNotFoundError):
+                if not path.is_file():
+                    continue
+                state = seen[path] = _state(path)
+                if self._uploaded.get(path) != state and (final or self._seen.get(path) == state):
+                    self._s3.upload_file(str(path), self._bucket, self._key(path))
+                    self._uploaded[path] = state
+        self._seen = seen
 
     def run(self, ended: threading.Event) -> None:
         """Sweep until the job has ended (`S3UploadMode` Continuous)."""
