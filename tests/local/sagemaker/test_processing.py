@@ -258,7 +258,7 @@ def test_a_job_that_outlives_its_limit_is_stopped(run: Run) -> None:
 
 def test_a_command_that_does_not_exist_fails_the_job(cloud: LocalCloud, job_request: Request, finished: Run) -> None:
     request = job_request("")
-    request["AppSpecification"]["ContainerEntrypoint"] = ["no-such-command"]
+    request["AppSpecification"]["ContainerEntrypoint"] = ["/no/such/command"]
     cloud.client("sagemaker").create_processing_job(**request)
     assert finished()["FailureReason"].endswith("exit code: 127")
 
