@@ -59,7 +59,9 @@ class CreateJob(ApiCall):
             return await asyncio.shield(creating)
         except asyncio.CancelledError:
             # The request is on its way: the job has to be stopped once it exists.
-            creating.add_done_callback(lambda done: None if done.exception() else self._stop(attempt))
+            creating.add_done_callback(
+                lambda done: None if done.cancelled() or done.exception() else self._stop(attempt)
+            )
             raise
 
     def prepare(self, request: dict[str, Any], attempt: Attempt) -> dict[str, Any]:

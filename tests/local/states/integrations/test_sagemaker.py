@@ -9,6 +9,9 @@ from typing import Any
 import boto3
 import pytest
 
+from pipeline.local.states.api import StatesService
+
+ROLE = "arn:aws:iam::123456789012:role/states"
 STOPPED = datetime(2026, 1, 2, tzinfo=UTC)
 TASK = {
     "Type": "Task",
@@ -34,9 +37,14 @@ class SageMaker:
         self.created: list[dict[str, Any]] = []
         self.stopped: list[str] = []
         self.was_stopped = threading.Event()
+        self.is_asked = threading.Event()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
 
     def create_processing_job(self, **request: Any) -> dict[str, Any]:
         self.created.append(request)
+        self.is_asked.set()
+        self.may_answer.wait(10)
         return {"ProcessingJobArn": f"arn:job/{request['ProcessingJobName']}"}
 
     def describe_processing_job(self, **request: str) -> dict[str, Any]:
@@ -109,6 +117,29 @@ def test_a_stopped_execution_stops_its_job(machines: Any, sagemaker: SageMaker) 
     machines.service.handle("StopExecution", {"executionArn": arn})
     assert machines.finish(arn).types[-2:] == ["TaskStateAborted", "ExecutionAborted"]
     assert sagemaker.was_stopped.wait(10)
+
+
+def test_a_job_that_is_being_created_when_its_execution_stops_is_stopped(machines: Any, sagemaker: SageMaker) -> None:
+    sagemaker.may_answer.clear()
+    arn = start(machines)
+    assert sagemaker.is_asked.wait(10)
+    machines.service.handle("StopExecution", {"executionArn": arn})
+    sagemaker.may_answer.set()
+    assert sagemaker.was_stopped.wait(10)
+
+
+def test_closing_while_a_job_is_being_created_is_quiet(
+    clients: Callable[[str], Any], sagemaker: SageMaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = StatesService(clients)
+    machine = {"StartAt": "Job", "States": {"Job": TASK}}
+    arn = service.handle("CreateStateMachine", {"name": "m", "definition": json.dumps(machine), "roleArn": ROLE})
+    sagemaker.may_answer.clear()
+    service.handle("StartExecution", {"stateMachineArn": arn["stateMachineArn"], "input": '{"name": "job-1"}'})
+    assert sagemaker.is_asked.wait(10)
+    service.close()
+    sagemaker.may_answer.set()
+    assert caplog.messages == []
 
 
 def test_a_name_that_sagemaker_would_refuse_is_its_validation_error(machines: Any) -> None:
