@@ -5,6 +5,7 @@ nothing passes it on as it came. Carrying the text beside the value means that i
 """
 
 import json
+import math
 from typing import NamedTuple
 
 from pipeline.local.states.errors import DATA_LIMIT_EXCEEDED, StateError
@@ -15,6 +16,26 @@ LIMIT_BYTES = 262_144
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def load(text: str | bytes) -> Json:
+    """JSON text as a value.
+
+    Raises ValueError for text that is not JSON, and for what Python would read but nobody could write again: NaN,
+    Infinity, 1e999, and documents nested more deeply than they can be walked.
+    """
+    try:
+        return json.loads(text, parse_constant=finite, parse_float=finite)
+    except RecursionError:
+        raise ValueError("the document is nested too deeply") from None
+
+
+def finite(text: str) -> float:
+    """The number that `text` spells; ValueError for one that JSON cannot hold."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a number that JSON can hold")
+    return number
 
 
 def dump(value: Json) -> str:
@@ -48,12 +69,8 @@ class Document(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Document":
-        """Raises ValueError for text that is not JSON; NaN and Infinity, which Python would take, are not."""
-        return cls(json.loads(text, parse_constant=_refuse), text)
-
-
-def _refuse(constant: str) -> Json:
-    raise ValueError(f"{constant} is not JSON")
+        """Raises ValueError for text that `load` refuses."""
+        return cls(load(text), text)
 
 
 def check_size(text: str, name: str) -> None:

@@ -209,6 +209,8 @@ def test_a_path_that_finds_nothing_inside_a_call_is_a_runtime_error() -> None:
         ("States.Array('a)", "expected a path, a string"),
         ('States.Array("a")', "expected a path, a string"),
         ("States.Array($.)", "expected a name"),
+        ("States.Array(1e999)", "not a number that JSON can hold"),
+        (f"States.Array({'1' * 5_000})", "integer string conversion"),
         ("States.UUID(1)", "does not take 1 arguments"),
         ("States.MathAdd(1)", "does not take 1 arguments"),
         ("States.Format()", "does not take 0 arguments"),

@@ -10,6 +10,7 @@ from pipeline.local.states.definition.fields import SCHEMA, Fields
 from pipeline.local.states.definition.graph import check_transitions
 from pipeline.local.states.definition.model import Branch, State, StateMachine
 from pipeline.local.states.definition.states import compile_state
+from pipeline.local.states.documents import finite
 from pipeline.local.states.errors import DefinitionError, Problem
 from pipeline.local.states.scope import Json
 
@@ -36,7 +37,7 @@ def parse(definition: str | dict[str, Json]) -> StateMachine:
 
 def _load(text: str) -> dict[str, Json]:
     try:
-        document = json.loads(text, object_pairs_hook=_unique_members, parse_constant=_no_constant)
+        document = json.loads(text, object_pairs_hook=_unique_members, parse_constant=finite, parse_float=finite)
     except (ValueError, RecursionError) as error:
         raise DefinitionError([Problem("", INVALID_JSON, f"the definition is not JSON: {error}")]) from None
     if not isinstance(document, dict):
@@ -51,10 +52,6 @@ def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the member '{twice}' is given twice in one object")
     return members
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 class _Compiler:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.local.states.documents import dump
+from pipeline.local.states.documents import dump, load
 from pipeline.local.states.errors import StateError
 from pipeline.local.states.integrations.api_calls import operation_of
 from pipeline.local.states.integrations.base import Attempt, Integration, ServiceIntegration
@@ -91,7 +91,7 @@ def _function_error(payload: str, cause: str) -> StateError:
 
 def _parse(payload: str) -> Json:
     try:
-        return json.loads(payload) if payload else None
+        return load(payload) if payload else None
     except ValueError:
         return payload
 

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pipeline.local.states.documents import dump
+from pipeline.local.states.documents import dump, load
 from pipeline.local.states.scope import Json
 
 MAX_ENCODED_CHARACTERS = 10_000
@@ -73,14 +73,6 @@ def _utf8(text: str) -> bytes:
     return text.encode(errors="replace")
 
 
-def _finite(text: str) -> float:
-    # Python reads NaN, Infinity and 1e999, which JSON cannot write again.
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is not a number that JSON can hold")
-    return number
-
-
 def identity_key(value: Json) -> str:
     """A text that is equal exactly for equal JSON values: 1 equals 1.0, and true does not equal 1."""
     return json.dumps(_plain(value), sort_keys=True)
@@ -124,8 +116,8 @@ def _string_to_json(text: Json) -> Json:
     if not string.strip():
         return None
     try:
-        return json.loads(string, parse_constant=_finite, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
+        return load(string)
+    except ValueError as error:
         raise ArgumentError(f"not JSON, {error}") from None
 
 

@@ -7,11 +7,11 @@ A string stands in single quotes. A backslash escapes `'`, `{`, `}` and itself; 
 template of Format, `{}` is a gap and `\\{\\}` is not. At most ten calls nest, as documented.
 """
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pipeline.local.states.documents import load
 from pipeline.local.states.errors import IntrinsicError
 from pipeline.local.states.intrinsics.functions import FUNCTIONS, ArgumentError, Function, format_pieces
 from pipeline.local.states.jsonpath.parser import PathParser
@@ -92,8 +92,14 @@ class IntrinsicParser(PathParser):
         if string := self.match(_STRING):
             return _Argument(_constant(_unescape(string.group(1))), literal=string.group(1))
         if literal := self.match(_NUMBER) or self.match(_WORD):
-            return _Argument(_constant(json.loads(literal.group())))
+            return _Argument(_constant(self._value(literal.group())))
         raise self.fail("expected a path, a string in single quotes, a number, true, false, null or a function")
+
+    def _value(self, literal: str) -> Json:
+        try:
+            return load(literal)
+        except ValueError as error:
+            raise self.fail(str(error)) from None
 
 
 def _bind(name: str, function: Function, arguments: tuple[Callable[[Scope], Json], ...]) -> Callable[[Scope], Json]:

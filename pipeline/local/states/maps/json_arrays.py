@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Protocol
 
+from pipeline.local.states.documents import finite
 from pipeline.local.states.scope import Json
 
 _CHUNK = 65_536
@@ -51,7 +52,7 @@ class _Reader:
         self._source = source
         self._buffer = ""
         self._position = 0
-        self._decode = json.JSONDecoder().raw_decode
+        self._decode = json.JSONDecoder(parse_constant=finite, parse_float=finite).raw_decode
 
     def next_character(self) -> str:
         """The next character that is not white space, without taking it; "" at the end."""

@@ -11,7 +11,6 @@ Source: Developer Guide, "ItemReader (Map)".
 import csv
 import gzip
 import io
-import json
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
@@ -20,6 +19,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.states.definition import ItemReader, ReaderConfig
+from pipeline.local.states.documents import load
 from pipeline.local.states.errors import StateError
 from pipeline.local.states.maps.json_arrays import NotAnArrayError, iterate_array
 from pipeline.local.states.scope import Json
@@ -54,7 +54,7 @@ def read_items(reader: ItemReader, parameters: Json, max_items: int, s3: Any) ->
         raise _failed(error.response.get("Error", {}).get("Message") or str(error)) from error
     except (BotoCoreError, OSError, EOFError) as error:
         raise _failed(str(error)) from error
-    except (ValueError, csv.Error) as error:
+    except (ValueError, RecursionError, csv.Error) as error:
         raise _failed(f"The object could not be read as {reader.config.input_type}: {error}") from error
 
 
@@ -89,16 +89,16 @@ def _parse(config: ReaderConfig, parameters: Json, s3: Any) -> Items:
         if config.input_type == "CSV":
             yield from _csv_rows(config, body)
         elif config.input_type == "JSONL":
-            yield from (json.loads(line) for line in body if line.strip())
+            yield from (load(line) for line in body if line.strip())
         elif config.input_type == "MANIFEST":
-            yield from _inventory(json.load(body), s3)
+            yield from _inventory(load(body.read()), s3)
         else:
             yield from _json_items(config, body)
 
 
 def _json_items(config: ReaderConfig, body: BinaryIO) -> Items:
     if config.items_pointer:
-        items = _at_pointer(json.load(body), config.items_pointer)
+        items = _at_pointer(load(body.read()), config.items_pointer)
         if not isinstance(items, list):
             raise _failed("Attempting to map over non-iterable node.")
         yield from items

@@ -34,7 +34,7 @@ def test_a_name_is_taken_for_another_input_and_for_an_ended_execution(
     assert refusal(machines, "StartExecution", **request, input=again).code == "ExecutionAlreadyExists"
 
 
-@pytest.mark.parametrize("text", ["{", "NaN", '"' + "é" * 131_072 + '"'])
+@pytest.mark.parametrize("text", ["{", "NaN", "1e999", "[" * 100_000, '"' + "é" * 131_072 + '"'])
 def test_an_input_that_is_no_json_or_too_large_is_refused(machines: Any, text: str) -> None:
     error = refusal(machines, "StartExecution", stateMachineArn=machines.create(PASS), input=text)
     assert error.code in ("InvalidExecutionInput", "ValidationException")

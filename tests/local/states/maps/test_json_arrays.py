@@ -53,3 +53,9 @@ def test_anything_but_an_array_is_told_apart(text: str) -> None:
 def test_a_broken_array_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"[Ee]xpect"):
         list(iterate_array(StringIO(text)))
+
+
+@pytest.mark.parametrize("text", ["[1, NaN]", "[-1e999]"])
+def test_a_number_that_json_cannot_hold_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="not a number that JSON can hold"):
+        list(iterate_array(StringIO(text)))
