@@ -36,7 +36,10 @@ def real(name: str, literal: float | None, path: Expression | None, scope: Scope
 def _number(value: Json) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError("not a number")  # noqa: TRY004  (callers treat every kind of unfit value alike)
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("a number that no float can hold") from None
 
 
 def _invalid(name: str, value: Json, kind: str, path: Expression) -> StatesRuntimeError:

@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 
 from pipeline.local.states.definition import Retrier
+from pipeline.local.states.definition.handlers import MAX_DELAY_SECONDS
 from pipeline.local.states.errors import StateError
 
 
@@ -34,7 +35,9 @@ class Retries:
 
 def backoff(retrier: Retrier, attempts: int) -> float:
     """Seconds before the next try after `attempts` earlier ones: growing, capped, with FULL jitter anywhere below."""
-    delay: float = retrier.interval_seconds * retrier.backoff_rate**attempts
-    if retrier.max_delay_seconds is not None:
-        delay = min(delay, retrier.max_delay_seconds)
+    longest = retrier.max_delay_seconds or MAX_DELAY_SECONDS
+    try:
+        delay = min(retrier.interval_seconds * float(retrier.backoff_rate) ** attempts, longest)
+    except OverflowError:
+        delay = longest
     return random.uniform(0, delay) if retrier.full_jitter else delay  # noqa: S311

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local.states.definition import Retrier
+from pipeline.local.states.definition.handlers import MAX_DELAY_SECONDS
 from pipeline.local.states.errors import StateError, StatesRuntimeError
 from pipeline.local.states.retry import Retries, backoff
 
@@ -21,12 +22,20 @@ RETRIERS = st.builds(
 
 @given(RETRIERS, st.integers(0, 20))
 def test_a_delay_is_never_longer_than_the_growing_interval_and_its_cap(retrier: Retrier, attempts: int) -> None:
-    longest = retrier.interval_seconds * retrier.backoff_rate**attempts
-    if retrier.max_delay_seconds is not None:
-        longest = min(longest, retrier.max_delay_seconds)
+    growing = retrier.interval_seconds * retrier.backoff_rate**attempts
+    longest = min(growing, retrier.max_delay_seconds or MAX_DELAY_SECONDS)
     delay = backoff(retrier, attempts)
     assert 0 <= delay <= longest
     assert retrier.full_jitter or delay == longest
+
+
+@pytest.mark.parametrize("rate", [2, 2.0])
+@pytest.mark.parametrize(("max_delay_seconds", "longest"), [(60, 60), (None, MAX_DELAY_SECONDS)])
+def test_after_many_tries_the_delay_stays_at_the_longest(
+    rate: float, max_delay_seconds: int | None, longest: int
+) -> None:
+    retrier = Retrier(("Any",), backoff_rate=rate, max_delay_seconds=max_delay_seconds)
+    assert backoff(retrier, 100_000) == longest
 
 
 @given(RETRIERS)
