@@ -1,14 +1,16 @@
 """What the operations share: the engine and the store, and how names, ARNs and pages are checked."""
 
 import base64
-import binascii
 import re
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
 
 from pipeline.local.protocol import JsonService, ServiceError
 from pipeline.local.states.engine import Engine
 from pipeline.local.states.records import MachineRecord, MapRunRecord
 from pipeline.local.states.store import Store
+
+T = TypeVar("T")
 
 # API reference, CreateStateMachine, "name".
 _FORBIDDEN_IN_NAMES = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]""")
@@ -32,7 +34,8 @@ class Operations(JsonService):
         return machine
 
     def existing_map_run(self, arn: str) -> MapRunRecord:
-        """The map run with an ARN, live while it runs. Raises ServiceError: ResourceNotFound."""
+        """The map run with an ARN, live while it runs. Raises ServiceError: InvalidArn, ResourceNotFound."""
+        check_arn(arn, "mapRun")
         run = self.engine.map_runs.get(arn) or self.store.map_run(arn)
         if run is None:
             raise ServiceError("ResourceNotFound", f"Resource not found: '{arn}'")
@@ -58,14 +61,14 @@ def page_token(position: int | str) -> str:
     return base64.urlsafe_b64encode(f"after:{position}".encode()).decode()
 
 
-def page_position(token: str | None) -> str | None:
-    """What `page_token` was given. Raises ServiceError InvalidToken."""
+def page_position(token: str | None, kind: Callable[[str], T]) -> T | None:
+    """What `page_token` was given, of the `kind` it had. Raises ServiceError InvalidToken."""
     if token is None:
         return None
     try:
         prefix, _, position = base64.urlsafe_b64decode(token).decode().partition(":")
-    except (binascii.Error, ValueError):
-        prefix = position = ""
-    if prefix != "after":
-        raise ServiceError("InvalidToken", "Invalid Token: 'nextToken is not one that this operation gave out'")
-    return position
+        if prefix == "after":
+            return kind(position)
+    except ValueError:
+        pass
+    raise ServiceError("InvalidToken", "Invalid Token: 'nextToken is not one that this operation gave out'")

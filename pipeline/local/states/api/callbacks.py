@@ -50,7 +50,7 @@ class CallbackOperations(Operations):
 
     def list_activities(self, parameters: dict[str, Any]) -> dict[str, Any]:
         limit = parameters.get("maxResults") or _PAGE
-        activities = self.store.activities(page_position(parameters.get("nextToken")) or "", limit + 1)
+        activities = self.store.activities(page_position(parameters.get("nextToken"), str) or "", limit + 1)
         return {
             "activities": [
                 {"activityArn": activity.arn, "name": activity.name, "creationDate": activity.created}

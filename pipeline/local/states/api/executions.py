@@ -66,12 +66,12 @@ class ExecutionOperations(Operations):
         elif self.existing_machine(parent).type == "EXPRESS":
             raise _not_for_this_type()
         limit = parameters.get("maxResults") or _PAGE
-        position = page_position(parameters.get("nextToken"))
+        position = page_position(parameters.get("nextToken"), int)
         records = self.store.executions(
             "map_run_arn" if parents == ["mapRunArn"] else "machine_arn",
             parent,
             status=parameters.get("statusFilter"),
-            after=int(position) if position else None,
+            after=position,
             limit=limit + 1,
         )
         return {
@@ -82,7 +82,7 @@ class ExecutionOperations(Operations):
     def get_execution_history(self, parameters: dict[str, Any]) -> dict[str, Any]:
         record = self._existing(parameters["executionArn"])
         limit = parameters.get("maxResults") or _PAGE
-        position = int(page_position(parameters.get("nextToken")) or 0)
+        position = page_position(parameters.get("nextToken"), int) or 0
         events = self.store.events(
             record.id, after=position, limit=limit + 1, reverse=parameters.get("reverseOrder", False)
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.local.protocol import ServiceError
 from pipeline.local.states import definition
-from pipeline.local.states.api.base import Operations, check_name, page_position, page_token
+from pipeline.local.states.api.base import Operations, check_arn, check_name, page_position, page_token
 from pipeline.local.states.errors import DefinitionError
 from pipeline.local.states.records import MachineRecord
 from pipeline.local.states.resources import check_resources
@@ -79,7 +79,7 @@ class MachineOperations(Operations):
 
     def list_state_machines(self, parameters: dict[str, Any]) -> dict[str, Any]:
         limit = parameters.get("maxResults") or _PAGE
-        machines = self.store.machines(page_position(parameters.get("nextToken")) or "", limit + 1)
+        machines = self.store.machines(page_position(parameters.get("nextToken"), str) or "", limit + 1)
         return {
             "stateMachines": [
                 {
@@ -95,6 +95,7 @@ class MachineOperations(Operations):
 
     def delete_state_machine(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Delete; executions under way go on to their end, as on AWS."""
+        check_arn(parameters["stateMachineArn"], "stateMachine")
         self.store.delete_machine(parameters["stateMachineArn"])
         return {}
 
@@ -115,6 +116,7 @@ class MachineOperations(Operations):
         }
 
     def describe_state_machine_for_execution(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        check_arn(parameters["executionArn"], "execution", "express")
         record = self.store.execution(parameters["executionArn"])
         revision = self.store.revision(record.revision_id) if record else None
         if record is None or revision is None:

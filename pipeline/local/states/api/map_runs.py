@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.local.states.api.base import Operations, page_position, page_token
+from pipeline.local.states.api.base import Operations, check_arn, page_position, page_token
 from pipeline.local.states.records import Counts
 
 _PAGE = 100
@@ -29,8 +29,9 @@ class MapRunOperations(Operations):
         }
 
     def list_map_runs(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        check_arn(parameters["executionArn"], "execution")
         limit = parameters.get("maxResults") or _PAGE
-        after = page_position(parameters.get("nextToken")) or ""
+        after = page_position(parameters.get("nextToken"), str) or ""
         runs = self.store.map_runs(parameters["executionArn"], after, limit + 1)
         return {
             "mapRuns": [

@@ -117,6 +117,26 @@ def test_a_token_of_another_make_is_refused(machines: Any) -> None:
     assert refusal(machines, "ListStateMachines", nextToken="bm9uc2Vuc2U=").code == "InvalidToken"
 
 
+def test_a_token_of_another_operation_is_refused(machines: Any) -> None:
+    arns = [machines.create(PASS) for _ in range(2)]
+    token = machines.service.handle("ListStateMachines", {"maxResults": 1})["nextToken"]
+    assert refusal(machines, "ListExecutions", stateMachineArn=arns[0], nextToken=token).code == "InvalidToken"
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameter"),
+    [
+        ("DeleteStateMachine", "stateMachineArn"),
+        ("DescribeMapRun", "mapRunArn"),
+        ("DescribeStateMachineForExecution", "executionArn"),
+        ("ListMapRuns", "executionArn"),
+    ],
+)
+def test_the_arn_of_something_else_is_refused(machines: Any, operation: str, parameter: str) -> None:
+    arn = "arn:aws:states:us-east-1:123456789012:activity:other"
+    assert refusal(machines, operation, **{parameter: arn}).code == "InvalidArn"
+
+
 def test_tags_are_kept_with_what_they_tag(machines: Any) -> None:
     arn = machines.create(PASS, tags=[{"key": "team", "value": "vision"}])
     machines.service.handle("TagResource", {"resourceArn": arn, "tags": [{"key": "stage", "value": "dev"}]})
