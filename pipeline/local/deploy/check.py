@@ -28,7 +28,7 @@ def problems(template: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[
     for logical_id, resource in resources.items():
         path = f"Resources.{logical_id}"
         yield from _unknown(resource, _RESOURCE_FIELDS, path)
-        kind = RESOURCE_TYPES.get(resource.get("Type", ""))
+        kind = RESOURCE_TYPES.get(str(resource.get("Type")))
         if kind is None:
             yield f"{path}: the type {resource.get('Type')} is not understood"
             continue
@@ -43,6 +43,8 @@ def problems(template: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[
         yield from _dangling(properties, resources, names, f"{path}.Properties")
     for name, output in template.get("Outputs", {}).items():
         yield from _unknown(output, _OUTPUT_FIELDS, f"Outputs.{name}")
+        if "Value" not in output:
+            yield f"Outputs.{name}: Value is missing"
         yield from _dangling(output, resources, names, f"Outputs.{name}")
 
 
@@ -65,6 +67,6 @@ def _dangling(node: Any, resources: Mapping[str, Any], names: Mapping[str, Any],
             if reference.attribute is not None or (reference.name not in names and reference.name != "AWS::NoValue"):
                 yield f"{reference.path}: there is no parameter or resource {reference.name!r}"
             continue
-        kind: ResourceType | None = RESOURCE_TYPES.get(resources[reference.name].get("Type", ""))
+        kind: ResourceType | None = RESOURCE_TYPES.get(str(resources[reference.name].get("Type")))
         if kind and reference.attribute is not None and reference.attribute not in kind.attributes:
             yield f"{reference.path}: the attribute {reference.attribute} of {reference.name} is not understood"

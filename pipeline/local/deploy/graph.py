@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from pipeline.local.deploy.errors import TemplateError
-from pipeline.local.deploy.intrinsics import function_of, sub_variables
+from pipeline.local.deploy.intrinsics import attribute_of, function_of, sub_variables
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,14 @@ def references(node: Any, path: str) -> Iterator[Reference]:
         case "Ref", argument:
             yield Reference(str(argument), None, path)
             return
-        case "Fn::GetAtt", str(argument):
-            yield _parse(argument, path)
-            return
-        case "Fn::GetAtt", [logical_id, attribute]:
-            yield Reference(str(logical_id), str(attribute), path)
+        case "Fn::GetAtt", argument:
+            yield Reference(*attribute_of(argument, path), path)
             return
         case "Fn::Sub", str(text):
-            yield from (_parse(name, path) for name in sub_variables(text))
+            yield from _variables(text, path)
             return
         case "Fn::Sub", [str(text), dict(own)]:
-            yield from (_parse(name, path) for name in sub_variables(text) if name not in own)
+            yield from (reference for reference in _variables(text, path) if reference.name not in own)
             yield from references(own, path)
             return
     if isinstance(node, dict):
@@ -64,6 +61,6 @@ def creation_order(resources: Mapping[str, Any]) -> list[str]:
         raise TemplateError(f"Resources: {' needs '.join(reversed(error.args[1]))}") from error
 
 
-def _parse(name: str, path: str) -> Reference:
-    logical_id, dot, attribute = name.partition(".")
-    return Reference(logical_id, attribute if dot else None, path)
+def _variables(text: str, path: str) -> Iterator[Reference]:
+    for name in sub_variables(text):
+        yield Reference(*attribute_of(name, path), path) if "." in name else Reference(name, None, path)

@@ -14,8 +14,7 @@ from typing import Any
 
 from pipeline.local.deploy.errors import TemplateError
 
-_SUB_VARIABLE = re.compile(r"\$\{([^!{}][^{}]*)\}")
-_SUB_LITERAL = re.compile(r"\$\{!([^}]*)\}")
+_SUB_PLACE = re.compile(r"\$\{(!?)([^{}]*)\}")  # ${name}, or ${!name}, which stands for the text ${name}
 
 
 @dataclass
@@ -45,7 +44,18 @@ def function_of(node: Any) -> tuple[str, Any] | None:
 
 def sub_variables(text: str) -> Iterator[str]:
     """The names in a Fn::Sub text: parameters, resources, and resources' attributes (`Topic.TopicName`)."""
-    return (name.strip() for name in _SUB_VARIABLE.findall(text))
+    return (name.strip() for literal, name in _SUB_PLACE.findall(text) if not literal)
+
+
+def attribute_of(argument: Any, path: str) -> tuple[str, str]:
+    """The resource and the attribute that a Fn::GetAtt names, or a Fn::Sub by a name with a dot."""
+    match argument:
+        case str() if "." in argument:
+            logical_id, _, attribute = argument.partition(".")
+            return logical_id, attribute
+        case [str(logical_id), str(attribute)]:
+            return logical_id, attribute
+    raise TemplateError(f"{path}: expected a resource and an attribute of it, got {argument!r}")
 
 
 def resolve(node: Any, scope: Scope, path: str) -> Any:
@@ -75,7 +85,7 @@ def _ref(argument: Any, scope: Scope, path: str) -> Any:
 
 
 def _get_att(argument: Any, scope: Scope, path: str) -> Any:
-    logical_id, _, attribute = argument.partition(".") if isinstance(argument, str) else (argument[0], "", argument[1])
+    logical_id, attribute = attribute_of(argument, path)
     if (logical_id, attribute) not in scope.attributes:
         raise TemplateError(f"{path}: there is no attribute {attribute!r} of a resource {logical_id!r}")
     return scope.attributes[logical_id, attribute]
@@ -86,13 +96,15 @@ def _sub(argument: Any, scope: Scope, path: str) -> str:
     own = resolve(own, scope, path)
 
     def value(match: re.Match[str]) -> str:
-        name = match[1].strip()
+        if match[1]:
+            return f"${{{match[2]}}}"
+        name = match[2].strip()
         if name in own:
             return as_text(own[name])
         found = _get_att(name, scope, path) if "." in name else _ref(name, scope, path)
         return as_text(found)
 
-    return _SUB_LITERAL.sub(r"${\1}", _SUB_VARIABLE.sub(value, text))
+    return _SUB_PLACE.sub(value, text)
 
 
 def _join(argument: Any, scope: Scope, path: str) -> str:
@@ -103,7 +115,7 @@ def _join(argument: Any, scope: Scope, path: str) -> str:
 def _select(argument: Any, scope: Scope, path: str) -> Any:
     index, items = _arguments(resolve(argument, scope, path), 2, path)
     items = _list(items, path)
-    if not 0 <= int(index) < len(items):
+    if not (str(index).isdecimal() and int(index) < len(items)):
         raise TemplateError(f"{path}: there is no item {index} in a list of {len(items)}")
     return items[int(index)]
 

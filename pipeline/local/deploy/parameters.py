@@ -35,7 +35,7 @@ def resolve_parameters(declared: Mapping[str, Any], given: Mapping[str, str]) ->
     for name, declaration in declared.items():
         try:
             values[name] = _value(declaration, given.get(name))
-        except ValueError as error:
+        except (ValueError, re.error) as error:
             problems.append(f"parameter {name}: {error}")
     if problems:
         raise TemplateError(*problems)
@@ -76,7 +76,7 @@ def _check_text(declaration: Mapping[str, Any], text: str) -> None:
 def _number(declaration: Mapping[str, Any], value: Any) -> int | float:
     try:
         number = float(value)
-    except ValueError:
+    except (TypeError, ValueError):
         raise ValueError(f"{value!r} is not a number") from None
     if not float(declaration.get("MinValue", number)) <= number <= float(declaration.get("MaxValue", number)):
         raise ValueError(f"{value} is outside MinValue and MaxValue")

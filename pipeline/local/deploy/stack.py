@@ -85,6 +85,8 @@ def _create(resource: Mapping[str, Any], target: Target, scope: Scope) -> str:
     except (ClientError, BotoCoreError) as error:
         said = " ".join(str(error).split())  # botocore lists what is wrong over several lines
         raise TemplateError(f"{path} ({resource['Type']}): {said}") from error
+    except KeyError as missing:
+        raise TemplateError(f"{path} ({resource['Type']}): {missing} is missing") from missing
     scope.values[target.logical_id] = created.ref
     scope.attributes.update({(target.logical_id, name): value for name, value in created.attributes.items()})
     return created.ref

@@ -5,6 +5,7 @@ address is the bucket `local-source` with an absolute path as key: functions run
 """
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,10 +35,9 @@ def load(path: Path) -> dict[str, Any]:
         raise TemplateError(f"{path} is not YAML: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
         raise TemplateError(f"{path} holds no template: expected a section Resources")
-    for section in ("Parameters", "Conditions", "Resources", "Outputs"):
-        for name, entry in document.get(section, {}).items():
-            if not isinstance(entry, dict):
-                raise TemplateError(f"{section}.{name}: expected a mapping, got {entry!r}")
+    for place, entry in _mappings(document):
+        if not isinstance(entry, dict):
+            raise TemplateError(f"{place}: expected a mapping, got {entry!r}")
     return document
 
 
@@ -47,7 +47,7 @@ def package(template: dict[str, Any], folder: Path) -> dict[str, Any]:
     for kind, section in template.get("Globals", {}).items():
         _package_properties(kind, section, folder, f"Globals.{kind}")
     for logical_id, resource in template.get("Resources", {}).items():
-        kind = resource.get("Type", "").removeprefix("AWS::Serverless::")
+        kind = str(resource.get("Type")).removeprefix("AWS::Serverless::")
         _package_properties(kind, resource.get("Properties", {}), folder, f"Resources.{logical_id}.Properties")
     return template
 
@@ -79,6 +79,17 @@ def translate(template: dict[str, Any], parameters: dict[str, Any], region: str)
     return translated
 
 
+def _mappings(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What has to be a mapping, with its place; whatever holds something comes before what it holds."""
+    for section in ("Globals", "Parameters", "Mappings", "Conditions", "Resources", "Outputs"):
+        if section in document:
+            yield section, document[section]
+            yield from ((f"{section}.{name}", entry) for name, entry in document[section].items())
+    for name, resource in document["Resources"].items():
+        if "Properties" in resource:
+            yield f"Resources.{name}.Properties", resource["Properties"]
+
+
 def _package_properties(kind: str, properties: dict[str, Any], folder: Path, path: str) -> None:
     for (packaged, name), is_there in _PACKAGED.items():
         uri = properties.get(name)
@@ -105,6 +116,8 @@ class _Loader(_SafeLoader):  # type: ignore[misc]
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key has to be text", key_node.start_mark)
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(

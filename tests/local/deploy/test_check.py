@@ -16,6 +16,7 @@ def told(resources, **sections):
     [
         ({"Q": {"Type": "AWS::Kinesis::Stream"}}, "Resources.Q: the type AWS::Kinesis::Stream is not understood"),
         ({"Q": {}}, "Resources.Q: the type None is not understood"),
+        ({"Q": {"Type": ["AWS::SNS::Topic"]}}, "Resources.Q: the type ['AWS::SNS::Topic'] is not understood"),
         (
             {"T": {"Type": "AWS::SNS::Topic", "Properties": {"FifoTopic": True}}},
             "Resources.T (AWS::SNS::Topic): FifoTopic is not understood",
@@ -50,6 +51,10 @@ def test_an_output_is_held_to_the_same(monkeypatch):
         "Outputs.Arn: Export is not understood",
         "Outputs.Arn.Value: the attribute Colour of T is not understood",
     ]
+
+
+def test_an_output_without_a_value_is_refused():
+    assert told({"T": TOPIC}, Outputs={"Arn": {"Description": "d"}}) == ["Outputs.Arn: Value is missing"]
 
 
 def test_everything_that_is_wrong_is_said_at_once():

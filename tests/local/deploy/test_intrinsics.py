@@ -56,6 +56,11 @@ def test_the_names_of_a_sub_s_own_map_win():
     assert evaluated({"Fn::Sub": ["${A}", {"A": {"Ref": "B"}}]}, A="a", B="b") == "b"
 
 
+@given(st.text(alphabet="${!}ab"))
+def test_sub_leaves_what_it_puts_in_as_it_is(text):
+    assert evaluated({"Fn::Sub": "<${A}>"}, A=text) == f"<{text}>"
+
+
 def test_no_value_takes_its_key_and_its_item_away():
     assert evaluated({"a": {"Ref": "AWS::NoValue"}, "b": [1, {"Ref": "AWS::NoValue"}]}) == {"b": [1]}
 
@@ -74,6 +79,11 @@ def test_a_mapping_is_looked_up():
     [
         ({"Ref": "Nothing"}, "here.Ref: there is no parameter or resource 'Nothing'"),
         ({"Fn::GetAtt": ["Topic", "Colour"]}, "no attribute 'Colour'"),
+        ({"Fn::GetAtt": ["Topic"]}, "expected a resource and an attribute of it, got ['Topic']"),
+        ({"Fn::GetAtt": None}, "expected a resource and an attribute of it, got None"),
+        ({"Fn::Sub": "${}"}, "no parameter or resource ''"),
+        ({"Fn::Select": ["first", ["a"]]}, "no item first in a list of 1"),
+        ({"Fn::Select": [-1, ["a"]]}, "no item -1 in a list of 1"),
         ({"Fn::Select": [3, ["a"]]}, "no item 3 in a list of 1"),
         ({"Fn::Join": ["-", "ab"]}, "expected a list"),
         ({"Fn::Split": ["-"]}, "expected a list of 2 arguments"),

@@ -34,6 +34,8 @@ def test_a_list_is_split_at_its_commas():
         ({"Type": "String", "MaxLength": 2}, "abc", "MaxLength"),
         ({"Type": "Number", "MinValue": 1}, "0", "MinValue"),
         ({"Type": "Number"}, "seven", "'seven' is not a number"),
+        ({"Type": "Number", "Default": {}}, None, "{} is not a number"),
+        ({"Type": "String", "AllowedPattern": "("}, "a", "unterminated subpattern"),
         ({"Type": "AWS::EC2::VPC::Id"}, "vpc-1", "AWS::EC2::VPC::Id is not understood"),
         ({"Type": "String", "Defualt": "a"}, "b", "Defualt is not understood"),
     ],

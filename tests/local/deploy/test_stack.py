@@ -167,6 +167,7 @@ def test_names_that_are_not_given_carry_the_stack_and_the_logical_id(cloud, temp
         ("AWS::S3::Bucket", "VersioningConfiguration: {State: Enabled}", 'Unknown parameter .*"State"'),
         ("AWS::Lambda::Function", "Environment: {Varibles: {}}", "Environment: Varibles"),
         ("AWS::Lambda::Function", "Code: {ImageUrl: x}", 'Unknown parameter .*"ImageUrl"'),
+        ("AWS::Logs::LogGroup", "Tags: [{Key: team}]", "'Value' is missing"),
     ],
 )
 def test_what_is_nested_in_a_property_is_refused_as_well(cloud, template, kind, properties, said):

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,20 @@ def test_what_has_no_resources_is_no_template(template, text):
         load(template(text))
 
 
-def test_a_resource_that_is_no_mapping_is_refused_by_name(template):
-    with pytest.raises(TemplateError, match=r"Resources\.Topic: expected a mapping, got None"):
-        load(template("Resources: {Topic: }"))
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Resources: {Topic: }", "Resources.Topic: expected a mapping, got None"),
+        ("Resources: {Topic: {Properties: [a]}}", "Resources.Topic.Properties: expected a mapping, got ['a']"),
+        ("{Resources: {}, Outputs: }", "Outputs: expected a mapping, got None"),
+        ("{Resources: {}, Globals: {Function: x}}", "Globals.Function: expected a mapping, got 'x'"),
+        ("{Resources: {}, Mappings: {Sizes: []}}", "Mappings.Sizes: expected a mapping, got []"),
+        ("Resources: {? [a] : {}}", "a key has to be text"),
+    ],
+)
+def test_what_is_no_mapping_is_refused_by_name(template, text, said):
+    with pytest.raises(TemplateError, match=re.escape(said)):
+        load(template(text))
 
 
 def test_packaging_points_code_and_definition_at_this_machine(tmp_path):
