@@ -21,7 +21,7 @@ _FILES = {
     "summary.json": "the counts above, and more",
 }
 
-# What to do about an error of pipeline/errors.py. Of what is not here, a redrive is worth a try.
+# What to do about an error of pipeline/errors.py.
 _ADVICE = {
     "InvalidRunInput": "Correct the input, and start the state machine again.",
     "UnknownModel": "Upload the model package or name another model, and start the state machine again.",
@@ -32,6 +32,12 @@ _ADVICE = {
     "TooManyFailed": "Remove the cause that failed.csv gives, or allow a higher max_failed_fraction; start a new run.",
     "MissingSetting": "Deploy infra/template.yaml again: a function lacks a setting.",
 }
+# A redrive enters the state that the execution ended in, which here is a Fail state (Step Functions Developer Guide,
+# "Redrive behavior of individual states"); and the input of a schedule or an upload is a run that is taken already.
+_START_AGAIN = (
+    "Remove the cause, if it was no passing fault of a service, and start a new run of the same prefixes. "
+    "Do not redrive this execution: it would only fail again."
+)
 
 
 def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
@@ -73,7 +79,7 @@ def run_failed(execution: Mapping[str, str], state: Mapping[str, Any], error: Ma
             *(f"  {printable(line)}" for line in causes.readable(error.get("Cause")).splitlines()),
         ],
         ["What is safe", f"  {safe}"],
-        ["How to go on", f"  {_advice(name, execution['arn'])}"],
+        ["How to go on", f"  {_ADVICE.get(name, _START_AGAIN)}"],
     ]
     return _message(f"imagebatch FAILED: {name} while {doing} ({run_id or execution['name']})", paragraphs)
 
@@ -93,14 +99,6 @@ def _stage(state: Mapping[str, Any]) -> tuple[str, str]:
     if "partitions" not in state:
         return "running the model", f"Every image is validated, and the predictions so far are in {here}predictions/."
     return "gathering results", f"The predictions are in {here}predictions/, and what was gathered in {here}results/."
-
-
-def _advice(error: str, execution_arn: str) -> str:
-    return _ADVICE.get(error) or (
-        "Where a service was at fault, go on from the state that failed, within 14 days: "
-        f"aws stepfunctions redrive-execution --execution-arn {execution_arn}. "
-        "Otherwise remove the cause, and start a new run."
-    )
 
 
 def _counts(summary: Mapping[str, Any]) -> list[str]:

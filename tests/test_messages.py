@@ -156,10 +156,11 @@ def test_a_failed_run_gives_the_sentence_of_a_lambda_and_not_its_trace() -> None
     assert "stackTrace" not in body
 
 
-def test_a_fault_of_a_service_is_worth_a_redrive() -> None:
+def test_after_a_fault_of_a_service_a_new_run_is_advised_and_no_redrive() -> None:
     body = messages.run_failed(EXECUTION, {}, {"Error": "Lambda.TooManyRequestsException", "Cause": ""})["body"]
 
-    assert f"aws stepfunctions redrive-execution --execution-arn {EXECUTION['arn']}" in body
+    assert "start a new run of the same prefixes" in body
+    assert "Do not redrive this execution" in body
 
 
 def test_a_failure_without_an_error_is_still_told() -> None:
