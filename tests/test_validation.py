@@ -303,3 +303,12 @@ def test_a_condemned_image_is_rejected_unopened(
     assert isinstance(verdict, Rejected)
     assert verdict.reason == reason
     assert verdict.detail.startswith(error["Error"])
+
+
+def test_a_function_that_ends_after_it_was_given_up_on_overturns_no_verdict(s3: Any, run: Run, photo: Photo) -> None:
+    items = upload(s3, {"slow.jpg": photo()})
+
+    result = validation.validate_batch(run, IMAGES, items, s3, {"Error": "States.Timeout", "Cause": ""})
+    validation.validate_batch(run, IMAGES, items, s3)
+
+    assert reasons(read_verdicts(s3, result)) == ["decode_timeout"]
