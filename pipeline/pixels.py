@@ -150,7 +150,8 @@ def _to_srgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Imag
     alpha = image.getchannel("A") if image.mode in {"LA", "RGBA"} else None
     colours = image.convert(image.mode.removesuffix("A")) if alpha else image
     try:
-        transform = _transform(profile, colours.mode)
+        make_transform = _kept_transform if len(profile) <= _LARGEST_KEPT_PROFILE else _transform
+        transform = make_transform(profile, colours.mode)
         if transform is None:
             return image
         converted = ImageCms.applyTransform(colours, transform)
@@ -165,13 +166,18 @@ def _to_srgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Imag
     return converted
 
 
-@lru_cache(maxsize=32)
 def _transform(profile: bytes, mode: str) -> Any:
-    """From a profile to sRGB; None where the profile is sRGB. Photos come with a handful of profiles, over and over."""
+    """From a profile to sRGB; None where the profile is sRGB."""
     source = ImageCms.ImageCmsProfile(BytesIO(profile))
     if mode == "RGB" and "srgb" in ImageCms.getProfileDescription(source).lower():
         return None
     return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+
+
+# Photos come with a handful of profiles, over and over. A profile may also be as large as its file: that one is used,
+# and not kept.
+_kept_transform = lru_cache(maxsize=32)(_transform)
+_LARGEST_KEPT_PROFILE = 1 << 20
 
 
 def _to_colour(image: Image.Image, contract: ModelContract, notes: list[str]) -> Image.Image:

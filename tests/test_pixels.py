@@ -1,6 +1,7 @@
 """The half of the contract that shapes pixels, against Pillow's own functions applied in the plain order."""
 
 import io
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -242,6 +243,22 @@ def test_an_srgb_profile_changes_nothing(contract: ModelContract) -> None:
     picture = smooth(40, 30)
     picture.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     assert fit(picture, contract).conversions == ()
+
+
+def test_large_colour_profiles_are_used_and_not_kept_in_memory(contract: ModelContract) -> None:
+    with Image.open(EXAMPLES / "rocket.jpg") as photo:
+        profile = photo.info["icc_profile"]
+    tracemalloc.start()
+    try:
+        for padding in range(4):
+            picture = smooth(40, 30)
+            picture.info["icc_profile"] = profile + bytes([padding]) * 4_000_000
+            assert "ICC profile to sRGB" in fit(picture, contract).conversions
+            del picture
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 4_000_000
 
 
 def test_a_broken_colour_profile_is_noted_and_the_image_kept(contract: ModelContract) -> None:
