@@ -37,7 +37,7 @@ class BatchShard:
     id: str
     rows: int
     bytes: int
-    """The pixels' bytes, which is what a job has to move and compute: the header is small."""
+    """Of the file, which is nearly all pixels: what a job has to move and compute."""
     partition: str = ""
     """The partition that takes the shard; empty until there is a plan."""
 

@@ -27,6 +27,9 @@ NOTHING_TO_DO = "none"
 MAX_JOBS = 100
 """Partitions travel between states, where 256 KB have to hold them all."""
 
+# A job's volume has 30 GB (VolumeSizeInGB in the state machine), which hold its shards, the model and the predictions.
+_BYTES_PER_JOB = 16 * 10**9
+
 # A job that runs longer than this has lost its way: a slow model on one core, after a slow start. The most is less than
 # the day that the state machine waits for a job, so that SageMaker ends the job and says why.
 _SECONDS_TO_START = 1800
@@ -106,10 +109,12 @@ def plan_inference(
 
 
 def make_plan(run: Run, batches: Sequence[Batch], settings: PlanInferenceSettings) -> Plan:
-    """As few jobs as `images_per_job` allows, but at most 100, each with about as many bytes as the others."""
+    """As few jobs as `images_per_job` and a job's volume allow, but at most 100, each with about as many bytes."""
     counts = Counts.total(batch.counts for batch in batches)
     shards = [shard for batch in batches for shard in batch.shards]
-    jobs = min(math.ceil(counts.accepted / settings.images_per_job), MAX_JOBS, len(shards))
+    by_images = math.ceil(counts.accepted / settings.images_per_job)
+    by_bytes = math.ceil(sum(shard.bytes for shard in shards) / _BYTES_PER_JOB)
+    jobs = min(max(by_images, by_bytes), MAX_JOBS, len(shards))
     shares = {names.partition_id(number): share for number, share in enumerate(balance(shards, jobs))}
     partition_of = {shard.id: partition for partition, share in shares.items() for shard in share}
     return Plan(
