@@ -13,6 +13,7 @@ identified by its ARN and the time it was due, an object by its key, version and
 execution they started.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,6 +83,10 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
     """
     if not isinstance(document, Mapping):
         _refuse("the input", 'a JSON object such as {} or {"prefixes": ["incoming/"]}', document)
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # JSON may escape half of a surrogate pair, and nothing can be named so
+        _refuse("the input", "text that can be written as UTF-8", document)
     if "detail-type" in document:
         trigger, fields = _from_event(document)
     else:
@@ -126,7 +131,7 @@ def _from_event(event: Mapping[str, Any]) -> tuple[Trigger, Mapping[str, Any]]:
                     f"An event {kind!r} from {source!r} does not start a run; "
                     "'Object Created' from 'aws.s3' and 'Scheduled Event' from 'aws.events' do."
                 )
-    except (KeyError, IndexError, TypeError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise InvalidRunInput(
             f"The event is not complete: {error!r} is missing or malformed in {_shown(event)}."
         ) from error
@@ -164,7 +169,7 @@ def _prefixes(value: Any, settings: StartRunSettings) -> tuple[Prefix, ...]:
 
 def _prefix(field: str, value: Any, settings: StartRunSettings) -> Prefix:
     expected = "s3://bucket/prefix/, or a prefix inside the images bucket"
-    if not isinstance(value, str) or len(value.encode(errors="surrogatepass")) > 1024:
+    if not isinstance(value, str) or len(value.encode()) > 1024:
         _refuse(field, expected, value)
     prefix = Prefix(settings.images_bucket, value)
     if "://" in value:
@@ -217,9 +222,9 @@ def _matching(field: str, value: Any, pattern: re.Pattern[str], expected: str) -
 def _time(field: str, value: Any) -> datetime:
     try:
         time = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         _refuse(field, "a time such as 2026-11-20T02:00:00Z", value)
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def _refuse(field: str, expected: str, value: Any) -> NoReturn:

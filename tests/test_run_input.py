@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline import run_input
 from pipeline.errors import InvalidRunInput
+from pipeline.objects import dump_json
 from pipeline.run_input import Prefix, RunInput
 from pipeline.settings import StartRunSettings
 
@@ -158,12 +159,36 @@ def test_prefixes_are_refused_exactly_when_one_key_could_be_under_two(keys: list
         parse({"prefixes": keys})
 
 
-@given(
-    document=st.recursive(
-        st.none() | st.booleans() | st.floats() | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(run_input._FIELDS) | st.text(), inner),
-    )
+TEXT = st.text(st.characters(exclude_categories=()))
+TIMES = st.sampled_from(["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "2026-11-20T02:00:00Z"])
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.floats() | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(run_input._FIELDS) | TEXT, inner),
 )
-def test_no_input_at_all_breaks_the_parser(document: Any) -> None:
+
+
+def made_of(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """An object of these fields, any of which may be something else or missing; or something else altogether."""
+    return st.fixed_dictionaries({}, optional={name: field | DOCUMENTS for name, field in fields.items()}) | DOCUMENTS
+
+
+INPUTS = made_of(prefixes=st.lists(TEXT, min_size=1), schedule=made_of(arn=TEXT, time=TIMES))
+EVENTS_OF_S3 = st.fixed_dictionaries(
+    {
+        "source": st.just("aws.s3"),
+        "detail-type": st.just("Object Created"),
+        "time": TIMES,
+        "detail": made_of(bucket=st.just({"name": "example-images"}), object=made_of(key=TEXT, sequencer=TEXT)),
+    }
+)
+
+
+@settings(deadline=None)
+@given(document=INPUTS | EVENTS_OF_S3)
+@example({"prefixes": ["\ud800/"]})
+@example({"schedule": {"arn": "a", "time": "0001-01-01T00:00:00+05:00"}})
+@example({**event("object_created"), "detail": {"bucket": {"name": "example-images"}, "object": []}})
+def test_any_input_is_refused_or_can_be_written_down(document: Any) -> None:
     with suppress(InvalidRunInput):
-        parse(document)
+        run = parse(document)
+        dump_json([run.trigger.identity, run.trigger.time.isoformat(), [prefix.uri for prefix in run.prefixes]])
