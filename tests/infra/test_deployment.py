@@ -69,6 +69,7 @@ def test_a_subscription_is_made_for_the_given_address(cloud, template_path):
     assert subscription["Endpoint"] == "a@b.test"
 
 
-def test_a_parameter_that_breaks_its_pattern_is_refused(cloud, template_path):
-    with pytest.raises(TemplateError, match="parameter InstanceType"):
-        deploy(cloud, template_path, {"InstanceType": "c7i.xlarge"}, "refused")
+@pytest.mark.parametrize(("parameter", "value"), [("InstanceType", "c7i.xlarge"), ("JobNamePrefix", "ImageBatch")])
+def test_a_parameter_that_breaks_its_pattern_is_refused(cloud, template_path, parameter, value):
+    with pytest.raises(TemplateError, match=f"parameter {parameter}"):
+        deploy(cloud, template_path, {parameter: value}, "refused")

@@ -105,6 +105,17 @@ def test_the_state_machine_may_do_what_its_states_do_and_nothing_else(of_type, t
     assert allowed == needed
 
 
+def test_the_results_bucket_is_listed_by_prefix_only(policies):
+    listings = [
+        entry
+        for _, statements in policies
+        for entry in statements
+        if "s3:ListBucket" in listed(entry["Action"]) and "ResultsBucket" in json.dumps(entry["Resource"])
+    ]
+    assert listings
+    assert all(entry["Condition"]["StringLike"]["s3:prefix"] for entry in listings)
+
+
 def test_the_state_machine_may_redrive_the_map_that_it_labels(of_type, template_path):
     text = (template_path.parents[1] / "state_machines" / "batch.asl.json").read_text(encoding="utf-8")
     (label,) = re.findall(r'"Label": "(\w+)"', text)

@@ -98,6 +98,7 @@ def test_the_tag_of_a_shard_is_the_one_that_the_bucket_deletes(of_type):
     rules = of_type("AWS::S3::Bucket")["ResultsBucket"]["LifecycleConfiguration"]["Rules"]
     (rule,) = (rule for rule in rules if "ExpirationInDays" in rule)
     assert {tag["Key"]: tag["Value"] for tag in rule["TagFilters"]} == SHARD_TAGS
+    assert "NoncurrentVersionExpiration" in rule
 
 
 def test_all_that_a_laptop_needs_to_know_is_an_output(template):
