@@ -6,7 +6,7 @@ A `Runtime` runs a model and knows nothing of labels, shards or S3. There is one
 when a model is opened, so that whoever only reads contracts need not have it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,8 +17,8 @@ from pipeline.contract import DataType, Layout, ModelContract
 from pipeline.errors import ContractMismatch, InvalidModelPackage, InvalidPrediction
 from pipeline.packages import ModelPackage
 from pipeline.predictions import Prediction, Ranked
-from pipeline.ranking import activate, top_k
-from pipeline.shards import Shard
+from pipeline.ranking import Scores, activate, top_k
+from pipeline.shards import Row, Shard
 from pipeline.tensors import Tensor, TensorMaker
 
 DEFAULT_BATCH_SIZE = 4
@@ -30,7 +30,7 @@ _ONNX_TYPES = {
     DataType.UINT8: "tensor(uint8)",
 }
 
-Outputs = npt.NDArray[np.floating[Any]]
+Outputs = npt.NDArray[Any]
 
 
 class Runtime(Protocol):
@@ -75,17 +75,20 @@ class OnnxRuntime:
         return self._fixed_batch or DEFAULT_BATCH_SIZE
 
     def run(self, tensor: Tensor) -> Outputs:
-        missing = (self._fixed_batch or len(tensor)) - len(tensor)
-        if missing:
+        images = len(tensor)
+        if self._fixed_batch and images < self._fixed_batch:
             # A model exported for exactly n images gets n: the last batch is filled up, and the surplus dropped.
-            tensor = np.concatenate([tensor, np.zeros((missing, *tensor.shape[1:]), tensor.dtype)])
+            surplus = np.zeros((self._fixed_batch - images, *tensor.shape[1:]), tensor.dtype)
+            tensor = np.concatenate([tensor, surplus])
         try:
             (outputs,) = self._session.run([self._contract.output.name], {self._contract.input.name: tensor})
         except Exception as error:
             raise InvalidPrediction(
                 f"The model does not run on a batch of shape {list(tensor.shape)}: {error}"
             ) from error
-        return np.asarray(outputs)[: len(tensor) - missing]
+        answers = np.asarray(outputs)
+        _check_rows(answers, len(tensor))
+        return answers[:images]
 
 
 class Predictor:
@@ -101,14 +104,14 @@ class Predictor:
     def predict(self, shard: Shard, shard_id: str) -> Iterator[Prediction]:
         """One prediction for each row of the shard, in order.
 
-        Raises InvalidPrediction, with the shard and the image, where the model answers NaN or another shape.
+        Raises InvalidPrediction where the model answers anything but finite numbers, one row of them for each image,
+        and ContractMismatch where a row is not the classes that the task and the labels ask for.
         """
         size = self._runtime.batch_size
         for start in range(0, len(shard.rows), size):
             images = shard.images[start : start + size]
-            outputs = self._runtime.run(self._tensors(images))
             rows = shard.rows[start : start + size]
-            self._check(outputs, [row.image_uri for row in rows], shard_id)
+            outputs = self._checked(self._runtime.run(self._tensors(images)), rows, shard_id)
             for row, (top, values) in zip(rows, self._read(outputs), strict=True):
                 yield Prediction(
                     row=row,
@@ -120,7 +123,7 @@ class Predictor:
                     values=values,
                 )
 
-    def _read(self, outputs: Outputs) -> Iterator[tuple[tuple[Ranked, ...], tuple[float, ...]]]:
+    def _read(self, outputs: Scores) -> Iterator[tuple[tuple[Ranked, ...], tuple[float, ...]]]:
         """For each image its top-k, or its values: whichever the task asks for."""
         contract = self._package.contract
         scores = activate(outputs, contract.output.activation)
@@ -131,18 +134,25 @@ class Predictor:
         for indices, row in zip(top_k(scores, self._k).tolist(), scores, strict=True):
             yield tuple(Ranked(self._package.label(index), index, float(row[index])) for index in indices), ()
 
-    def _check(self, outputs: Outputs, images: list[str], shard_id: str) -> None:
-        if len(outputs) != len(images):
-            raise InvalidPrediction(f"shard {shard_id}: {len(images)} images went in, {len(outputs)} outputs came out")
+    def _checked(self, outputs: Outputs, rows: Sequence[Row], shard_id: str) -> Scores:
+        """The outputs as float32: numbers, finite, one row for each image."""
+        _check_rows(outputs, len(rows))
+        if outputs.dtype.kind not in "biuf" or not outputs.size:
+            raise InvalidPrediction(
+                f"shard {shard_id}: the model answers {outputs.dtype} of shape {list(outputs.shape)}; expected numbers"
+            )
         if self._package.contract.task.is_ranked:
             _check_classes(list(outputs.shape), self._package)
-        finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
+        with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused as such
+            numbers = outputs.astype(np.float32, copy=False)
+        finite = np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1)
         if not finite.all():
-            culprit = images[int(np.argmin(finite))]
+            culprit = rows[int(np.argmin(finite))].image_uri
             raise InvalidPrediction(
                 f"shard {shard_id}: the model answers NaN or infinity for {culprit}. Check the numbers (scale,"
                 " mean, std) in the contract, and the model's precision."
             )
+        return numbers
 
 
 def open_predictor(package: ModelPackage, run_id: str, k: int) -> Predictor:
@@ -180,6 +190,14 @@ def _check_output(outputs: list[Any], contract: ModelContract, model: Path) -> N
     if contract.output.name not in [each.name for each in outputs]:
         raise ContractMismatch(
             f"{model.name} answers {_listing(outputs)}; the contract says {contract.output.name!r}. Set output.name."
+        )
+
+
+def _check_rows(outputs: Outputs, images: int) -> None:
+    if outputs.ndim == 0 or len(outputs) != images:
+        raise InvalidPrediction(
+            f"{images} images went into the model, and an output of shape {list(outputs.shape)} came out; its first"
+            " dimension has to be the images. Set output.name, or export the model with one answer for each image."
         )
 
 

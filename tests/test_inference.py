@@ -1,5 +1,6 @@
 """From a shard to predictions: with a runtime of our own for the rules, with ONNX Runtime for the real thing."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -109,9 +110,35 @@ def test_nan_is_no_prediction_and_the_image_is_named(package: ModelPackage) -> N
         predict(package, Brightness(change=nan_in_second))
 
 
-def test_fewer_outputs_than_images_are_no_predictions(package: ModelPackage) -> None:
-    with pytest.raises(InvalidPrediction, match="2 images went in, 1 outputs came out"):
-        predict(package, Brightness(change=lambda outputs: outputs[:1]))
+@pytest.mark.parametrize(
+    ("change", "shape"),
+    [(lambda outputs: outputs[:1], "[1, 4]"), (lambda outputs: outputs.ravel(), "[8]"), (np.sum, "[]")],
+    ids=["fewer", "more", "one number"],
+)
+def test_an_output_without_one_row_for_each_image_is_no_prediction(
+    package: ModelPackage, change: Callable[[Any], Any], shape: str
+) -> None:
+    with pytest.raises(
+        InvalidPrediction, match=re.escape(f"2 images went into the model, and an output of shape {shape}")
+    ):
+        predict(package, Brightness(change=change))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda outputs: outputs.astype(str), "answers <U32 of shape"),
+        (lambda outputs: outputs.astype(object), "answers object of shape"),
+        (lambda outputs: outputs[:, :0], r"answers float32 of shape \[2, 0\]"),
+        (lambda outputs: np.full(outputs.shape, 1e300), "NaN or infinity"),
+    ],
+    ids=["text", "objects", "nothing", "too large for float32"],
+)
+def test_an_output_that_is_not_finite_numbers_is_no_prediction(
+    package: ModelPackage, change: Callable[[Any], Any], words: str
+) -> None:
+    with pytest.raises(InvalidPrediction, match=words):
+        predict(package, Brightness(change=change))
 
 
 def test_an_output_that_is_no_list_of_classes_does_not_fit_the_task(package: ModelPackage) -> None:
@@ -163,6 +190,50 @@ def test_a_file_that_is_no_model_is_refused(example: ModelPackage, tmp_path: Pat
     shutil.copy(EXAMPLE / "labels.txt", tmp_path / "model.onnx")
     with pytest.raises(InvalidModelPackage, match="does not load in ONNX Runtime"):
         OnnxRuntime(tmp_path / "model.onnx", example.contract)
+
+
+def test_a_model_that_answers_several_rows_for_an_image_is_refused(example: ModelPackage, tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(flattening_model([3, 224, 224]))
+    with pytest.raises(InvalidPrediction, match=re.escape("2 images went into the model, and an output of shape [6, ")):
+        OnnxRuntime(model, example.contract).run(np.zeros((2, 3, 224, 224), np.float32))
+
+
+def test_a_model_for_exactly_four_images_gets_four(example: ModelPackage, tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(flattening_model([4, 3, 224, 224], axis=1))
+    runtime = OnnxRuntime(model, example.contract)
+    images = np.random.default_rng(0).random((3, 3, 224, 224), np.float32)
+    assert runtime.batch_size == 4
+    assert np.array_equal(runtime.run(images), images.reshape(3, -1))
+
+
+def flattening_model(shape: list[int], axis: int = 2) -> bytes:
+    """A model.onnx of one Flatten, which turns [N, C, H, W] into [N * C, H * W], or for axis 1 into [N, C * H * W].
+
+    Three numbers in `shape` leave N free. Written out as the protocol buffer that onnx.proto describes.
+    """
+
+    def field(number: int, value: int | str | bytes) -> bytes:
+        if isinstance(value, int):
+            return varint(number << 3) + varint(value)
+        data = value.encode() if isinstance(value, str) else value
+        return varint(number << 3 | 2) + varint(len(data)) + data
+
+    def varint(value: int) -> bytes:
+        return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
+
+    def tensor(name: str, dimensions: list[int | str]) -> bytes:
+        sizes = (field(1, each) if isinstance(each, int) else field(2, each) for each in dimensions)
+        floats = field(1, 1) + field(2, b"".join(field(1, size) for size in sizes))
+        return field(1, name) + field(2, field(1, floats))
+
+    attribute = field(1, "axis") + field(20, 2) + field(3, axis)
+    node = field(1, "input") + field(2, "logits") + field(4, "Flatten") + field(5, attribute)
+    free: list[int | str] = ["n"] if len(shape) == 3 else []
+    given, answer = tensor("input", [*free, *shape]), tensor("logits", ["rows", "columns"])
+    graph = field(1, node) + field(2, "graph") + field(11, given) + field(12, answer)
+    return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
 
 
 def test_a_shorter_last_batch_of_the_real_model_changes_no_prediction(example: ModelPackage) -> None:
