@@ -17,7 +17,6 @@ class MachineRecord:
     updated: float
     options: str = "{}"
     """What came with it and is only given back: loggingConfiguration, tracingConfiguration, encryptionConfiguration."""
-    deleting: bool = False
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ _BATCH = 1_000
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS machines (arn TEXT PRIMARY KEY, name TEXT, type TEXT, definition TEXT, role_arn TEXT,
-    revision_id TEXT, created REAL, updated REAL, options TEXT, deleting INTEGER);
+    revision_id TEXT, created REAL, updated REAL, options TEXT);
 CREATE TABLE IF NOT EXISTS revisions (revision_id TEXT PRIMARY KEY, machine_arn TEXT, definition TEXT, role_arn TEXT,
     created REAL);
 CREATE TABLE IF NOT EXISTS executions (id INTEGER PRIMARY KEY, arn TEXT UNIQUE, name TEXT, machine_arn TEXT,

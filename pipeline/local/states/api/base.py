@@ -3,14 +3,18 @@
 import base64
 import re
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pipeline.local.protocol import JsonService, ServiceError
 from pipeline.local.states.engine import Engine
 from pipeline.local.states.records import MachineRecord, MapRunRecord
 from pipeline.local.states.store import Store
 
-T = TypeVar("T")
+P = TypeVar("P", int, str)
+R = TypeVar("R")
+
+PAGE = 100
+"""Entries of a page where the caller does not say how many."""
 
 # API reference, CreateStateMachine, "name".
 _FORBIDDEN_IN_NAMES = re.compile(r"""[\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]""")
@@ -56,15 +60,24 @@ def check_arn(arn: str, *kinds: str) -> None:
         raise ServiceError("InvalidArn", f"Invalid Arn: '{arn}' is not the ARN of a resource of type {wanted}")
 
 
-def page_token(position: int | str) -> str:
-    """An opaque token that says where the next page begins."""
-    return base64.urlsafe_b64encode(f"after:{position}".encode()).decode()
+def page(
+    parameters: dict[str, Any], start: P, fetch: Callable[[P, int], list[R]], position_of: Callable[[R], P]
+) -> tuple[list[R], str | None]:
+    """The records of the page that `parameters` ask for, and the token of the next page, None after the last.
+
+    `fetch(after, limit)` reads records behind a position, which for the first page is `start`. Raises ServiceError:
+    InvalidToken.
+    """
+    limit = parameters.get("maxResults") or PAGE
+    token = parameters.get("nextToken")
+    records = fetch(start if token is None else _position(token, type(start)), limit + 1)
+    if len(records) <= limit:
+        return records, None
+    after = f"after:{position_of(records[limit - 1])}"
+    return records[:limit], base64.urlsafe_b64encode(after.encode()).decode()
 
 
-def page_position(token: str | None, kind: Callable[[str], T]) -> T | None:
-    """What `page_token` was given, of the `kind` it had. Raises ServiceError InvalidToken."""
-    if token is None:
-        return None
+def _position(token: str, kind: Callable[[str], P]) -> P:
     try:
         prefix, _, position = base64.urlsafe_b64decode(token).decode().partition(":")
         if prefix == "after":

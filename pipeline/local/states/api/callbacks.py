@@ -4,10 +4,8 @@ from typing import Any
 
 from pipeline.local.protocol import ServiceError
 from pipeline.local.states.activities import ActivityTask
-from pipeline.local.states.api.base import Operations, check_arn, check_name, page_position, page_token
+from pipeline.local.states.api.base import Operations, check_arn, check_name, page
 from pipeline.local.states.records import ActivityRecord
-
-_PAGE = 100
 
 
 class CallbackOperations(Operations):
@@ -49,14 +47,13 @@ class CallbackOperations(Operations):
         return {"activityArn": activity.arn, "name": activity.name, "creationDate": activity.created}
 
     def list_activities(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        limit = parameters.get("maxResults") or _PAGE
-        activities = self.store.activities(page_position(parameters.get("nextToken"), str) or "", limit + 1)
+        activities, token = page(parameters, "", self.store.activities, lambda activity: activity.arn)
         return {
             "activities": [
                 {"activityArn": activity.arn, "name": activity.name, "creationDate": activity.created}
-                for activity in activities[:limit]
+                for activity in activities
             ],
-            "nextToken": page_token(activities[limit - 1].arn) if len(activities) > limit else None,
+            "nextToken": token,
         }
 
     def delete_activity(self, parameters: dict[str, Any]) -> dict[str, Any]:

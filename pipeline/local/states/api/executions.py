@@ -4,13 +4,11 @@ import uuid
 from typing import Any
 
 from pipeline.local.protocol import ServiceError
-from pipeline.local.states.api.base import Operations, check_arn, check_name, page_position, page_token
+from pipeline.local.states.api.base import Operations, check_arn, check_name, page
 from pipeline.local.states.documents import LIMIT_BYTES, Document, byte_length
 from pipeline.local.states.execution import Execution
-from pipeline.local.states.history import present
+from pipeline.local.states.history import Event, present
 from pipeline.local.states.records import ExecutionRecord, MachineRecord
-
-_PAGE = 100
 
 
 class ExecutionOperations(Operations):
@@ -65,32 +63,25 @@ class ExecutionOperations(Operations):
             self.existing_map_run(parent)
         elif self.existing_machine(parent).type == "EXPRESS":
             raise _not_for_this_type()
-        limit = parameters.get("maxResults") or _PAGE
-        position = page_position(parameters.get("nextToken"), int)
-        records = self.store.executions(
-            "map_run_arn" if parents == ["mapRunArn"] else "machine_arn",
-            parent,
-            status=parameters.get("statusFilter"),
-            after=position,
-            limit=limit + 1,
-        )
-        return {
-            "executions": [_summary(record) for record in records[:limit]],
-            "nextToken": page_token(records[limit - 1].id) if len(records) > limit else None,
-        }
+        column = "map_run_arn" if parents == ["mapRunArn"] else "machine_arn"
+        status = parameters.get("statusFilter")
+
+        def fetch(after: int, limit: int) -> list[ExecutionRecord]:
+            return self.store.executions(column, parent, status=status, after=after or None, limit=limit)
+
+        records, token = page(parameters, 0, fetch, lambda record: record.id)
+        return {"executions": [_summary(record) for record in records], "nextToken": token}
 
     def get_execution_history(self, parameters: dict[str, Any]) -> dict[str, Any]:
         record = self._existing(parameters["executionArn"])
-        limit = parameters.get("maxResults") or _PAGE
-        position = page_position(parameters.get("nextToken"), int) or 0
-        events = self.store.events(
-            record.id, after=position, limit=limit + 1, reverse=parameters.get("reverseOrder", False)
-        )
+        reverse = parameters.get("reverseOrder", False)
+
+        def fetch(after: int, limit: int) -> list[Event]:
+            return self.store.events(record.id, after=after, limit=limit, reverse=reverse)
+
+        events, token = page(parameters, 0, fetch, lambda event: event.id)
         include_data = parameters.get("includeExecutionData", True)
-        return {
-            "events": [present(event, include_data=include_data) for event in events[:limit]],
-            "nextToken": page_token(events[limit - 1].id) if len(events) > limit else None,
-        }
+        return {"events": [present(event, include_data=include_data) for event in events], "nextToken": token}
 
     def _start(self, parameters: dict[str, Any]) -> ExecutionRecord:
         machine = self.existing_machine(parameters["stateMachineArn"])

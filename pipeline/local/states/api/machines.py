@@ -6,13 +6,12 @@ from typing import Any
 
 from pipeline.local.protocol import ServiceError
 from pipeline.local.states import definition
-from pipeline.local.states.api.base import Operations, check_arn, check_name, page_position, page_token
+from pipeline.local.states.api.base import PAGE, Operations, check_arn, check_name, page
 from pipeline.local.states.errors import DefinitionError
 from pipeline.local.states.records import MachineRecord
 from pipeline.local.states.resources import check_resources
 
 _OPTIONS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
-_PAGE = 100
 
 
 class MachineOperations(Operations):
@@ -78,8 +77,7 @@ class MachineOperations(Operations):
         }
 
     def list_state_machines(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        limit = parameters.get("maxResults") or _PAGE
-        machines = self.store.machines(page_position(parameters.get("nextToken"), str) or "", limit + 1)
+        machines, token = page(parameters, "", self.store.machines, lambda machine: machine.arn)
         return {
             "stateMachines": [
                 {
@@ -88,9 +86,9 @@ class MachineOperations(Operations):
                     "type": machine.type,
                     "creationDate": machine.created,
                 }
-                for machine in machines[:limit]
+                for machine in machines
             ],
-            "nextToken": page_token(machines[limit - 1].arn) if len(machines) > limit else None,
+            "nextToken": token,
         }
 
     def delete_state_machine(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +103,7 @@ class MachineOperations(Operations):
             problems = []
         except DefinitionError as error:
             problems = error.problems
-        limit = parameters.get("maxResults") or _PAGE
+        limit = parameters.get("maxResults") or PAGE
         return {
             "result": "FAIL" if problems else "OK",
             "diagnostics": [

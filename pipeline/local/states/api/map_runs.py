@@ -1,12 +1,11 @@
 """Map runs of distributed Map states: describe, list, update."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from pipeline.local.states.api.base import Operations, check_arn, page_position, page_token
+from pipeline.local.states.api.base import Operations, check_arn, page
 from pipeline.local.states.records import Counts
-
-_PAGE = 100
 
 
 class MapRunOperations(Operations):
@@ -30,9 +29,8 @@ class MapRunOperations(Operations):
 
     def list_map_runs(self, parameters: dict[str, Any]) -> dict[str, Any]:
         check_arn(parameters["executionArn"], "execution")
-        limit = parameters.get("maxResults") or _PAGE
-        after = page_position(parameters.get("nextToken"), str) or ""
-        runs = self.store.map_runs(parameters["executionArn"], after, limit + 1)
+        of_execution = partial(self.store.map_runs, parameters["executionArn"])
+        runs, token = page(parameters, "", of_execution, lambda run: run.arn)
         return {
             "mapRuns": [
                 {
@@ -42,9 +40,9 @@ class MapRunOperations(Operations):
                     "startDate": run.started,
                     "stopDate": run.stopped,
                 }
-                for run in runs[:limit]
+                for run in runs
             ],
-            "nextToken": page_token(runs[limit - 1].arn) if len(runs) > limit else None,
+            "nextToken": token,
         }
 
     def update_map_run(self, parameters: dict[str, Any]) -> dict[str, Any]:
