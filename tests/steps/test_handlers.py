@@ -2,7 +2,8 @@
 
 import importlib
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -47,6 +48,21 @@ def call(steps: dict[str, ModuleType]) -> Callable[[str, Any], Any]:
         return json.loads(json.dumps(steps[step].handler(json.loads(json.dumps(event)), None)))
 
     return call
+
+
+@pytest.fixture
+def _log_level() -> Iterator[None]:
+    before = logging.getLogger("pipeline").level
+    yield
+    logging.getLogger("pipeline").setLevel(before)
+
+
+@pytest.mark.usefixtures("_log_level")
+@pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
+def test_log_level_says_how_much_is_logged(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
+    monkeypatch.setenv("LOG_LEVEL", level)
+    importlib.reload(importlib.import_module("steps"))
+    assert logging.getLogger("pipeline.validation").getEffectiveLevel() == getattr(logging, level)
 
 
 @pytest.fixture
