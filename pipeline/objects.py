@@ -5,17 +5,18 @@ and friends unescaped, and `str.splitlines` would cut a key in two there.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_CHUNK = 1 << 20
+T = TypeVar("T")
+_READ_ATTEMPTS = 3
 
 
 def error_code(error: ClientError) -> str:
@@ -38,8 +39,21 @@ def dump_lines(values: Iterable[Any]) -> bytes:
     return b"".join(dump_json(value) + b"\n" for value in values)
 
 
+def unbroken(read: Callable[[], T]) -> T:
+    """What `read` makes of an object, tried again where its body breaks off or arrives damaged.
+
+    The client retries requests that fail. A body that streams is past that: it is the caller's to ask for again.
+    """
+    for _ in range(_READ_ATTEMPTS - 1):
+        try:
+            return read()
+        except (HTTPClientError, IncompleteReadError, FlexibleChecksumError):
+            continue
+    return read()
+
+
 def get_bytes(s3: "S3Client", bucket: str, key: str) -> bytes:
-    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return unbroken(lambda: s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
 def get_json(s3: "S3Client", bucket: str, key: str) -> Any:
@@ -47,13 +61,8 @@ def get_json(s3: "S3Client", bucket: str, key: str) -> Any:
 
 
 def get_lines(s3: "S3Client", bucket: str, key: str) -> Iterator[Any]:
-    """The documents of a JSON Lines object, one at a time: memory does not grow with the object."""
-    rest = b""
-    for chunk in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_CHUNK):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (json.loads(line) for line in lines if line.strip())
-    if rest.strip():
-        yield json.loads(rest)
+    """The documents of a JSON Lines object; empty lines are passed over."""
+    return (json.loads(line) for line in get_bytes(s3, bucket, key).split(b"\n") if line.strip())
 
 
 def put_bytes(

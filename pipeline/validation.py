@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError
 
 from pipeline import causes, names, objects, runs, shards, verdicts
 from pipeline.batches import Batch, BatchShard, Counts
@@ -35,7 +35,6 @@ logger = logging.getLogger(__name__)
 
 _READING_THREADS = 4
 _BYTES_AHEAD = 64_000_000
-_READ_ATTEMPTS = 3
 
 # What S3 says about one object, and what no retry changes (S3 API, "List of error codes"; KMS faults come under its own
 # names). Everything else is a fault of the service or of the deployment, and is raised.
@@ -187,23 +186,21 @@ def _read(s3: "S3Client", bucket: str, item: _Item, limits: Limits) -> _Object |
     """The object's bytes, unless it is too large to read or S3 refuses it for good."""
     if item.size > limits.max_bytes:
         return _too_large(bucket, item, item.size, limits)
-    for attempt in range(1, _READ_ATTEMPTS + 1):
-        try:
-            response = s3.get_object(Bucket=bucket, Key=item.key)
-            with response["Body"] as body:
-                # An object that grew since it was listed is as dangerous as one that was listed large.
-                if response["ContentLength"] > limits.max_bytes:
-                    return _too_large(bucket, item, response["ContentLength"], limits)
-                return _Object(body.read(), response["ETag"].strip('"'))
-        except ClientError as error:
-            if objects.error_code(error) not in _UNREADABLE:
-                raise
-            return _rejected(bucket, item, Reason.UNREADABLE, _words(error))
-        except (HTTPClientError, IncompleteReadError):
-            # The client retries requests; a connection that breaks while the body streams is ours to retry.
-            if attempt == _READ_ATTEMPTS:
-                raise
-    raise AssertionError("the last attempt returns or raises")
+
+    def read() -> _Object | Rejected:
+        response = s3.get_object(Bucket=bucket, Key=item.key)
+        with response["Body"] as body:
+            # An object that grew since it was listed is as dangerous as one that was listed large.
+            if response["ContentLength"] > limits.max_bytes:
+                return _too_large(bucket, item, response["ContentLength"], limits)
+            return _Object(body.read(), response["ETag"].strip('"'))
+
+    try:
+        return objects.unbroken(read)
+    except ClientError as error:
+        if objects.error_code(error) not in _UNREADABLE:
+            raise
+        return _rejected(bucket, item, Reason.UNREADABLE, _words(error))
 
 
 def _rejected(bucket: str, item: _Item, reason: Reason, detail: str) -> Rejected:

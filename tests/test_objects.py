@@ -1,8 +1,10 @@
 """S3 objects: JSON Lines survive any text, conditional writes have one winner, addresses read back."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import FlexibleChecksumError, IncompleteReadError, ResponseStreamingError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,17 +30,47 @@ def test_line_separators_of_unicode_do_not_end_a_line() -> None:
     assert objects.dump_lines(["a\u2028b\u0085c\nd"]).count(b"\n") == 1
 
 
-def test_lines_longer_than_a_chunk_are_read_whole(s3: Any) -> None:
-    values = ["x" * 3_000_000, "y"]
-    objects.put_bytes(s3, BUCKET, "lines.jsonl", objects.dump_lines(values))
-
-    assert list(objects.get_lines(s3, BUCKET, "lines.jsonl")) == values
-
-
 def test_the_last_line_needs_no_line_end(s3: Any) -> None:
     objects.put_bytes(s3, BUCKET, "lines.jsonl", b"1\n\n2")
 
     assert list(objects.get_lines(s3, BUCKET, "lines.jsonl")) == [1, 2]
+
+
+BROKEN = (
+    IncompleteReadError(actual_bytes=1, expected_bytes=2),
+    ResponseStreamingError(error="connection reset"),
+    FlexibleChecksumError(error_msg="damaged"),
+)
+
+
+class Breaking:
+    """An S3 whose bodies break off, each in its way, before one is whole."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self._bodies: Iterator[Exception | bytes] = iter([*errors, b"1\n2\n"])
+
+    def get_object(self, **request: str) -> dict[str, Any]:
+        return {"Body": self}
+
+    def read(self) -> bytes:
+        body = next(self._bodies)
+        if isinstance(body, Exception):
+            raise body
+        return body
+
+
+@pytest.mark.parametrize("error", BROKEN, ids=lambda error: type(error).__name__)
+def test_a_body_that_breaks_off_is_asked_for_again(error: Exception) -> None:
+    s3: Any = Breaking(error, error)
+
+    assert list(objects.get_lines(s3, BUCKET, "lines.jsonl")) == [1, 2]
+
+
+def test_a_body_that_breaks_off_three_times_is_given_up() -> None:
+    s3: Any = Breaking(*BROKEN)
+
+    with pytest.raises(FlexibleChecksumError):
+        objects.get_bytes(s3, BUCKET, "lines.jsonl")
 
 
 def test_numbers_that_json_does_not_have_are_refused() -> None:
