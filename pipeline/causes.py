@@ -15,7 +15,7 @@ def readable(cause: str | None) -> str:
     text = cause or ""
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict):
         found = [str(document[name]) for name in _SENTENCES if document.get(name)]

@@ -106,7 +106,7 @@ class ShardFailure:
         try:
             document: Mapping[str, Any] = json.loads(text)
             return cls(str(document["shard"]), str(document["error"]), str(document["cause"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise CorruptPredictions(f"{_excerpt(text)} is no record of a failed shard: {error!r}") from error
 
 

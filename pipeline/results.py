@@ -2,8 +2,9 @@
 
     plan.json ──► batch by batch: its verdicts, its shards' predictions ──► reconciled ──► Parquet, CSV, summary.json
 
-One batch is in memory at a time, and a few are read ahead: a run of ten million images takes as much as one of a
-thousand. The results are always written before a run is failed here, so that what was predicted is kept.
+One batch is in memory at a time, and a few are read ahead. What grows with a run is its plan: some 130 MB while that is
+read, for ten million images. The results are always written before a run is failed here, so that what was predicted is
+kept.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 _READING_THREADS = 8
 _BATCHES_AHEAD = 16
+_BYTES_AHEAD = 32_000_000
+"""Of predictions, of which an embedding has many more than a classification."""
+_PROBLEMS_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,9 @@ def _read_batches(
 ) -> Iterator[tuple[Batch, Sequence[Verdict], Mapping[str, _Stored | ShardFailure]]]:
     ended = {partition["id"]: partition for partition in partitions}
     # Listed once, not asked for one by one: S3 answers 403 instead of 404 where a policy limits listing to a prefix.
-    written = {item.key for item in objects.list_objects(s3, run.bucket, runs.predictions_prefix(run.run_id))}
+    written = {
+        item.key: item.size for item in objects.list_objects(s3, run.bucket, runs.predictions_prefix(run.run_id))
+    }
 
     def read(batch: Batch) -> tuple[Sequence[Verdict], Mapping[str, _Stored | ShardFailure]]:
         lines = objects.get_lines(s3, run.bucket, runs.verdicts_key(run.run_id, batch.id))
@@ -105,7 +111,12 @@ def _read_batches(
         }
         return [verdicts.from_json(line) for line in lines], shards
 
-    for batch, (found, shards) in read_ahead(read, plan.batches, threads=_READING_THREADS, budget=_BATCHES_AHEAD):
+    def weight(batch: Batch) -> int:
+        keys = (runs.predictions_key(run.run_id, shard.partition, shard.id) for shard in batch.shards)
+        return max(sum(written.get(key, 0) for key in keys), _BYTES_AHEAD // _BATCHES_AHEAD)
+
+    ahead = read_ahead(read, plan.batches, threads=_READING_THREADS, budget=_BYTES_AHEAD, weight=weight)
+    for batch, (found, shards) in ahead:
         yield batch, found, shards
 
 
@@ -115,15 +126,18 @@ def _read_shard(
     """The predictions of a shard; or why there are none, as the job recorded it, or else as the job ended."""
     predictions = runs.predictions_key(run.run_id, shard.partition, shard.id)
     failure = runs.failed_shard_key(run.run_id, shard.partition, shard.id)
-    if predictions in written:
+
+    def read() -> _Stored:
         found = s3.get_object(Bucket=run.bucket, Key=predictions)
-        try:
-            result = tuple(read_lines(found["Body"].read().split(b"\n")))
-        except CorruptPredictions as error:
-            return ShardFailure(shard.id, type(error).__name__, str(error))
-        return _Stored(result, found["LastModified"])
-    if failure in written:
-        return ShardFailure.from_json(objects.get_bytes(s3, run.bucket, failure))
+        return _Stored(tuple(read_lines(found["Body"].read().split(b"\n"))), found["LastModified"])
+
+    try:
+        if predictions in written:
+            return objects.unbroken(read)
+        if failure in written:
+            return ShardFailure.from_json(objects.get_bytes(s3, run.bucket, failure))
+    except CorruptPredictions as error:
+        return ShardFailure(shard.id, type(error).__name__, str(error))
     return _failure_of_job(shard, ended)
 
 
@@ -150,7 +164,8 @@ def _check(run: Run, summary: Mapping[str, Any]) -> None:
     if not summary["adds_up"]:
         raise RunDoesNotAddUp(
             f"Run {run.run_id} does not add up. Problems: {summary['problem_count']}. "
-            f"{'; '.join(summary['problems'])}. The results so far are in {summary['results']}."
+            f"{'; '.join(summary['problems'][:_PROBLEMS_TOLD])}. summary.json has more, and the results so far are in "
+            f"{summary['results']}."
         )
     images = counts["predicted"] + counts["failed"]
     if images and counts["failed"] / images > run.max_failed_fraction:

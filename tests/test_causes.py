@@ -20,6 +20,7 @@ from pipeline import causes
         ('{"FailureReason": "stopped", "ExitMessage": ""}', "stopped"),
         ('{"unknown": 1}', '{"unknown": 1}'),
         ("[1]", "[1]"),
+        ("[" * 2000, "[" * 2000),
     ],
 )
 def test_the_sentence_is_found(cause: str | None, sentence: str) -> None:

@@ -18,6 +18,7 @@ from pipeline.planning import Plan
 from pipeline.predictions import Prediction, Ranked, ShardFailure
 from pipeline.runs import Run
 from pipeline.settings import PlanInferenceSettings
+from pipeline.shards import Row
 from pipeline.verdicts import Accepted
 
 IMAGES, RESULTS = "example-images", "example-results"
@@ -194,6 +195,19 @@ def test_predictions_that_do_not_read_fail_their_shards_images(s3: Any, run: Run
     assert read_summary(s3, run)["failed_by_error"] == {"CorruptPredictions": 2}
 
 
+@pytest.mark.parametrize("record", ["", "[]", "[" * 100_000])
+def test_a_record_of_failure_that_does_not_read_fails_its_shards_images(
+    s3: Any, run: Run, validated: Validated, record: str
+) -> None:
+    plan = validated(good=4)
+    infer(s3, run, plan, leave_out=1)
+    write(s3, runs.failed_shard_key(run.run_id, "p0000", first_shard(plan)), record)
+
+    results.aggregate_predictions(replace(run, max_failed_fraction=0.5), COMPLETED, s3)
+
+    assert read_summary(s3, run)["failed_by_error"] == {"CorruptPredictions": 2}
+
+
 def test_too_many_failures_fail_the_run_and_keep_the_others_results(s3: Any, run: Run, validated: Validated) -> None:
     infer(s3, run, validated(good=4), leave_out=1)
 
@@ -220,6 +234,21 @@ def test_a_lost_image_is_named_and_fails_the_run(s3: Any, run: Run, validated: V
         results.aggregate_predictions(run, COMPLETED, s3)
     assert len(read_rows(s3, run)) == 3
     assert not read_summary(s3, run)["adds_up"]
+
+
+def test_an_error_about_many_images_stays_short_enough_for_a_cause(s3: Any, run: Run, validated: Validated) -> None:
+    """32,768 characters are the most that a Cause has (Step Functions API, ExecutionFailedEventDetails)."""
+    plan = validated(good=4)
+    infer(s3, run, plan)
+    (shard,) = plan.batches[0].shards
+    row = Row(IMAGES, "", "etag", 1, 2, 3)
+    strangers = [replace(row, key=f"incoming/{n}" + "\x01" * 1000) for n in range(30)]
+    lines = [Prediction(each, "tiny", "digest", run.run_id, shard.id, (Ranked("cat", 0, 0.5),)) for each in strangers]
+    write(s3, runs.predictions_key(run.run_id, "p0000", shard.id), "".join(line.to_line() for line in lines))
+
+    with pytest.raises(RunDoesNotAddUp) as refused:
+        results.aggregate_predictions(run, COMPLETED, s3)
+    assert len(str(refused.value)) < 32_768
 
 
 def test_a_lost_verdict_fails_the_run(s3: Any, run: Run, validated: Validated) -> None:
