@@ -7,6 +7,7 @@ import argparse
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -78,8 +79,10 @@ def _positive(text: str) -> int:
 def _run(options: argparse.Namespace) -> int:
     # Imported here: `imagebatch --help` and a wrong option answer at once.
     try:
+        from botocore.exceptions import BotoCoreError, ClientError
         from rich.console import Console
 
+        from pipeline.local.deploy import TemplateError
         from pipeline.local.sources import UsageError
         from pipeline.run_local import EXAMPLE_MODEL, RunRequest, run_local
         from pipeline.terminal import LiveRun, report_as_json, show_report
@@ -100,6 +103,12 @@ def _run(options: argparse.Namespace) -> int:
     except UsageError as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE
+    except (TemplateError, BotoCoreError, ClientError, OSError) as error:
+        # The machine's doing (a full disk) or the template's, not the run's: there is no report to show.
+        if options.verbose:
+            traceback.print_exc()
+        print(f"imagebatch: the run could not be carried out: {error} (-v shows where)", file=sys.stderr)
+        return EXIT_FAILED
     if options.json:
         print(report_as_json(report))
     else:
