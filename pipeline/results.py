@@ -155,7 +155,8 @@ def _count_up(plan: Plan, tally: Tally) -> None:
     if counted != plan.counts.listed:
         tally.add_problem(
             f"{plan.counts.listed:,} images were listed, and {counted:,} have an end: {tally.predicted:,} predicted, "
-            f"{tally.rejected:,} rejected, and {tally.failed:,} failed"
+            f"{tally.rejected:,} rejected, and {tally.failed:,} failed",
+            first=True,
         )
 
 

@@ -55,10 +55,10 @@ class Tally:
         for problem in outcomes.problems:
             self.add_problem(problem)
 
-    def add_problem(self, problem: str) -> None:
+    def add_problem(self, problem: str, *, first: bool = False) -> None:
         self.problem_count += 1
-        if len(self.problems) < EXAMPLES:
-            self.problems.append(problem)
+        self.problems.insert(0 if first else len(self.problems), problem)
+        del self.problems[EXAMPLES:]
 
 
 def summarise(

@@ -236,7 +236,9 @@ def test_a_lost_image_is_named_and_fails_the_run(s3: Any, run: Run, validated: V
     assert not read_summary(s3, run)["adds_up"]
 
 
-def test_an_error_about_many_images_stays_short_enough_for_a_cause(s3: Any, run: Run, validated: Validated) -> None:
+def test_an_error_about_many_images_gives_the_difference_and_fits_a_cause(
+    s3: Any, run: Run, validated: Validated
+) -> None:
     """32,768 characters are the most that a Cause has (Step Functions API, ExecutionFailedEventDetails)."""
     plan = validated(good=4)
     infer(s3, run, plan)
@@ -246,9 +248,10 @@ def test_an_error_about_many_images_stays_short_enough_for_a_cause(s3: Any, run:
     lines = [Prediction(each, "tiny", "digest", run.run_id, shard.id, (Ranked("cat", 0, 0.5),)) for each in strangers]
     write(s3, runs.predictions_key(run.run_id, "p0000", shard.id), "".join(line.to_line() for line in lines))
 
-    with pytest.raises(RunDoesNotAddUp) as refused:
+    with pytest.raises(RunDoesNotAddUp, match="4 images were listed, and 32 have an end") as refused:
         results.aggregate_predictions(run, COMPLETED, s3)
     assert len(str(refused.value)) < 32_768
+    assert len(read_summary(s3, run)["problems"]) == 20
 
 
 def test_a_lost_verdict_fails_the_run(s3: Any, run: Run, validated: Validated) -> None:
