@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from pipeline.run_input import ENGINES
+
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
-ENGINES = ("processing",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -28,7 +28,10 @@ CALL_FAULTS = [
     "ConnectionClosedError",
     "ConnectTimeoutError",
     "EndpointConnectionError",
+    "FlexibleChecksumError",
+    "IncompleteReadError",
     "ReadTimeoutError",
+    "ResponseStreamingError",
 ]
 
 # The function died, without saying why: out of memory, killed by its decoder, out of time.

@@ -3,19 +3,16 @@
 import inspect
 import re
 
+import botocore.exceptions
 import pytest
 
 from pipeline import errors
 from pipeline.local.states.definition import parse
 
 AWS_ERROR = re.compile(r"(States|Lambda|Runtime|Sandbox|SageMaker|SNS|EventBridge)\.[A-Za-z]+")
-RAISED_BY_BOTO3 = {
-    "ClientError",
-    "ConnectionClosedError",
-    "ConnectTimeoutError",
-    "EndpointConnectionError",
-    "ReadTimeoutError",
-    "ThrottlingException",
+# By the client itself, and by name for what a service answers.
+RAISED_BY_BOTO3 = {name for name, _ in inspect.getmembers(botocore.exceptions, inspect.isclass)} | {
+    "ThrottlingException"
 }
 
 
