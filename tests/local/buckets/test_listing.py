@@ -1,11 +1,9 @@
-"""Listings of any folder agree with those of moto's S3, which holds the same objects in the same cloud."""
+"""Listings of any folder, and of any bucket on disk, agree with those of moto's S3, which holds the same objects."""
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,13 +14,6 @@ ALPHABET = "ab+ %é🙂\u202e'&<.-_"
 NAMES = st.text(ALPHABET, min_size=1, max_size=3).filter(lambda name: not name.startswith("."))
 KEYS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 PREFIXES = st.one_of(st.just(""), NAMES, KEYS, KEYS.map(lambda key: key + "/"))
-
-
-@pytest.fixture(scope="module")
-def shared_cloud() -> Iterator[LocalCloud]:
-    """One cloud for many small examples."""
-    with LocalCloud() as cloud:
-        yield cloud
 
 
 def without_conflicts(keys: set[str]) -> list[str]:
@@ -50,25 +41,36 @@ def pages(s3: Any, bucket: str, **arguments: Any) -> list[tuple[list[tuple[str, 
     start_after=st.one_of(st.just(""), KEYS, NAMES),
 )
 def test_listings_agree_with_motos(
-    shared_cloud: LocalCloud, keys: set[str], prefix: str, delimiter: str, page_size: int, start_after: str
+    shared_cloud: LocalCloud,
+    moto_s3: Any,
+    keys: set[str],
+    prefix: str,
+    delimiter: str,
+    page_size: int,
+    start_after: str,
 ) -> None:
     s3, names = shared_cloud.client("s3"), without_conflicts(keys)
+    uploaded = ((s3, "on-disk"), (moto_s3, "motos"))
     with tempfile.TemporaryDirectory() as folder:
-        s3.create_bucket(Bucket="uploaded")
+        for client, bucket in uploaded:
+            client.create_bucket(Bucket=bucket)
         for key in names:
             path = Path(folder) / key
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(key.encode())
-            s3.put_object(Bucket="uploaded", Key=key, Body=key.encode())
+            for client, bucket in uploaded:
+                client.put_object(Bucket=bucket, Key=key, Body=key.encode())
         shared_cloud.mount("mounted", FolderBucket(Path(folder)))
         arguments: dict[str, Any] = {"Prefix": prefix, "PaginationConfig": {"PageSize": page_size}}
         if delimiter:
             arguments["Delimiter"] = delimiter
         if start_after:
             arguments["StartAfter"] = start_after
-        expected = pages(s3, "uploaded", **arguments)
-        found = pages(s3, "mounted", **arguments)
-        for key in names:
-            s3.delete_object(Bucket="uploaded", Key=key)
-        s3.delete_bucket(Bucket="uploaded")
-    assert found == expected
+        expected = pages(moto_s3, "motos", **arguments)
+        on_disk = pages(s3, "on-disk", **arguments)
+        mounted = pages(s3, "mounted", **arguments)
+        for client, bucket in uploaded:
+            for key in names:
+                client.delete_object(Bucket=bucket, Key=key)
+            client.delete_bucket(Bucket=bucket)
+    assert on_disk == mounted == expected

@@ -28,7 +28,7 @@ def copy_object(call: Call[DiskBucket]) -> Response:
         if reading.span.length > MAX_PUT:
             raise BucketError(400, "InvalidRequest", f"One CopyObject copies at most {MAX_PUT} bytes: copy it in parts")
         description = _description(asked, info.description, keep_metadata=keep_metadata, keep_tags=keep_tags)
-        if _source_of(call) == (call.bucket_name, call.key) and description == info.description and keep_metadata:
+        if _source_of(call) == (call.bucket_name, call.key) and keep_metadata and not _changes_anything(call):
             raise BucketError(
                 400,
                 "InvalidRequest",
@@ -108,6 +108,11 @@ def _source_of(call: Call[DiskBucket]) -> tuple[str, str]:
     if not bucket or not key:
         raise BucketError(400, "InvalidArgument", f"{_SOURCE} has to be bucket/key, not {source!r}")
     return bucket, key
+
+
+def _changes_anything(call: Call[DiskBucket]) -> bool:
+    """Whether a copy that keeps the metadata leaves something else than it was."""
+    return any(name.startswith((*_NOT_COPIED, "x-amz-storage-class", "x-amz-checksum-")) for name in call.headers)
 
 
 def _keeps(call: Call[DiskBucket], what: str) -> bool:

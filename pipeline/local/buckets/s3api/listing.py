@@ -62,16 +62,11 @@ def _percent_encoded(text: str) -> str:
 
 
 def _contents(info: ObjectInfo, encode: Callable[[str], str], owner: str) -> str:
-    told = xml.elements(
-        [
-            ("Key", encode(info.key)),
-            ("LastModified", xml.timestamp(info.last_modified)),
-            ("ETag", info.etag),
-            ("Size", str(info.size)),
-            ("StorageClass", info.description.storage_class),
-        ]
-    )
-    return f"<Contents>{told}{owner}</Contents>"
+    told = [("Key", encode(info.key)), ("LastModified", xml.timestamp(info.last_modified)), ("ETag", info.etag)]
+    if info.checksum:
+        told += [("ChecksumAlgorithm", info.checksum.algorithm), ("ChecksumType", info.checksum.type)]
+    told += [("Size", str(info.size)), ("StorageClass", info.description.storage_class)]
+    return f"<Contents>{xml.elements(told)}{owner}</Contents>"
 
 
 def _to_token(after: str) -> str:

@@ -3,6 +3,7 @@
 S3 User Guide, "Categorizing your objects using tags".
 """
 
+import re
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
@@ -14,7 +15,8 @@ from pipeline.local.buckets.s3api.payloads import Payload
 from pipeline.local.http_messages import Response
 
 PARAMETERS = frozenset({"tagging"})
-_MAX_TAGS, _MAX_NAME, _MAX_VALUE = 10, 128, 256
+_MAX_TAGS = 10
+_NAME, _VALUE = re.compile(r"[\w\s+\-=.:/@]{1,128}"), re.compile(r"[\w\s+\-=.:/@]{0,256}")
 
 
 def get_object_tagging(call: Call[DiskBucket]) -> Response:
@@ -49,8 +51,8 @@ def checked_tags(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     if len(tags) > _MAX_TAGS:
         raise BucketError(400, "BadRequest", f"Object tags cannot be greater than {_MAX_TAGS}")
     for name, value in pairs:
-        if not 1 <= len(name) <= _MAX_NAME:
+        if not _NAME.fullmatch(name):
             raise BucketError(400, "InvalidTag", f"The TagKey you have provided is invalid: {name!r}")
-        if len(value) > _MAX_VALUE:
+        if not _VALUE.fullmatch(value):
             raise BucketError(400, "InvalidTag", f"The TagValue you have provided is invalid: {value!r}")
     return tags
