@@ -8,6 +8,7 @@ those of chunks included, are not checked: there is nobody here to keep out.
 import base64
 import binascii
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from pipeline.local.http_messages import Request
 
 _CHECKSUM = "x-amz-checksum-"
 _NO_VALUES = {f"{_CHECKSUM}{name}" for name in ("type", "mode", "algorithm")}
+_LENGTH = re.compile(rb"[0-9a-fA-F]{1,16}")
 _BUFFER = 1 << 16
 _MAX_LINE = 1 << 13
 _MAX_TRAILERS = 20
@@ -47,10 +49,9 @@ class ChunkedSource:
 
     def _begin_chunk(self) -> None:
         size = self._line().partition(b";")[0]
-        try:
-            self._remaining = int(size, 16)
-        except ValueError as error:
-            raise _incomplete(f"{size[:40]!r} is not the length of a chunk") from error
+        if not _LENGTH.fullmatch(size):
+            raise _incomplete(f"{size[:40]!r} is not the length of a chunk")
+        self._remaining = int(size, 16)
         if self._remaining:
             return
         self._ended = True
