@@ -5,8 +5,8 @@
     states/      Step Functions: an interpreter of the Amazon States Language
     lambdas/     Lambda: functions in warm worker processes
     sagemaker/   SageMaker: Processing jobs as processes
-    buckets/     S3, for buckets that are served in place: a folder, or a bucket of the real S3
-    moto         everything else: S3, SNS, SQS, DynamoDB, EventBridge, IAM, KMS, CloudWatch Logs
+    buckets/     the objects of S3: on disk, or served in place from a folder or from the real S3
+    moto         everything else: what is known of S3's buckets, SNS, SQS, DynamoDB, EventBridge, IAM, KMS, CloudWatch Logs
 
 `protocol` and `shapes` hold requests to AWS's own service models, `processes` sees to it that no child outlives the
 cloud, `deploy/` brings infra/template.yaml into it, and `sources` says where the images of a run come from.
