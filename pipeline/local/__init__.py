@@ -6,7 +6,7 @@
     lambdas/     Lambda: functions in warm worker processes
     sagemaker/   SageMaker: Processing jobs as processes
     buckets/     the objects of S3: on disk, or served in place from a folder or from the real S3
-    moto         everything else: what is known of S3's buckets, SNS, SQS, DynamoDB, EventBridge, IAM, KMS, CloudWatch Logs
+    moto         everything else: SNS, SQS, DynamoDB, EventBridge, IAM, KMS, CloudWatch Logs, buckets' configuration
 
 `protocol` and `shapes` hold requests to AWS's own service models, `processes` sees to it that no child outlives the
 cloud, `deploy/` brings infra/template.yaml into it, and `sources` says where the images of a run come from.
