@@ -1,6 +1,7 @@
 """Buckets come, go, and are there again."""
 
 import http.client
+import shutil
 import subprocess
 import sys
 from contextlib import closing
@@ -116,3 +117,11 @@ def test_a_folder_takes_the_place_of_objects_on_disk(cloud: LocalCloud, tmp_path
 def test_a_body_of_any_size_passes_through_a_little_memory() -> None:
     printed = subprocess.run([sys.executable, "-c", LARGE_BODY], capture_output=True, text=True, check=True)
     assert int(printed.stdout) < 30_000_000
+
+
+def test_a_store_that_fails_is_told_to_whoever_writes(cloud: LocalCloud) -> None:
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="results")
+    shutil.rmtree(cloud.state_dir / "s3" / "results" / "bodies")
+    with pytest.raises(ClientError, match="This machine cannot store or read objects: .*No such file"):
+        s3.put_object(Bucket="results", Key="key", Body=b"body")

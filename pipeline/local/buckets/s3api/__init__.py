@@ -10,6 +10,8 @@ instead. Operations that are not served (ACLs, versions, legal holds) are refuse
 something that looks empty; so are query parameters.
 """
 
+import logging
+import sqlite3
 from collections.abc import Callable
 from typing import Generic, NamedTuple, cast
 
@@ -20,6 +22,8 @@ from pipeline.local.buckets.s3api.call import B, Call
 from pipeline.local.http_messages import Response
 
 __all__ = ["Call", "answer"]
+
+logger = logging.getLogger(__name__)
 
 
 class _Served(NamedTuple, Generic[B]):
@@ -61,6 +65,14 @@ def answer(call: Call[Bucket], operation: str | None) -> Response:
         return _answer(call, operation)
     except BucketError as error:
         return xml.error(error, call.key)
+    except ConnectionError:
+        raise
+    except (OSError, sqlite3.OperationalError) as error:
+        # A full disk, most likely: whoever writes is told, and may try again.
+        logger.exception("%s of %r", operation, call.key)
+        return xml.error(
+            BucketError(500, "InternalError", f"This machine cannot store or read objects: {error}"), call.key
+        )
 
 
 def _answer(call: Call[Bucket], operation: str | None) -> Response:
