@@ -123,5 +123,5 @@ def test_a_store_that_fails_is_told_to_whoever_writes(cloud: LocalCloud) -> None
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="results")
     shutil.rmtree(cloud.state_dir / "s3" / "results" / "bodies")
-    with pytest.raises(ClientError, match="This machine cannot store or read objects: .*No such file"):
+    with pytest.raises(ClientError, match=r"This machine cannot store or read objects: .*No such file"):
         s3.put_object(Bucket="results", Key="key", Body=b"body")
