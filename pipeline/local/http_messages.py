@@ -1,12 +1,14 @@
 """Requests and responses of HTTP, and the bodies of requests as streams that end where the body ends."""
 
 import io
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 MAX_LINE = 65_536
 _SCRAP = 65_536
+_CHUNK_LENGTH = re.compile(rb"[0-9a-fA-F]{1,16}")
 
 
 @dataclass(slots=True)
@@ -121,8 +123,8 @@ class ChunkedBody(Body):
         if self._ended or not len(buffer):
             return 0
         count = super().readinto(buffer)
-        if self._remaining == 0:
-            self._source.readline(MAX_LINE)
+        if self._remaining == 0 and self._source.readline(MAX_LINE).strip():
+            raise BadRequestError("a chunk is longer than it says")
         return count
 
     def readall(self) -> bytes:
@@ -134,10 +136,10 @@ class ChunkedBody(Body):
 
     def _next_chunk(self) -> None:
         line = self._source.readline(MAX_LINE)
-        try:
-            self._remaining = int(line.split(b";")[0], 16)
-        except ValueError as error:
-            raise BadRequestError(f"not the length of a chunk: {line[:40]!r}") from error
+        length = line.partition(b";")[0].strip()
+        if not _CHUNK_LENGTH.fullmatch(length):
+            raise BadRequestError(f"not the length of a chunk: {line[:40]!r}")
+        self._remaining = int(length, 16)
         if self._remaining == 0:
             self._ended = True
             while self._source.readline(MAX_LINE).strip():

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server: one thread a connection, connections kept alive, files sent by the kernel.
+"""A small HTTP/1.1 server: one thread a connection, connections kept alive, files sent by the kernel where it can.
 
 The standard library's `http.server` spends more on parsing one head than serving a photo from disk costs, and
 werkzeug's server closes every connection after one answer. What AWS's clients need is little: keep-alive,
@@ -13,7 +13,6 @@ import email.utils
 import http
 import itertools
 import logging
-import os
 import socket
 import threading
 import time
@@ -80,12 +79,18 @@ class HttpServer:
                     connection.close()
                     return
                 self._connections.add(connection)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self._serve, args=(connection,), name=f"http-{number}", daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(connection,), name=f"http-{number}", daemon=True).start()
+            except RuntimeError as error:
+                # Out of threads: this client is cut off, and the next one may be luckier.
+                logger.warning("a connection was refused: %s", error)
+                self._forget(connection)
 
     def _serve(self, connection: socket.socket) -> None:
         stream = cast(BinaryIO, connection.makefile("rb", buffering=_READ_BUFFER))
         try:
+            # On macOS this fails when the client has gone already.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while self._serve_one(connection, stream):
                 pass
         except (ConnectionError, TimeoutError):
@@ -93,11 +98,17 @@ class HttpServer:
         except OSError as error:
             if not self._closing:
                 logger.debug("connection lost: %s", error)
+        except Exception:
+            # Half of an answer cannot be taken back: that the connection breaks is how the client learns of it.
+            logger.exception("an answer broke off")
         finally:
-            with self._lock:
-                self._connections.discard(connection)
             stream.close()
-            connection.close()
+            self._forget(connection)
+
+    def _forget(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._connections.discard(connection)
+        connection.close()
 
     def _serve_one(self, connection: socket.socket, stream: BinaryIO) -> bool:
         """Answer one request; False when the connection is over."""
@@ -200,21 +211,11 @@ def _send(connection: socket.socket, response: Response, method: str, *, keep: b
     elif isinstance(body, FilePart):
         with body.file:
             connection.sendall(head)
-            if not bodiless:
-                _send_file(connection, body)
+            # The length is promised: a file that shrank meanwhile can only be told by breaking the connection.
+            if not bodiless and body.length and connection.sendfile(body.file, body.offset, body.length) < body.length:
+                raise ConnectionAbortedError("the file became shorter while it was sent")
     else:
         _send_parts(connection, head, body, bodiless=bodiless, chunked=chunked)
-
-
-def _send_file(connection: socket.socket, part: FilePart) -> None:
-    offset, remaining, source = part.offset, part.length, part.file.fileno()
-    while remaining:
-        sent = os.sendfile(connection.fileno(), source, offset, remaining)
-        if not sent:
-            # The length is promised: a file that shrank meanwhile can only be told by breaking the connection.
-            raise ConnectionAbortedError("the file became shorter while it was sent")
-        offset += sent
-        remaining -= sent
 
 
 def _send_parts(

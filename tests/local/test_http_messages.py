@@ -31,9 +31,15 @@ def test_a_body_that_breaks_off_is_told() -> None:
         Body(io.BytesIO(b"abc"), 4).readall()
 
 
-def test_a_chunk_without_a_length_is_refused() -> None:
+@pytest.mark.parametrize("length", [b"xyz", b"", b"-5", b"+5", b"0x5", b"1_0"])
+def test_a_chunk_without_a_length_is_refused(length: bytes) -> None:
     with pytest.raises(BadRequestError, match="not the length of a chunk"):
-        ChunkedBody(io.BytesIO(b"xyz\r\n")).readall()
+        ChunkedBody(io.BytesIO(length + b"\r\nhello\r\n0\r\n\r\n")).readall()
+
+
+def test_a_chunk_that_is_longer_than_it_says_is_refused() -> None:
+    with pytest.raises(BadRequestError, match="longer than it says"):
+        ChunkedBody(io.BytesIO(b"3\r\nhello\r\n0\r\n\r\n")).readall()
 
 
 def test_the_client_is_told_to_continue_at_the_first_read_and_once() -> None:

@@ -1,8 +1,10 @@
 """The server as a client on the other side of a socket sees it."""
 
+import errno
 import http.client
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -85,6 +87,49 @@ def test_a_file_that_shrinks_breaks_the_connection_rather_than_the_promise(serve
     connection.request("GET", "/")
     with pytest.raises(http.client.IncompleteRead):
         connection.getresponse().read()
+
+
+def test_a_file_that_the_kernel_cannot_send_is_sent_all_the_same(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EINVAL, "this file system knows no sendfile")
+
+    monkeypatch.setattr(os, "sendfile", refuse)
+    path = tmp_path / "file"
+    path.write_bytes(content := os.urandom(300_000))
+    connection = serve(lambda _: Response(200, body=FilePart(path.open("rb"), 10, 200_000)))
+    connection.request("GET", "/")
+    assert connection.getresponse().read() == content[10:200_010]
+
+
+def test_an_answer_that_fails_half_way_breaks_the_connection_and_is_logged(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    def parts() -> Iterator[bytes]:
+        yield b"a beginning"
+        raise ValueError("no end")
+
+    connection = serve(lambda _: Response(200, body=parts()))
+    connection.request("GET", "/")
+    with pytest.raises(http.client.IncompleteRead):
+        connection.getresponse().read()
+    assert "ValueError: no end" in caplog.text
+
+
+def test_a_connection_that_gets_no_thread_is_cut_off_and_the_next_one_is_served(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = serve(echo)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", out_of_threads)
+        assert list(raw(connection, b"")) == [b""]
+    connection.request("GET", "/")
+    assert connection.getresponse().status == 200
+
+
+def out_of_threads(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_head_has_the_length_and_no_body(serve: Serve) -> None:
