@@ -198,7 +198,9 @@ class RestJsonService(JsonService):
 
 def to_json(value: Any) -> bytes:
     """An answer as JSON: datetimes as epoch seconds, bytes as base64, members that are None left out."""
-    return json.dumps(_without_none(value), default=_jsonable, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(_without_none(value), default=_jsonable, ensure_ascii=False, separators=(",", ":"))
+    # Half a surrogate pair, which a client can send as "\ud800", is written the same way: that is JSON's own escape.
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _without_none(value: Any) -> Any:

@@ -16,6 +16,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -158,12 +159,11 @@ def _decode_timestamp(value: Any, path: str) -> datetime.datetime:
     if isinstance(value, datetime.datetime):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return datetime.datetime.fromtimestamp(value, datetime.UTC)
+        with suppress(ValueError, OverflowError, OSError):
+            return datetime.datetime.fromtimestamp(value, datetime.UTC)
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):
             return datetime.datetime.fromisoformat(value)
-        except ValueError:
-            pass
     raise WrongTypeError(f"{path}: expected a timestamp (seconds since 1970), got {_describe(value)}")
 
 

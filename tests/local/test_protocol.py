@@ -1,6 +1,7 @@
 """Services of a few lines, spoken to by boto3 itself."""
 
 import datetime
+import json
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -8,9 +9,11 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.local.http_server import HttpServer
-from pipeline.local.protocol import JsonService, RestJsonService, ServiceError
+from pipeline.local.protocol import JsonService, RestJsonService, ServiceError, to_json
 
 MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 
@@ -142,3 +145,9 @@ def test_a_rest_error_has_the_status_that_the_model_gives_it(functions: Any) -> 
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 404
     assert response["Error"]["Code"] == "ResourceNotFoundException"
     assert response["Type"] == "User"
+
+
+@given(st.text(st.characters() | st.characters(categories=["Cs"]), max_size=20))
+def test_any_text_that_json_can_hold_is_answered(text: str) -> None:
+    in_pairs = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    assert json.loads(to_json({"text": text})) == {"text": in_pairs}

@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+from contextlib import suppress
 
 import pytest
 from botocore.model import DenormalizedStructureBuilder, ServiceModel, Shape
@@ -127,3 +128,9 @@ def test_what_botocore_refuses_is_refused_here(value: dict[str, object]) -> None
     except WrongTypeError:
         return
     assert list(violations(SHAPE, decoded))
+
+
+@given(st.floats())
+def test_a_number_is_a_moment_or_is_refused(seconds: float) -> None:
+    with suppress(WrongTypeError):
+        assert isinstance(decode(SHAPE, {"When": seconds})["When"], datetime.datetime)

@@ -80,10 +80,12 @@ class Index:
             self._execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._execute("COMMIT")
             except BaseException:
-                self._execute("ROLLBACK")
+                # A full disk makes SQLite roll back by itself, and a commit that fails leaves that to us.
+                if self._connection.in_transaction:
+                    self._execute("ROLLBACK")
                 raise
-            self._execute("COMMIT")
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:

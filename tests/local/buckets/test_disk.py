@@ -1,9 +1,11 @@
 """The store itself: what lasts, what is undone, and who wins."""
 
 import io
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.local.buckets import BucketError, DiskBucket
 from pipeline.local.buckets.base import Conditions, Description, ObjectInfo, WriteConditions
+from pipeline.local.buckets.index import Index
 from pipeline.local.buckets.uploads import NamedPart
 from pipeline.local.http_messages import FilePart
 
@@ -209,3 +212,31 @@ def test_a_page_does_not_list_what_was_deleted_since_the_one_before(bucket: Disk
     bucket.delete("b")
     assert page.next_after == "a"
     assert [info.key for info in bucket.list_objects(after="a").objects] == ["c"]
+
+
+def test_a_full_disk_is_told_as_such_and_the_bucket_goes_on_once_there_is_room(tmp_path: Path) -> None:
+    bucket = DiskBucket(tmp_path)
+    limit = bucket._index._connection.execute
+    (pages,) = limit("PRAGMA page_count").fetchone()
+    limit(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+        put(bucket, "k" * 10_000, b"")
+    assert files(tmp_path) == []
+    limit(f"PRAGMA max_page_count = {pages + 100}")
+    put(bucket, "key", b"content")
+    assert read(bucket, "key") == b"content"
+    bucket.close()
+
+
+def test_a_transaction_that_cannot_be_committed_does_not_stand_in_the_way_of_the_next(tmp_path: Path) -> None:
+    index = Index(tmp_path / "index.sqlite")
+    index._connection.executescript(
+        "PRAGMA foreign_keys = ON; CREATE TABLE child (parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY"
+        " DEFERRED); CREATE TABLE parents (id INTEGER PRIMARY KEY);"
+    )
+    with pytest.raises(sqlite3.IntegrityError), index.transaction():
+        index._connection.execute("INSERT INTO child VALUES (1)")
+    with index.transaction():
+        index.put_object(ObjectInfo("key", 0, datetime.now(UTC), '"etag"'), "body")
+    assert index.object("key") is not None
+    index.close()
