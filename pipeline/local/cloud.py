@@ -14,7 +14,7 @@ import resource
 import tempfile
 import threading
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +34,7 @@ from pipeline.local.states.api import StatesService
 _ACCESS_KEY = "local"
 # What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's.
 _INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV")
-_OPEN_FILES = 65_536
+_OPEN_FILES = (65_536, 10_240)
 _in_this_process = threading.Lock()
 
 
@@ -214,9 +214,11 @@ class LocalCloud:
 def _allow_many_files() -> None:
     """Lift this process's limit on open files as far as it may: each connection is one, and so is what it is sent."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
+    for files in _OPEN_FILES:
+        wanted = files if hard == resource.RLIM_INFINITY else min(hard, files)
+        if soft == resource.RLIM_INFINITY or soft >= wanted:
+            return
+        # macOS has a lower ceiling than the one it tells, which may be none at all; OPEN_MAX, 10,240, it takes always.
+        with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (OSError, ValueError):
-            pass  # macOS has a lower ceiling than the one it tells
+            return

@@ -114,11 +114,12 @@ def test_a_link_to_a_folder_above_ends_the_walk_there(tmp_path: Path) -> None:
 
 
 def test_names_that_cannot_be_keys_are_left_out_and_told(tmp_path: Path) -> None:
-    put(tmp_path, "good", *["/".join([letter * 200] * 6) for letter in "ab"])
+    put(tmp_path, "good")
     try:
+        put(tmp_path, *["/".join([letter * 200] * 6) for letter in "ab"])
         (Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))).touch()
     except OSError:
-        pytest.skip("this file system takes UTF-8 names only")
+        pytest.skip("macOS has neither paths that long nor names that are not UTF-8")
     bucket = FolderBucket(tmp_path)
     assert keys_of(bucket) == ["good"]
     assert len(bucket.unlistable) == 3
