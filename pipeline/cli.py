@@ -8,32 +8,35 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-
-from pipeline.run_input import ENGINES
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse `arguments` (the process's own by default), do what they say, and return the exit code."""
-    options = parser().parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
+    _on_interrupt(_stop)
     try:
+        options = parser().parse_args(arguments)
         code: int = options.command(options)
+        # From here on there is nothing left to stop in good order, only an interpreter that ends.
+        _on_interrupt(_exit_now)
     except KeyboardInterrupt:
         print("\nStopped: the run was ended and nothing is left running.", file=sys.stderr)
         return EXIT_INTERRUPTED
     return code
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _on_interrupt(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
     """Stop in good order; a second signal stops at once, and the local cloud's guardian ends what is left."""
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, _exit_now)
+    _on_interrupt(_exit_now)
     raise KeyboardInterrupt
 
 
@@ -43,6 +46,9 @@ def _exit_now(number: int, frame: FrameType | None) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Every command and option there is."""
+    # Imported here: whoever presses Ctrl-C while it loads is told the same as later.
+    from pipeline.run_input import ENGINES
+
     parser = argparse.ArgumentParser(
         prog="imagebatch", description="Predictions for every image in a bucket or a folder, through one state machine."
     )
@@ -110,10 +116,16 @@ def _run(options: argparse.Namespace) -> int:
             traceback.print_exc()
         print(f"imagebatch: the run could not be carried out: {error} (-v shows where)", file=sys.stderr)
         return EXIT_FAILED
-    if options.json:
-        print(report_as_json(report))
-    else:
-        show_report(console, report)
+    try:
+        if options.json:
+            print(report_as_json(report), flush=True)
+        else:
+            show_report(console, report)
+    except OSError as error:
+        # What is still buffered would fail once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"imagebatch: the report could not be printed: {error}. Results: {report.results}", file=sys.stderr)
+        return EXIT_FAILED
     return 0 if report.succeeded else EXIT_FAILED
 
 

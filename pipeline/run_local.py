@@ -118,6 +118,12 @@ def _scratch(out: Path) -> Iterator[Path]:
     It lies beside the results: /tmp may be memory, and a run over many images needs room.
     """
     try:
+        str(out.resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"The path of {str(out)!r} is not UTF-8, and models load from no such path: name another with --out"
+        ) from error
+    try:
         out.mkdir(parents=True, exist_ok=True)
         _sweep(out)
         scratch = tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-", dir=out, ignore_cleanup_errors=True)

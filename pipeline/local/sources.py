@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,7 +52,9 @@ class FolderSource:
     """A folder with its sub-folders, served as the stack's images bucket."""
 
     def __init__(self, source: str, results: Path) -> None:
-        folder = Path(source).expanduser()
+        folder = Path(source)
+        with suppress(RuntimeError):  # "~name" of a user whom this machine does not know
+            folder = folder.expanduser()
         if not folder.exists():
             raise UsageError(f"There is no folder {source!r}: give a folder of images, or an s3:// prefix")
         if not folder.is_dir():

@@ -90,6 +90,17 @@ def test_a_killed_run_takes_its_processes_with_it(start_imagebatch: Start, many_
     assert_gone(children)
 
 
+def test_a_report_that_nobody_reads_is_an_error_and_no_traceback(start_imagebatch: Start, tmp_path: Path) -> None:
+    process = start_imagebatch("run", "examples/photos", "--out", tmp_path / "out", "--json")
+    assert process.stdout is not None
+    process.stdout.close()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the report could not be printed" in said
+    assert "Traceback" not in said
+    assert list((tmp_path / "out").glob("*/summary.json"))
+
+
 def test_two_runs_at_once_do_not_disturb_each_other(start_imagebatch: Start, tmp_path: Path) -> None:
     runs = [start_imagebatch("run", "examples/photos", "--out", tmp_path / "out", "--json") for _ in range(2)]
     for run in runs:

@@ -1,6 +1,7 @@
 """Commands that cannot work are answered by a sentence and exit code 2, never by a traceback."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,15 @@ def test_an_empty_folder_is_named(refused: Callable[..., str], empty: Path) -> N
 
 def test_a_missing_folder_is_named(refused: Callable[..., str], tmp_path: Path) -> None:
     assert f"There is no folder '{tmp_path / 'missing'}'" in refused("run", tmp_path / "missing")
+
+
+def test_the_home_of_an_unknown_user_is_a_missing_folder(refused: Callable[..., str]) -> None:
+    assert "There is no folder '~nobody-of-this-name/photos'" in refused("run", "~nobody-of-this-name/photos")
+
+
+@pytest.mark.skipif("sys.platform == 'darwin'", reason="every name is UTF-8 on macOS")
+def test_results_go_to_no_folder_from_which_models_do_not_load(refused: Callable[..., str], tmp_path: Path) -> None:
+    assert "is not UTF-8" in refused("run", "examples/photos", "--out", tmp_path / os.fsdecode(b"out\xff"))
 
 
 def test_a_file_in_place_of_a_folder_is_named(refused: Callable[..., str]) -> None:
