@@ -10,6 +10,7 @@ import mimetypes
 import os
 import stat
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.local.buckets.base import (
@@ -85,7 +86,7 @@ class FolderBucket(ReadOnlyBucket):
         try:
             status = path.stat()
             identity = (status.st_dev, status.st_ino)
-            if identity in above:
+            if identity in above or self._leads_to_excluded(status):
                 return
             with os.scandir(path) as entries:
                 names = sorted(filter(None, (self._key_of(folder, entry) for entry in entries)))
@@ -127,6 +128,14 @@ class FolderBucket(ReadOnlyBucket):
         if not _is_key(key) or self._is_excluded(key):
             raise no_such_key(key)
         return self.root / key
+
+    def _leads_to_excluded(self, folder: os.stat_result) -> bool:
+        """Whether a folder is an excluded one by another name: a link, or other letters where case does not count."""
+        for path in self._exclude:
+            with suppress(OSError):
+                if os.path.samestat(folder, os.stat(path)):  # noqa: PTH116
+                    return True
+        return False
 
     def _is_excluded(self, key: str) -> bool:
         if not self._exclude:

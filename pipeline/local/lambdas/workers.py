@@ -72,13 +72,17 @@ class Worker:
         self._lock = threading.Lock()
         self._api = HttpServer(self._serve)
         self._api.start()
-        with self._log_path.open("ab") as output:
-            self._process = processes.start(
-                [sys.executable, "-P", str(runtime.__file__), function.code.shown_root],
-                environment=self._environment(environment),
-                folder=function.code.root,
-                output=output,
-            )
+        try:
+            with self._log_path.open("ab") as output:
+                self._process = processes.start(
+                    [sys.executable, "-P", str(runtime.__file__), function.code.shown_root],
+                    environment=self._environment(environment),
+                    folder=function.code.root,
+                    output=output,
+                )
+        except BaseException:
+            self._api.close()
+            raise
         threading.Thread(target=self._watch, name=f"lambda-{function.name}", daemon=True).start()
 
     def invoke(self, invocation: Invocation) -> Result:

@@ -64,6 +64,12 @@ def test_excluded_folders_are_neither_listed_nor_read(tmp_path: Path) -> None:
             bucket.head(key)
 
 
+def test_an_excluded_folder_is_not_listed_by_another_name_either(tmp_path: Path) -> None:
+    put(tmp_path, "seen", "out/results")
+    (tmp_path / "alias").symlink_to(tmp_path / "out")
+    assert keys_of(FolderBucket(tmp_path, exclude=[tmp_path / "out"])) == ["seen"]
+
+
 @pytest.mark.parametrize(
     "key", ["../secret", "a/../../secret", "/etc/passwd", "a//b", "a/", "", ".", "a/./b", "nul\0", "x" * 1025, "\udcff"]
 )

@@ -6,7 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipeline.local.cloud import LocalCloud
+from pipeline.local.lambdas.functions import Code, Function
+from pipeline.local.lambdas.workers import Worker
+from pipeline.local.processes import Processes
 
 Create = Callable[..., Any]
 Invoke = Callable[..., Any]
@@ -113,3 +118,14 @@ def test_closing_the_cloud_ends_an_invocation_under_way(
         wait_for(lambda: any(tmp_path.glob("running-*")))
         cloud.close()
         assert invocation.exception() is not None or invocation.result()["FunctionError"] == "Unhandled"
+
+
+def test_a_worker_that_cannot_be_started_leaves_no_server_behind(tmp_path: Path) -> None:
+    processes = Processes()
+    processes.close()
+    settings = {"Runtime": "python3.12", "Handler": "handler.handler"}
+    function = Function("late", "arn", settings, Code(tmp_path, str(tmp_path), "", 0))
+    before = set(threading.enumerate())
+    with pytest.raises(RuntimeError, match="the local cloud is closed"):
+        Worker(function, processes, {}, tmp_path)
+    assert set(threading.enumerate()) <= before
