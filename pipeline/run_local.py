@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from pipeline.errors import ImageBatchError
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack, deploy
 from pipeline.local.sources import UsageError, open_source
-from pipeline.names import slug
+from pipeline.names import fingerprint, slug
 from pipeline.packages import load_package
 from pipeline.progress import Progress, RunWatcher
 from pipeline.runs import model_prefix, results_prefix
@@ -31,7 +32,8 @@ from pipeline.runs import model_prefix, results_prefix
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "infra" / "template.yaml"
 EXAMPLE_MODEL = ROOT / "examples" / "models" / "efficientnet-lite0"
-SCRATCH = ".scratch-"
+# Names the machine: whether a process is alive is known only of those of this one, and folders can be shared.
+SCRATCH = f".scratch-{fingerprint(socket.gethostname(), length=8)}-"
 CLOUD_LOG = "cloud.log"
 # A short run is looked at often, so that its end is seen at once; a long one rarely, so that watching costs it nothing.
 SHORTEST_POLL, LONGEST_POLL = 0.1, 1.0

@@ -70,7 +70,7 @@ def test_an_impatient_second_interrupt_leaves_nothing_running_either(
     assert_gone(children)
 
 
-def test_a_run_clears_up_after_one_that_was_killed(
+def test_a_run_clears_up_after_one_that_was_killed_on_the_same_machine(
     start_imagebatch: Start, many_photos: Path, imagebatch: Callable[..., Any], tmp_path: Path
 ) -> None:
     process = start_imagebatch("run", many_photos, "--out", tmp_path / "out")
@@ -78,8 +78,10 @@ def test_a_run_clears_up_after_one_that_was_killed(
     process.kill()
     process.communicate(timeout=30)
     assert list((tmp_path / "out").glob(".scratch-*"))
+    another_machines = tmp_path / "out" / ".scratch-another0-999999999-x"
+    another_machines.mkdir()
     imagebatch("run", "examples/photos", "--out", tmp_path / "out")
-    assert not list((tmp_path / "out").glob(".scratch-*"))
+    assert list((tmp_path / "out").glob(".scratch-*")) == [another_machines]
 
 
 def test_a_killed_run_takes_its_processes_with_it(start_imagebatch: Start, many_photos: Path, tmp_path: Path) -> None:
