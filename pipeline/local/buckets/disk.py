@@ -10,6 +10,7 @@ next one removes.
 """
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -65,7 +66,10 @@ class DiskBucket(Bucket):
 
     def remove(self) -> None:
         """Delete the folder of a bucket that was closed."""
-        shutil.rmtree(self._folder)
+        # Under another name, which is no bucket's: an upload that comes too late may still be writing into it.
+        doomed = self._folder.with_name(f".{self._folder.name}-{uuid.uuid4().hex}")
+        self._folder.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
 
     def walk(self, prefix: str = "", start: str = "") -> Iterator[ObjectInfo]:
         first, beyond, limit = max(prefix, start), after_prefix(prefix), _FIRST_ROWS

@@ -64,7 +64,8 @@ class BucketService:
                 return self._create(request, name)
         bucket = self._bucket(name)
         if bucket is None:
-            return self._moto(request)
+            # moto would answer the same; or keep the object, where none is read, if the bucket is made at this moment.
+            return xml.error(BucketError(404, "NoSuchBucket", f"The specified bucket does not exist: {name}"), key)
         if operation == "DeleteBucket":
             return self._delete(request, name, bucket)
         return s3api.answer(s3api.Call(bucket, name, key, request, query, self._bucket), operation)
@@ -94,11 +95,12 @@ class BucketService:
                 bucket.retire()
             except BucketError as error:
                 return xml.error(error, "")
-        response = self._moto(request)
+        # Nobody finds, or makes, a bucket of that name before the folder of this one is gone.
         with self._lock:
+            response = self._moto(request)
             self._buckets.pop(name, None)
-        if isinstance(bucket, DiskBucket):
-            bucket.close()
-            if response.status == 204:
-                bucket.remove()
+            if isinstance(bucket, DiskBucket):
+                bucket.close()
+                if response.status == 204:
+                    bucket.remove()
         return response

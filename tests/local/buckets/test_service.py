@@ -1,10 +1,13 @@
 """Buckets come, go, and are there again."""
 
 import http.client
+import io
 import shutil
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +16,9 @@ from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from pipeline.local.buckets import FolderBucket
+from pipeline.local.buckets.service import BucketService
 from pipeline.local.cloud import LocalCloud
+from pipeline.local.http_messages import Body, Request, Response
 
 LARGE_BODY = """
 import http.client, resource
@@ -79,6 +84,46 @@ def test_a_deleted_bucket_is_gone_for_good(tmp_path: Path) -> None:
             s3.put_object(Bucket="results", Key="key")
     with LocalCloud(tmp_path) as second:
         assert second.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_bucket_that_comes_and_goes_loses_nothing_that_it_took(cloud: LocalCloud) -> None:
+    s3 = cloud.client("s3")
+    told: set[str] = set()
+
+    def again_and_again(call: Callable[..., object]) -> None:
+        for _ in range(200):
+            with recording(told):
+                call(Bucket="results")
+
+    def write_read_delete() -> None:
+        for _ in range(200):
+            with recording(told):
+                s3.put_object(Bucket="results", Key="key")
+                s3.head_object(Bucket="results", Key="key")
+                s3.delete_object(Bucket="results", Key="key")
+
+    with ThreadPoolExecutor(3) as pool:
+        work = [pool.submit(again_and_again, call) for call in (s3.create_bucket, s3.delete_bucket)]
+        for future in [*work, pool.submit(write_read_delete)]:
+            future.result()
+    # ServiceUnavailable: the bucket was being deleted. 404 is what a HEAD has to say of a key that is not there.
+    assert told <= {"NoSuchBucket", "BucketNotEmpty", "ServiceUnavailable"}
+
+
+@contextmanager
+def recording(told: set[str]) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        told.add(error.response["Error"]["Code"])
+
+
+def test_what_is_written_into_no_bucket_is_kept_nowhere(tmp_path: Path) -> None:
+    def moto(request: Request) -> Response:
+        return Response(404 if request.method == "HEAD" else 200)
+
+    request = Request("PUT", "/results/key", {}, Body(io.BytesIO(), 0))
+    assert BucketService(tmp_path, moto).answer(request, "results", "key").status == 404
 
 
 def test_creating_a_bucket_again_keeps_its_objects(cloud: LocalCloud) -> None:
