@@ -17,11 +17,11 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse `arguments` (the process's own by default), do what they say, and return the exit code."""
-    _on_interrupt(_stop)
+    _on_interrupt(_exit_now)
     try:
         options = parser().parse_args(arguments)
         code: int = options.command(options)
-        # From here on there is nothing left to stop in good order, only an interpreter that ends.
+        # Nothing is left to stop in good order, only an interpreter that ends.
         _on_interrupt(_exit_now)
     except KeyboardInterrupt:
         print("\nStopped: the run was ended and nothing is left running.", file=sys.stderr)
@@ -46,7 +46,7 @@ def _exit_now(number: int, frame: FrameType | None) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Every command and option there is."""
-    # Imported here: whoever presses Ctrl-C while it loads is told the same as later.
+    # Imported here: whoever presses Ctrl-C while it loads sees no traceback.
     from pipeline.run_input import ENGINES
 
     parser = argparse.ArgumentParser(
@@ -101,6 +101,8 @@ def _run(options: argparse.Namespace) -> int:
         )
         return EXIT_USAGE
 
+    # Not before: an exception that is raised while modules load may be swallowed by the import system.
+    _on_interrupt(_stop)
     console = Console(stderr=options.json)
     request = RunRequest(options.source, options.model or EXAMPLE_MODEL, options.out, options.engine, options.top_k)
     live = LiveRun(console)
