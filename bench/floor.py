@@ -5,7 +5,6 @@ batches of eight, argmax. No listing service, no verdicts, no shards, no results
 """
 
 import json
-import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+
+from pipeline.cores import available_cores
 
 BATCH = 8
 
@@ -29,7 +30,7 @@ class Floor:
         return self.images / self.seconds
 
 
-def measure(photos: Path, model: Path, processes: int = os.cpu_count() or 1) -> Floor:
+def measure(photos: Path, model: Path, processes: int = available_cores()) -> Floor:
     """Images a second of the plain loop over every JPEG below `photos`, process start-up and model loading left out."""
     paths = sorted(photos.rglob("*.jpg"))
     slices = [paths[index::processes] for index in range(processes)]

@@ -20,6 +20,7 @@ import psutil
 
 from bench import floor
 from bench.corpus import make_corpus
+from pipeline.cores import available_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "examples" / "models" / "efficientnet-lite0"
@@ -49,7 +50,7 @@ def main() -> None:
         base = (arguments.corpus or Path(scratch)) / arguments.size
         quarter = make_corpus(base / str(arguments.photos // 4), arguments.photos // 4, width, height)
         photos = make_corpus(base / str(arguments.photos), arguments.photos, width, height)
-        print(f"{arguments.photos:,} photos of {arguments.size}, {psutil.cpu_count()} cores\n")
+        print(f"{arguments.photos:,} photos of {arguments.size}, {available_cores()} cores\n")
         print(f"{'':<28}{'images/s':>10}{'ratio':>8}{'start-up':>10}{'whole':>9}{'peak memory':>14}")
         plain = floor.measure(photos, MODEL)
         print(f"{'floor: plain loop':<28}{plain.images_per_second:>10.0f}{1:>8.2f}{'':>10}{plain.seconds:>7.1f} s")
@@ -65,15 +66,16 @@ def main() -> None:
 def measure_run(photos: Path, out: Path) -> Measured:
     """One `imagebatch run` in a process of its own, from the command to the results on disk."""
     command = [sys.executable, "-m", "pipeline.cli", "run", str(photos), "--out", str(out), "--json"]
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     peak = 0
-    while process.poll() is None:
-        peak = max(peak, _tree_bytes(process.pid))
-        time.sleep(0.25)
-    seconds = time.perf_counter() - started
-    assert process.stdout is not None
-    report: dict[str, Any] = json.loads(process.stdout.read())
+    with tempfile.TemporaryFile("w+") as printed:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=printed, text=True, cwd=ROOT)
+        while process.poll() is None:
+            peak = max(peak, _tree_bytes(process.pid))
+            time.sleep(0.25)
+        seconds = time.perf_counter() - started
+        printed.seek(0)
+        report: dict[str, Any] = json.load(printed)
     if process.returncode != 0:
         raise SystemExit(f"imagebatch run failed: {report}")
     images = report["summary"]["counts"]["predicted"]

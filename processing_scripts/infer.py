@@ -25,6 +25,7 @@ from types import FrameType
 from typing import Self
 
 from pipeline import shards
+from pipeline.cores import available_cores
 from pipeline.errors import ImageBatchError
 from pipeline.workers import Job, ShardOutcome, predict_partition
 
@@ -96,7 +97,7 @@ def infer(folders: Folders, is_stopping: StopSignal) -> bool:
     if not paths:
         raise JobFailedError(f"{folders.shards} holds no shards; expected those of the partition's manifest.")
     job = _prepare(folders)
-    processes = min(len(paths), _cores())
+    processes = min(len(paths), available_cores())
     logger.info("%d shards, %d processes", len(paths), processes)
     outcomes = [_log(outcome) for outcome in predict_partition(job, paths, processes, is_stopping)]
     failures = [outcome.failure for outcome in outcomes if outcome.failure]
@@ -131,13 +132,6 @@ def _log(outcome: ShardOutcome) -> ShardOutcome:
     else:
         logger.info("%s: %d images", outcome.shard, outcome.images)
     return outcome
-
-
-def _cores() -> int:
-    """The cores that this process may use, which in a container are fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _report(folders: Folders, message: str, exit_code: int) -> int:

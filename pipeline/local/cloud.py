@@ -23,6 +23,7 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
+from pipeline.cores import available_cores
 from pipeline.local.buckets import Bucket
 from pipeline.local.gateway import Gateway
 from pipeline.local.http_messages import Body, Request
@@ -67,7 +68,7 @@ class LocalCloud:
             )
         with ExitStack() as cleanup:
             cleanup.callback(_in_this_process.release)
-            self._start(cleanup, state_dir, region, account_id, lambda_concurrency or os.cpu_count() or 1)
+            self._start(cleanup, state_dir, region, account_id, lambda_concurrency or available_cores())
             self._cleanup = cleanup.pop_all()
 
     def _start(
