@@ -32,6 +32,11 @@ class BucketError(Exception):
         self.message = message
 
 
+def no_such_bucket() -> BucketError:
+    """In S3's own words, which leave the name to the request."""
+    return BucketError(404, "NoSuchBucket", "The specified bucket does not exist")
+
+
 class Checksum(NamedTuple):
     """A checksum of an object beside its ETag: S3's name of the algorithm, and the value as headers carry it."""
 

@@ -26,6 +26,7 @@ from pipeline.local.buckets.base import (
     WriteConditions,
     after_prefix,
     etag_matches,
+    no_such_bucket,
     no_such_key,
     precondition_failed,
     select,
@@ -48,7 +49,7 @@ class DiskBucket(Bucket):
         super().__init__(suspended_walks=0)
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._retired = False
+        self.is_retired = False
         self._index = Index(folder / "index.sqlite")
         self._bodies = Bodies(folder / "bodies")
         self._bodies.keep_only(self._index.bodies())
@@ -62,7 +63,7 @@ class DiskBucket(Bucket):
         with self._index.unchanged():
             if not self._index.is_empty():
                 raise BucketError(409, "BucketNotEmpty", "The bucket you tried to delete is not empty")
-            self._retired = True
+            self.is_retired = True
 
     def remove(self) -> None:
         """Delete the folder of a bucket that was closed."""
@@ -128,8 +129,8 @@ class DiskBucket(Bucket):
 
         Returns the files that are not needed any more once the transaction is done.
         """
-        if self._retired:
-            raise BucketError(404, "NoSuchBucket", "The specified bucket does not exist: it was deleted just now")
+        if self.is_retired:
+            raise no_such_bucket()
         old = self._index.object(info.key)
         _check(info.key, old, conditions)
         self._index.put_object(info, body)

@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 from pipeline.local.buckets import s3api
-from pipeline.local.buckets.base import Bucket, BucketError
+from pipeline.local.buckets.base import Bucket, BucketError, no_such_bucket
 from pipeline.local.buckets.disk import DiskBucket
 from pipeline.local.buckets.s3api import operations, xml
 from pipeline.local.http_messages import Body, Request, Response
@@ -65,7 +65,7 @@ class BucketService:
         bucket = self._bucket(name)
         if bucket is None:
             # moto would answer the same; or keep the object, where none is read, if the bucket is made at this moment.
-            return xml.error(BucketError(404, "NoSuchBucket", f"The specified bucket does not exist: {name}"), key)
+            return xml.error(no_such_bucket(), key)
         if operation == "DeleteBucket":
             return self._delete(request, name, bucket)
         return s3api.answer(s3api.Call(bucket, name, key, request, query, self._bucket), operation)

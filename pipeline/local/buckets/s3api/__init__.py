@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Generic, NamedTuple, cast
 
-from pipeline.local.buckets.base import Bucket, BucketError, ReadOnlyBucket
+from pipeline.local.buckets.base import Bucket, BucketError, ReadOnlyBucket, no_such_bucket
 from pipeline.local.buckets.disk import DiskBucket
 from pipeline.local.buckets.s3api import copying, listing, multipart, reading, tagging, writing, xml
 from pipeline.local.buckets.s3api.call import B, Call
@@ -68,6 +68,8 @@ def answer(call: Call[Bucket], operation: str | None) -> Response:
     except ConnectionError:
         raise
     except (OSError, sqlite3.OperationalError) as error:
+        if isinstance(call.bucket, DiskBucket) and call.bucket.is_retired:
+            return xml.error(no_such_bucket(), call.key)  # its folder went while the request was under way
         # A full disk, most likely: whoever writes is told, and may try again.
         logger.exception("%s of %r", operation, call.key)
         return xml.error(

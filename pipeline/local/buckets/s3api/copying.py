@@ -5,7 +5,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from urllib.parse import unquote
 
-from pipeline.local.buckets.base import BucketError, Description, ObjectInfo, Reading, precondition_failed
+from pipeline.local.buckets.base import (
+    BucketError,
+    Description,
+    ObjectInfo,
+    Reading,
+    no_such_bucket,
+    precondition_failed,
+)
 from pipeline.local.buckets.checksums import Source
 from pipeline.local.buckets.disk import DiskBucket
 from pipeline.local.buckets.index import Part
@@ -51,7 +58,7 @@ def open_source(call: Call[DiskBucket]) -> Iterator[tuple[Reading, Source]]:
     name, key = _source_of(call)
     bucket = call.find_bucket(name)
     if bucket is None:
-        raise BucketError(404, "NoSuchBucket", f"The specified bucket does not exist: {name}")
+        raise no_such_bucket()
     try:
         reading = bucket.read(key, conditions(call.headers, f"{_SOURCE}-"))
     except BucketError as error:
