@@ -77,7 +77,7 @@ RECORDS = load_records()
 
 
 def of(kinds: set[str], *, jsonpath: bool) -> Any:
-    """The records of some kinds, each a parameter named by its id; without records, one that is skipped and says why."""
+    """The records of some kinds, each a parameter named by its id; without records, one that says how to get them."""
     if FOLDER is None:
         return pytest.mark.parametrize("record", [pytest.param({}, marks=pytest.mark.skip(HOW_TO_GET_THEM))])
     chosen = [r for r in RECORDS if r["kind"] in kinds and (r["query_language"] == "JSONPath") is jsonpath]
