@@ -1,138 +1,41 @@
-"""`imagebatch`: the command line.
+"""`imagebatch`: the command line. Each command is a module of pipeline/commands.
 
-Exit code 0 when the run succeeded (rejected images included), 1 when it failed, 2 for wrong usage, 130 after Ctrl-C.
+Exit code 0 when the command did what it says (rejected images included), 1 when it failed, 2 for wrong usage, 130 after
+Ctrl-C.
 """
 
 import argparse
-import os
-import signal
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from types import FrameType
+from collections.abc import Sequence
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+from pipeline.commands import EXIT_INTERRUPTED, exit_now, on_interrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse `arguments` (the process's own by default), do what they say, and return the exit code."""
-    _on_interrupt(_exit_now)
+    on_interrupt(exit_now)
     try:
         options = parser().parse_args(arguments)
         code: int = options.command(options)
         # Nothing is left to stop in good order, only an interpreter that ends.
-        _on_interrupt(_exit_now)
+        on_interrupt(exit_now)
     except KeyboardInterrupt:
         print("\nStopped: the run was ended and nothing is left running.", file=sys.stderr)
         return EXIT_INTERRUPTED
     return code
 
 
-def _on_interrupt(handler: Callable[[int, FrameType | None], None]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handler)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    """Stop in good order; a second signal stops at once, and the local cloud's guardian ends what is left."""
-    _on_interrupt(_exit_now)
-    raise KeyboardInterrupt
-
-
-def _exit_now(number: int, frame: FrameType | None) -> None:
-    os._exit(EXIT_INTERRUPTED)
-
-
 def parser() -> argparse.ArgumentParser:
     """Every command and option there is."""
     # Imported here: whoever presses Ctrl-C while it loads sees no traceback.
-    from pipeline.run_input import ENGINES
+    from pipeline.commands import run
 
     parser = argparse.ArgumentParser(
         prog="imagebatch", description="Predictions for every image in a bucket or a folder, through one state machine."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    run = commands.add_parser(
-        "run",
-        help="run the batch state machine on this machine, over a folder or an s3:// prefix",
-        description="Deploy infra/template.yaml into a local cloud and run the batch state machine over PATH.",
-    )
-    run.add_argument("source", metavar="PATH", help="a folder of images (with its sub-folders), or s3://bucket/prefix/")
-    run.add_argument("--model", type=Path, metavar="DIR", help="a model package: contract.json, labels.txt, model.onnx")
-    run.add_argument(
-        "--out", type=Path, default=Path("out"), metavar="DIR", help="results go to DIR/RUN_ID (default: out)"
-    )
-    run.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what runs the model (default: %(default)s)")
-    run.add_argument("--top-k", type=_positive, metavar="K", help="labels kept for an image (default: the contract's)")
-    run.add_argument(
-        "--json", action="store_true", help="print one JSON document, and nothing else, on standard output"
-    )
-    run.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
-    run.set_defaults(command=_run)
+    run.add_to(commands)
     return parser
-
-
-def _positive(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return number
-
-
-def _run(options: argparse.Namespace) -> int:
-    # Imported here: `imagebatch --help` and a wrong option answer at once.
-    try:
-        from botocore.exceptions import BotoCoreError, ClientError
-        from rich.console import Console
-
-        from pipeline.local.deploy import TemplateError
-        from pipeline.local.sources import UsageError
-        from pipeline.run_local import EXAMPLE_MODEL, RunRequest, run_local
-        from pipeline.terminal import LiveRun, report_as_json, show_report
-    except ModuleNotFoundError as missing:
-        print(
-            f"`imagebatch run` needs the local cloud, and {missing.name!r} is not installed: "
-            "pip install 'imagebatch[local]'",
-            file=sys.stderr,
-        )
-        return EXIT_USAGE
-
-    # Not before: an exception that is raised while modules load may be swallowed by the import system.
-    _on_interrupt(_stop)
-    console = Console(stderr=options.json)
-    request = RunRequest(options.source, options.model or EXAMPLE_MODEL, options.out, options.engine, options.top_k)
-    live = LiveRun(console)
-    try:
-        with live.shown():
-            report = run_local(request, live.update, live.note if options.verbose else _silent)
-    except UsageError as error:
-        print(f"imagebatch: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    except (TemplateError, BotoCoreError, ClientError, OSError) as error:
-        # The machine's doing (a full disk) or the template's, not the run's: there is no report to show.
-        if options.verbose:
-            traceback.print_exc()
-        print(f"imagebatch: the run could not be carried out: {error} (-v shows where)", file=sys.stderr)
-        return EXIT_FAILED
-    try:
-        if options.json:
-            print(report_as_json(report), flush=True)
-        else:
-            show_report(console, report)
-    except OSError as error:
-        # What is still buffered would fail once more when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"imagebatch: the report could not be printed: {error}. Results: {report.results}", file=sys.stderr)
-        return EXIT_FAILED
-    return 0 if report.succeeded else EXIT_FAILED
-
-
-def _silent(sentence: str) -> None:
-    """A person who did not ask for detail gets none."""
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +31,7 @@ from PIL import (
 
 from pipeline import pixels
 from pipeline.contract import ModelContract
+from pipeline.limits import DEFAULT_LIMITS, Animation, Limits
 from pipeline.signatures import recognise
 
 
@@ -74,22 +74,6 @@ _DECODERS = (
     TiffImagePlugin.TiffImageFile,
     WebPImagePlugin.WebPImageFile,
 )
-DEFAULT_FORMATS = frozenset(str(decoder.format) for decoder in _DECODERS)
-"""Pillow's names of formats. A camera's multi-picture file (MPO) is a JPEG with more behind it, and counts as one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What is still accepted. A 50-megapixel limit keeps real 8K photos and stops decompression bombs."""
-
-    formats: frozenset[str] = DEFAULT_FORMATS
-    max_bytes: int = 200_000_000
-    max_pixels: int = 50_000_000
-    min_side: int = 1
-    animated: Literal["first_frame", "reject"] = "first_frame"
-
-
-DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +155,7 @@ def _decode(
 def _open(data: bytes, limits: Limits) -> Image.Image:
     """Parses the header. Nothing is decoded yet."""
     try:
-        return Image.open(BytesIO(data), formats=sorted(limits.formats))
+        return Image.open(BytesIO(data), formats=sorted(limits.formats & Image.OPEN.keys()))
     except UnidentifiedImageError:
         raise _unidentified(data, limits) from None
     except Exception as error:
@@ -201,7 +185,7 @@ def _frames(image: Image.Image, limits: Limits) -> tuple[str, ...]:
         animated = True
     if not animated:
         return ()
-    if limits.animated == "reject":
+    if limits.animated is Animation.REJECT:
         raise _RejectedError(Reason.ANIMATED, "the file has several frames, and this run refuses animations")
     return (pixels.FIRST_FRAME,)
 

@@ -22,7 +22,8 @@ from botocore.exceptions import ClientError
 from pipeline import causes, names, objects, runs, shards, verdicts
 from pipeline.batches import Batch, BatchShard, Counts
 from pipeline.contract import ModelContract
-from pipeline.images import DEFAULT_LIMITS, Decoded, Limits, Reason, decode
+from pipeline.images import Decoded, Reason, decode
+from pipeline.limits import DEFAULT_LIMITS, Limits
 from pipeline.read_ahead import read_ahead
 from pipeline.runs import Run
 from pipeline.shards import Row

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.contract import ModelContract
-from pipeline.images import DEFAULT_LIMITS, Decoded, Limits, Reason, Rejection, decode
+from pipeline.images import Decoded, Reason, Rejection, decode
+from pipeline.limits import DEFAULT_LIMITS, Animation, Limits
 
 BAD = Path(__file__).parent / "data/bad"
 BROKEN = {Reason.CORRUPT, Reason.TRUNCATED, Reason.NOT_AN_IMAGE}
@@ -181,15 +182,17 @@ def test_of_an_animation_the_first_frame_is_taken_and_that_is_noted(contract: Mo
 
 
 def test_an_animation_is_rejected_where_the_policy_says_so(contract: ModelContract) -> None:
-    assert rejected(decode(animation(), contract, Limits(animated="reject"))).reason == Reason.ANIMATED
+    assert rejected(decode(animation(), contract, Limits(animated=Animation.REJECT))).reason == Reason.ANIMATED
 
 
 def test_a_still_image_is_no_animation(contract: ModelContract, photo: Callable[..., bytes]) -> None:
-    accepted(decode(photo(format="GIF"), contract, Limits(animated="reject")))
+    accepted(decode(photo(format="GIF"), contract, Limits(animated=Animation.REJECT)))
 
 
 def test_a_multi_picture_file_counts_as_a_jpeg(contract: ModelContract) -> None:
-    decoded = accepted(decode((BAD / "172_normalise_frozenpond.mpo").read_bytes(), contract, Limits(animated="reject")))
+    decoded = accepted(
+        decode((BAD / "172_normalise_frozenpond.mpo").read_bytes(), contract, Limits(animated=Animation.REJECT))
+    )
     assert decoded.format == "JPEG"
 
 

@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError, IncompleteReadError
 
 from pipeline import objects, shards, validation, verdicts
-from pipeline.images import DEFAULT_LIMITS, decode
+from pipeline.images import decode
+from pipeline.limits import DEFAULT_LIMITS
 from pipeline.runs import Run
 from pipeline.shards import Shard
 from pipeline.verdicts import Accepted, Rejected, Verdict
