@@ -1,6 +1,7 @@
-"""What validation still accepts: formats, sizes, animations. Needs no decoder.
+"""What validation still accepts, and what becomes of the objects it rejects. Needs no decoder.
 
-A run takes its deployment's limits (infra/template.yaml) and may change each of them by its input's `limits`.
+A run takes its deployment's limits and policy (infra/template.yaml), and may change each of them by its input's
+`limits` and `quarantine`.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +20,14 @@ class Animation(StrEnum):
 
     FIRST_FRAME = "first_frame"
     REJECT = "reject"
+
+
+class Quarantine(StrEnum):
+    """What to do with an object whose image is rejected. The original stays where it is, whatever the policy."""
+
+    LEAVE = "leave"
+    COPY = "copy"
+    TAG = "tag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,17 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def from_text(fields: Mapping[str, str]) -> dict[str, Any]:
+    """Limits written as text, in the environment or on a command line, as `Limits.changed` takes them.
+
+    Formats are separated by commas. Text that is none of what is expected stays as it is, for `changed` to refuse.
+    """
+    return {
+        name: text.split(",") if name == "formats" else int(text) if text.isdecimal() else text
+        for name, text in fields.items()
+    }
 
 
 def _formats(name: str, value: Any) -> frozenset[str]:

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 
 from pipeline.contract import LARGEST_TOP_K
 from pipeline.errors import InvalidRunInput
+from pipeline.limits import Limits, Quarantine
 from pipeline.objects import parse_s3_uri
 from pipeline.settings import StartRunSettings
 
@@ -30,7 +31,18 @@ ENGINES = ("processing",)
 MAX_PREFIXES = 100
 DEFAULT_MAX_FAILED_FRACTION = 0.05
 
-_FIELDS = ("name", "prefixes", "model", "engine", "top_k", "max_failed_fraction", "instance_type", "schedule")
+_FIELDS = (
+    "name",
+    "prefixes",
+    "model",
+    "engine",
+    "top_k",
+    "max_failed_fraction",
+    "instance_type",
+    "limits",
+    "quarantine",
+    "schedule",
+)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3 User Guide, "General purpose bucket naming rules"
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
@@ -74,6 +86,8 @@ class RunInput:
     top_k: int | None
     max_failed_fraction: float
     instance_type: str | None
+    limits: Limits
+    quarantine: Quarantine
 
 
 def parse(document: Any, execution: Mapping[str, str], settings: StartRunSettings) -> RunInput:
@@ -105,6 +119,8 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
         top_k=_top_k(fields.get("top_k")),
         max_failed_fraction=_fraction(fields.get("max_failed_fraction", DEFAULT_MAX_FAILED_FRACTION)),
         instance_type=_instance_type(fields.get("instance_type")),
+        limits=_limits(fields.get("limits", {}), settings.limits),
+        quarantine=_quarantine(fields.get("quarantine", settings.quarantine)),
     )
 
 
@@ -211,6 +227,21 @@ def _fraction(value: Any) -> float:
 
 def _instance_type(value: Any) -> str | None:
     return None if value is None else _matching("instance_type", value, _INSTANCE_TYPE, "a type such as ml.c7i.xlarge")
+
+
+def _limits(value: Any, defaults: Limits) -> Limits:
+    if not isinstance(value, Mapping):
+        _refuse("limits", 'an object such as {"max_pixels": 100000000}', value)
+    try:
+        return defaults.changed(value)
+    except ValueError as error:
+        raise InvalidRunInput(f"limits.{error}.") from error
+
+
+def _quarantine(value: Any) -> Quarantine:
+    if not isinstance(value, str) or value not in set(Quarantine):
+        _refuse("quarantine", f"one of {', '.join(Quarantine)}", value)
+    return Quarantine(value)
 
 
 def _matching(field: str, value: Any, pattern: re.Pattern[str], expected: str) -> str:

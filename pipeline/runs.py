@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pipeline import objects, shards
 from pipeline.contract import ModelContract, parse_contract
+from pipeline.limits import Limits, Quarantine
 from pipeline.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX
 from pipeline.run_input import Prefix, Trigger
 
@@ -106,6 +107,8 @@ class Run:
     top_k: int
     max_failed_fraction: float
     instance_type: str | None
+    limits: Limits
+    quarantine: Quarantine
 
     @property
     def pointer(self) -> dict[str, Any]:
@@ -137,6 +140,8 @@ class Run:
             "top_k": self.top_k,
             "max_failed_fraction": self.max_failed_fraction,
             "instance_type": self.instance_type,
+            "limits": self.limits.to_json(),
+            "quarantine": self.quarantine,
         }
 
     @classmethod
@@ -155,6 +160,8 @@ class Run:
             top_k=document["top_k"],
             max_failed_fraction=document["max_failed_fraction"],
             instance_type=document["instance_type"],
+            limits=Limits.from_json(document["limits"]),
+            quarantine=Quarantine(document["quarantine"]),
         )
 
 

@@ -1,6 +1,7 @@
 """What each function is told by its environment: read once, at cold start, where a missing variable is named.
 
-    StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX
+    StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX;
+                                ALLOWED_FORMATS, MAX_BYTES, MAX_PIXELS, MIN_SIDE, ANIMATED, QUARANTINE
     PlanInferenceSettings       DEFAULT_INSTANCE_TYPE, JOB_NAME_PREFIX, IMAGES_PER_JOB
 
 The other functions need none: the run pointer in their event says which bucket and which run.
@@ -12,6 +13,15 @@ from dataclasses import dataclass
 from typing import Self
 
 from pipeline.errors import MissingSetting
+from pipeline.limits import DEFAULT_LIMITS, Limits, Quarantine, from_text
+
+_LIMITS = {
+    "ALLOWED_FORMATS": "formats",
+    "MAX_BYTES": "max_bytes",
+    "MAX_PIXELS": "max_pixels",
+    "MIN_SIDE": "min_side",
+    "ANIMATED": "animated",
+}
 
 
 @dataclass(frozen=True)
@@ -20,7 +30,10 @@ class StartRunSettings:
     results_bucket: str
     default_model: str
     default_prefix: str
-    """What a run predicts when its input names no prefix; empty for the whole images bucket."""
+    """What a run predicts when its input names nothing; empty for the whole images bucket."""
+    limits: Limits = DEFAULT_LIMITS
+    """What a run accepts unless its input says otherwise."""
+    quarantine: Quarantine = Quarantine.LEAVE
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -29,6 +42,8 @@ class StartRunSettings:
             results_bucket=_required(environment, "RESULTS_BUCKET"),
             default_model=_required(environment, "DEFAULT_MODEL"),
             default_prefix=environment.get("DEFAULT_PREFIX", ""),
+            limits=_limits(environment),
+            quarantine=_quarantine(environment),
         )
 
 
@@ -54,6 +69,27 @@ def _required(environment: Mapping[str, str], name: str) -> str:
             f"The environment variable {name} is not set; infra/template.yaml sets it for this function."
         )
     return value
+
+
+def _limits(environment: Mapping[str, str]) -> Limits:
+    limits = DEFAULT_LIMITS
+    for variable, field in _LIMITS.items():
+        if text := environment.get(variable, ""):
+            try:
+                limits = limits.changed(from_text({field: text}))
+            except ValueError as error:
+                raise MissingSetting(f"The environment variable {variable} sets no limit: {error}.") from error
+    return limits
+
+
+def _quarantine(environment: Mapping[str, str]) -> Quarantine:
+    text = environment.get("QUARANTINE", "") or Quarantine.LEAVE
+    try:
+        return Quarantine(text)
+    except ValueError as error:
+        raise MissingSetting(
+            f"The environment variable QUARANTINE must be one of {', '.join(Quarantine)}, not {text!r}."
+        ) from error
 
 
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:

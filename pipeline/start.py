@@ -50,6 +50,8 @@ def start_run(
         top_k=given.top_k or contract.output.top_k,
         max_failed_fraction=given.max_failed_fraction,
         instance_type=given.instance_type,
+        limits=given.limits,
+        quarantine=given.quarantine,
     )
     claimed, run = _claim(s3, run, _subject(given))
     return {**run.pointer, "claimed": claimed}

@@ -23,7 +23,7 @@ from pipeline import causes, names, objects, runs, shards, verdicts
 from pipeline.batches import Batch, BatchShard, Counts
 from pipeline.contract import ModelContract
 from pipeline.images import Decoded, Reason, decode
-from pipeline.limits import DEFAULT_LIMITS, Limits
+from pipeline.limits import Limits
 from pipeline.read_ahead import read_ahead
 from pipeline.runs import Run
 from pipeline.shards import Row
@@ -82,7 +82,6 @@ def validate_batch(
     items: Sequence[Mapping[str, Any]],
     s3: "S3Client",
     condemned: Mapping[str, str] | None = None,
-    limits: Limits = DEFAULT_LIMITS,
 ) -> dict[str, Any]:
     """Validate objects of `bucket`, write their shards and verdicts, and answer with the batch result.
 
@@ -98,7 +97,7 @@ def validate_batch(
         batch = names.fingerprint(batch, "condemned")
     packer = _Packer(run, batch, len(images), s3)
     if condemned is None:
-        found = _judge(bucket, images, packer, s3, limits)
+        found = _judge(bucket, images, packer, s3, run.limits)
     else:
         reason, detail = _sentence(condemned)
         found = [_rejected(bucket, item, reason, detail) for item in images]

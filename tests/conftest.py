@@ -12,6 +12,7 @@ from PIL import Image
 
 from pipeline import aws
 from pipeline.contract import ModelContract, parse_contract
+from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.run_input import Prefix, Trigger
 from pipeline.runs import Run
 
@@ -90,4 +91,6 @@ def run(contract: ModelContract) -> Run:
         top_k=3,
         max_failed_fraction=0.05,
         instance_type=None,
+        limits=DEFAULT_LIMITS,
+        quarantine=Quarantine.LEAVE,
     )

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline import run_input
 from pipeline.errors import InvalidRunInput
+from pipeline.limits import Quarantine
 from pipeline.objects import dump_json
 from pipeline.run_input import Prefix, RunInput
 from pipeline.settings import StartRunSettings
@@ -55,6 +57,13 @@ def test_every_field_can_be_given() -> None:
     assert given.prefixes == (Prefix("example-images", "a/"), Prefix("other-bucket", "b/"))
     assert (given.model, given.top_k, given.max_failed_fraction) == ("yolox-nano", 3, 0.0)
     assert given.instance_type == "ml.c7i.2xlarge"
+
+
+def test_a_run_changes_the_limits_that_it_names_and_keeps_the_deployments_others() -> None:
+    given = parse({"limits": {"min_side": 32, "formats": ["jpg"]}, "quarantine": "tag"})
+
+    assert given.limits == replace(SETTINGS.limits, min_side=32, formats=frozenset({"JPEG"}))
+    assert given.quarantine == Quarantine.TAG
 
 
 def test_a_person_is_identified_by_the_execution_they_started() -> None:
@@ -137,6 +146,12 @@ def test_an_event_without_its_detail_says_what_is_missing() -> None:
         ({"max_failed_fraction": 1.5}, "max_failed_fraction: expected a number from 0 to 1, got 1.5"),
         ({"max_failed_fraction": float("nan")}, "max_failed_fraction: expected a number from 0 to 1"),
         ({"instance_type": "c7i.xlarge"}, "instance_type: expected a type such as ml.c7i.xlarge"),
+        ({"limits": ["JPEG"]}, "limits: expected an object"),
+        ({"limits": {"max_pixel": 1}}, "limits.max_pixel: there is no such limit; the limits are formats, max_bytes"),
+        ({"limits": {"formats": ["PDF"]}}, "limits.formats: 'PDF' is not decoded here"),
+        ({"limits": {"min_side": 0}}, "limits.min_side: expected a whole number of at least 1, got 0"),
+        ({"quarantine": "delete"}, "quarantine: expected one of leave, copy, tag, got 'delete'"),
+        ({"quarantine": None}, "quarantine: expected one of leave, copy, tag"),
         ({"schedule": {"arn": "a"}}, 'schedule: expected an object {"arn", "time"}'),
         ({"schedule": {"arn": "a", "time": "soon"}}, "schedule.time: expected a time such as"),
     ],

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline import runs
+from pipeline.limits import Animation, Quarantine
 from pipeline.runs import Run
 
 ARCHITECTURE = Path(__file__).parents[1] / "docs" / "architecture.md"
@@ -19,6 +20,13 @@ def test_a_run_reads_back_with_its_instance_type(run: Run) -> None:
     run = replace(run, instance_type="ml.c7i.xlarge")
 
     assert Run.from_json(run.to_json()).instance_type == "ml.c7i.xlarge"
+
+
+def test_a_run_reads_back_with_its_limits_and_its_quarantine(run: Run) -> None:
+    limits = replace(run.limits, formats=frozenset({"PNG"}), min_side=32, animated=Animation.REJECT)
+    run = replace(run, limits=limits, quarantine=Quarantine.TAG)
+
+    assert Run.from_json(json.loads(json.dumps(run.to_json()))) == run
 
 
 def test_run_json_names_the_contract_that_shards_must_have(run: Run) -> None:

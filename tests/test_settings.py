@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.errors import MissingSetting
+from pipeline.limits import DEFAULT_LIMITS, Animation, Limits, Quarantine
 from pipeline.settings import PlanInferenceSettings, StartRunSettings
 
 START_RUN = {"IMAGES_BUCKET": "images", "RESULTS_BUCKET": "results", "DEFAULT_MODEL": "tiny", "DEFAULT_PREFIX": "in/"}
@@ -22,6 +23,36 @@ def test_no_default_prefix_means_the_whole_bucket() -> None:
     environment = {name: value for name, value in START_RUN.items() if name != "DEFAULT_PREFIX"}
 
     assert StartRunSettings.from_env(environment).default_prefix == ""
+
+
+def test_what_the_environment_leaves_out_is_limited_by_default_and_left_in_place() -> None:
+    settings = StartRunSettings.from_env({**START_RUN, "MAX_PIXELS": "", "QUARANTINE": ""})
+
+    assert (settings.limits, settings.quarantine) == (DEFAULT_LIMITS, Quarantine.LEAVE)
+
+
+def test_limits_and_quarantine_are_read_from_the_environment() -> None:
+    limits = {"ALLOWED_FORMATS": "jpg, png", "MAX_PIXELS": "9", "MAX_BYTES": "8", "MIN_SIDE": "7", "ANIMATED": "reject"}
+    settings = StartRunSettings.from_env({**START_RUN, **limits, "QUARANTINE": "copy"})
+
+    assert settings.limits == Limits(frozenset({"JPEG", "PNG"}), 8, 9, 7, Animation.REJECT)
+    assert settings.quarantine == Quarantine.COPY
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ALLOWED_FORMATS", "JPEG,PDF"),
+        ("MAX_PIXELS", "many"),
+        ("MAX_BYTES", "-1"),
+        ("MIN_SIDE", "0"),
+        ("ANIMATED", "yes"),
+        ("QUARANTINE", "burn"),
+    ],
+)
+def test_a_limit_that_is_none_is_named(name: str, text: str) -> None:
+    with pytest.raises(MissingSetting, match=rf"The environment variable {name} .*{text.split(',')[-1]}"):
+        StartRunSettings.from_env({**START_RUN, name: text})
 
 
 def test_planning_has_defaults_for_all_but_the_instance_type() -> None:

@@ -272,9 +272,9 @@ def test_an_object_listed_too_large_is_not_read(s3: Any, run: Run) -> None:
 def test_an_object_that_grew_too_large_since_it_was_listed_is_not_read(s3: Any, run: Run, photo: Photo) -> None:
     items = upload(s3, {"a.jpg": b"small"})
     s3.put_object(Bucket=IMAGES, Key="a.jpg", Body=photo())
-    limits = replace(DEFAULT_LIMITS, max_bytes=100)
+    run = replace(run, limits=replace(DEFAULT_LIMITS, max_bytes=100))
 
-    (verdict,) = read_verdicts(s3, validation.validate_batch(run, IMAGES, items, s3, limits=limits))
+    (verdict,) = read_verdicts(s3, validation.validate_batch(run, IMAGES, items, s3))
 
     assert reasons([verdict]) == ["too_many_bytes"]
 
