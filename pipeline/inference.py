@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.contract import DataType, Layout, ModelContract
+from pipeline.contract import ModelContract
 from pipeline.errors import ContractMismatch, InvalidModelPackage, InvalidPrediction
+from pipeline.model_signature import Signature, TensorType, check_signature, class_mismatches
 from pipeline.packages import ModelPackage
 from pipeline.predictions import Prediction, Ranked
 from pipeline.ranking import Scores, activate, top_k
@@ -24,11 +25,10 @@ from pipeline.tensors import Tensor, TensorMaker
 DEFAULT_BATCH_SIZE = 4
 """Images in a forward pass. On a CPU core 4 is the fastest: at 8 and more, activations no longer fit its cache."""
 
-_ONNX_TYPES = {
-    DataType.FLOAT32: "tensor(float)",
-    DataType.FLOAT16: "tensor(float16)",
-    DataType.UINT8: "tensor(uint8)",
-}
+_NUMPY_NAMES = {"float": "float32", "double": "float64"}
+"""Where ONNX Runtime's name of an element type is not numpy's."""
+
+_CONTAINERS = {"seq": "sequence"}
 
 Outputs = npt.NDArray[Any]
 
@@ -67,8 +67,16 @@ class OnnxRuntime:
         except Exception as error:
             raise InvalidModelPackage(f"{model} does not load in ONNX Runtime: {error}") from error
         self._contract = contract
-        self._fixed_batch = _check_input(self._session.get_inputs(), contract, model)
-        _check_output(self._session.get_outputs(), contract, model)
+        check_signature(self.signature, contract, labels=None)
+        self._fixed_batch = self.signature.fixed_batch
+
+    @property
+    def signature(self) -> Signature:
+        """What the runtime, which has followed every shape through the graph, knows of the inputs and outputs."""
+        return Signature(
+            inputs=tuple(map(_tensor_type, self._session.get_inputs())),
+            outputs=tuple(map(_tensor_type, self._session.get_outputs())),
+        )
 
     @property
     def batch_size(self) -> int:
@@ -160,37 +168,12 @@ def open_predictor(package: ModelPackage, run_id: str, k: int) -> Predictor:
     return Predictor(package, OnnxRuntime(package.model_path, package.contract), run_id, k)
 
 
-def _check_input(inputs: list[Any], contract: ModelContract, model: Path) -> int | None:
-    """Holds the model's input to the contract; the batch dimension, where the model fixes it."""
-    declared = contract.input
-    if [each.name for each in inputs] != [declared.name]:
-        raise ContractMismatch(
-            f"{model.name} takes {_listing(inputs)}; the contract says one input, {declared.name!r}. Set input.name."
-        )
-    (found,) = inputs
-    if found.type != _ONNX_TYPES[declared.dtype]:
-        raise ContractMismatch(
-            f"{model.name} takes {found.name!r} as {found.type}; the contract says {declared.dtype}. Set input.dtype."
-        )
-    height, width, channels = declared.pixel_shape
-    image = [channels, height, width] if declared.layout is Layout.NCHW else [height, width, channels]
-    shape = list(found.shape)
-    fits = len(shape) == 4 and all(
-        not isinstance(has, int) or has == wants for has, wants in zip(shape[1:], image, strict=True)
-    )
-    if not fits:
-        raise ContractMismatch(
-            f"{model.name} takes {found.name!r} of shape {shape}; the contract says {['N', *image]}"
-            f" ({declared.layout}). Set input.layout, height, width and colour."
-        )
-    return shape[0] if isinstance(shape[0], int) else None
-
-
-def _check_output(outputs: list[Any], contract: ModelContract, model: Path) -> None:
-    if contract.output.name not in [each.name for each in outputs]:
-        raise ContractMismatch(
-            f"{model.name} answers {_listing(outputs)}; the contract says {contract.output.name!r}. Set output.name."
-        )
+def _tensor_type(described: Any) -> TensorType:
+    """One of ONNX Runtime's NodeArgs, whose `type` is `tensor(float)` or `seq(map(int64,tensor(float)))`."""
+    kind, _, element = str(described.type).removesuffix(")").partition("(")
+    dtype = _NUMPY_NAMES.get(element, element) if kind == "tensor" else _CONTAINERS.get(kind, kind)
+    # An empty shape stands for a scalar and for a tensor of which no shape is known; images are no scalars.
+    return TensorType(described.name, dtype, tuple(described.shape) or None)
 
 
 def _check_rows(outputs: Outputs, images: int) -> None:
@@ -202,18 +185,5 @@ def _check_rows(outputs: Outputs, images: int) -> None:
 
 
 def _check_classes(shape: list[int], package: ModelPackage) -> None:
-    contract = package.contract
-    if len(shape) != 2 or shape[1] < 1:
-        raise ContractMismatch(
-            f"output {contract.output.name!r} has shape {shape}; the task {contract.task} needs [N, classes]."
-            " Set output.name, or export the model without what comes after its classifier."
-        )
-    if package.labels and len(package.labels) != shape[1]:
-        raise ContractMismatch(
-            f"{contract.output.labels} has {len(package.labels)} labels; the model answers {shape[1]} classes."
-            " There has to be one label for each class."
-        )
-
-
-def _listing(tensors: list[Any]) -> str:
-    return ", ".join(repr(each.name) for each in tensors) or "nothing"
+    for problem in class_mismatches(shape, package.contract, len(package.labels) or None):
+        raise ContractMismatch(problem)

@@ -1,0 +1,166 @@
+"""What a model says of itself: the names, types and shapes of its inputs and outputs, held to a contract.
+
+    model.onnx ──► pipeline/onnx_file.py, from a few KB of the file        ─┐
+               ──► ONNX Runtime, which has the whole model (inference.py)  ─┴─► Signature ──► mismatches(contract)
+
+StartRun asks before anything is listed, the job when it opens the model, `imagebatch contract check` on a laptop: the
+same rules, so the same sentences. Each names what the model has, what the contract says, and the field to set.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.contract import MODEL_FILE, DataType, Layout, ModelContract
+from pipeline.errors import ContractMismatch
+
+Dimension = int | str | None
+"""A size; the name of one that is free; or None, where nothing is said of it."""
+
+NUMERIC = frozenset(
+    ("bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """One input or output.
+
+    `dtype` is numpy's name of the element type, or ONNX's own where numpy has none (`bfloat16`, `string`, `sequence`).
+    `shape` is None where the model does not even say how many dimensions there are.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[Dimension, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A model's inputs, those that have to be fed, and its outputs."""
+
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """How many images the model takes at once, where it was exported for exactly so many."""
+        first = self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else None
+        return first if isinstance(first, int) else None
+
+
+def check_signature(signature: Signature, contract: ModelContract, labels: int | None) -> None:
+    """Raises ContractMismatch where the model cannot be what the contract describes, with every sentence there is.
+
+    `labels` is how many labels the package has, None where it has none.
+    """
+    problems = list(mismatches(signature, contract, labels))
+    if problems:
+        raise ContractMismatch(" ".join(problems))
+
+
+def mismatches(signature: Signature, contract: ModelContract, labels: int | None) -> Iterator[str]:
+    """A sentence for each way in which model and contract do not fit. What the model leaves open fits everything."""
+    yield from _input_mismatches(signature.inputs, contract)
+    yield from _output_mismatches(signature, contract, labels)
+
+
+def class_mismatches(shape: Sequence[Dimension], contract: ModelContract, labels: int | None) -> Iterator[str]:
+    """What is wrong with an output of this shape, declared or real, for a task that ranks classes."""
+    classes = shape[1] if len(shape) == 2 else 0
+    if classes == 0:
+        yield (
+            f"output {contract.output.name!r} has shape {_shown(shape)}; the task {contract.task} needs [N, classes]."
+            " Set output.name or task, or export the model without what comes after its classifier."
+        )
+    elif labels is not None and isinstance(classes, int) and classes != labels:
+        yield (
+            f"{contract.output.labels} has {labels} labels; the model answers {classes} classes."
+            " There has to be one label for each class."
+        )
+
+
+def _input_mismatches(inputs: Sequence[TensorType], contract: ModelContract) -> Iterator[str]:
+    declared = contract.input
+    if len(inputs) != 1:
+        yield (
+            f"{MODEL_FILE} takes {_listing(inputs)}; the contract says one input, {declared.name!r}."
+            " Export the model with the images as its only input."
+        )
+        return
+    (found,) = inputs
+    if found.name != declared.name:
+        yield (
+            f"{MODEL_FILE} takes {found.name!r}; the contract says one input, {declared.name!r}."
+            f" Set input.name to {found.name!r}."
+        )
+    if found.dtype != declared.dtype:
+        known = found.dtype in set(DataType)
+        advice = f"Set input.dtype to {found.dtype}" if known else f"Export the model for one of {', '.join(DataType)}"
+        yield f"{MODEL_FILE} takes {found.name!r} as {found.dtype}; the contract says {declared.dtype}. {advice}."
+    if found.shape is not None and not _fits(found.shape, declared.layout, contract):
+        wanted = _shown(("N", *_image_shape(declared.layout, contract)))
+        yield (
+            f"{MODEL_FILE} takes {found.name!r} of shape {_shown(found.shape)}; the contract says {wanted}"
+            f" ({declared.layout}). {_shape_advice(found.shape, contract)}"
+        )
+
+
+def _output_mismatches(signature: Signature, contract: ModelContract, labels: int | None) -> Iterator[str]:
+    named = [output for output in signature.outputs if output.name == contract.output.name]
+    if not named:
+        yield (
+            f"{MODEL_FILE} answers {_listing(signature.outputs)}; the contract says {contract.output.name!r}."
+            " Set output.name."
+        )
+        return
+    (output, *_) = named
+    if output.dtype not in NUMERIC:
+        yield (
+            f"output {output.name!r} is {output.dtype}; a prediction is made of numbers."
+            " Set output.name, or export the model without what turns its numbers into something else."
+        )
+    elif output.shape is not None and contract.task.is_ranked:
+        yield from class_mismatches(output.shape, contract, labels)
+
+
+def _image_shape(layout: Layout, contract: ModelContract) -> tuple[int, int, int]:
+    height, width, channels = contract.input.pixel_shape
+    return (channels, height, width) if layout is Layout.NCHW else (height, width, channels)
+
+
+def _fits(shape: Sequence[Dimension], layout: Layout, contract: ModelContract) -> bool:
+    """Whether a batch of the contract's images, in that layout, can be fed."""
+    return len(shape) == 4 and all(
+        not isinstance(has, int) or has == wants
+        for has, wants in zip(shape[1:], _image_shape(layout, contract), strict=True)
+    )
+
+
+def _shape_advice(shape: Sequence[Dimension], contract: ModelContract) -> str:
+    """The field that is most likely wrong."""
+    if len(shape) == 3:
+        return "It has no batch dimension: export the model with one, [N, ...]."
+    if len(shape) != 4:
+        return "A batch of images has four dimensions: export the model for that."
+    other = Layout.NHWC if contract.input.layout is Layout.NCHW else Layout.NCHW
+    if _fits(shape, other, contract):
+        return f"Set input.layout to {other}."
+    channels = shape[1] if contract.input.layout is Layout.NCHW else shape[3]
+    rows, columns = shape[2:] if contract.input.layout is Layout.NCHW else shape[1:3]
+    if channels in (None, contract.input.channels) or isinstance(channels, str):
+        return f"Set input.height and input.width{_sizes(rows, columns)}."
+    if channels in (1, 3):
+        return "Set input.colour and input.channels: GREY has one channel, RGB and BGR have three."
+    return "Set input.layout, height, width and colour."
+
+
+def _sizes(rows: Dimension, columns: Dimension) -> str:
+    return f" to {rows} and {columns}" if isinstance(rows, int) and isinstance(columns, int) else ""
+
+
+def _listing(tensors: Sequence[TensorType]) -> str:
+    return ", ".join(repr(each.name) for each in tensors) or "nothing"
+
+
+def _shown(shape: Sequence[Dimension]) -> str:
+    return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
