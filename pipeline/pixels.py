@@ -17,7 +17,8 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms
 from PIL.Image import Resampling, Transpose
 
-from pipeline.contract import Anchor, CentreCrop, Colour, Exif, Interpolation, Letterbox, ModelContract
+from pipeline import geometry
+from pipeline.contract import Colour, Exif, Interpolation, Letterbox, ModelContract
 
 FIRST_FRAME = "first frame of several"
 
@@ -40,9 +41,6 @@ _UPRIGHT = {
 }
 _TURNED = frozenset({5, 6, 7, 8})
 _RESIZABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
-
-Box = tuple[float, float, float, float]
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,28 +119,8 @@ def _resize(image: Image.Image, contract: ModelContract, turned: bool) -> Image.
     """Crop and resize in one pass, on the pixels as stored; `turned` when width and height will be swapped later."""
     resize = contract.pixels.resize
     target = (contract.input.height, contract.input.width) if turned else (contract.input.width, contract.input.height)
-    box: Box = (0, 0, *image.size)
-    if isinstance(resize, CentreCrop):
-        box = centre_box(image.size, target, resize.crop_fraction)
-    elif isinstance(resize, Letterbox):
-        target = inner_size(image.size, target)
-    return image.resize(target, _FILTERS[resize.interpolation], box)
-
-
-def centre_box(size: Size, target: Size, fraction: float) -> Box:
-    """The largest centred box of the target's aspect ratio, shrunk to `fraction`: left, top, right, bottom."""
-    width, height = size
-    scale = min(width / target[0], height / target[1]) * fraction
-    left = max(0.0, (width - target[0] * scale) / 2)
-    top = max(0.0, (height - target[1] * scale) / 2)
-    return left, top, width - left, height - top
-
-
-def inner_size(size: Size, target: Size) -> Size:
-    """The largest size of the image's own aspect ratio that fits inside the target; at least 1 x 1."""
-    scale = min(target[0] / size[0], target[1] / size[1])
-    width, height = (min(most, max(1, round(side * scale))) for side, most in zip(size, target, strict=True))
-    return width, height
+    box = geometry.source_box(image.size, target, resize)
+    return image.resize(geometry.resized_size(image.size, target, resize), _FILTERS[resize.interpolation], box)
 
 
 def _to_srgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image:
@@ -212,8 +190,5 @@ def _on_canvas(image: Image.Image, contract: ModelContract) -> Image.Image:
     if not isinstance(resize, Letterbox) or image.size == target:
         return image
     canvas = Image.new("RGB", target, resize.fill).convert(image.mode)
-    offset = (0, 0)
-    if resize.anchor is Anchor.CENTRE:
-        offset = ((target[0] - image.width) // 2, (target[1] - image.height) // 2)
-    canvas.paste(image, offset)
+    canvas.paste(image, geometry.letterbox_offset(image.size, target, resize.anchor))
     return canvas

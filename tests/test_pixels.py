@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
 from pipeline.contract import (
@@ -21,11 +19,9 @@ from pipeline.contract import (
     ModelContract,
     Squash,
 )
-from pipeline.pixels import Fitted, centre_box, fit, inner_size
+from pipeline.pixels import Fitted, fit
 
 EXAMPLES = Path(__file__).parents[1] / "examples/photos"
-sides = st.integers(1, 5000)
-targets = st.tuples(st.integers(1, 512), st.integers(1, 512))
 
 
 def with_resize(contract: ModelContract, resize: CentreCrop | Squash | Letterbox) -> ModelContract:
@@ -67,37 +63,6 @@ def stored_turned(picture: Image.Image, orientation: int) -> Image.Image:
 
 def assert_alike(one: Fitted, other: Fitted, levels: int = 1) -> None:
     assert np.abs(one.pixels.astype(int) - other.pixels.astype(int)).max() <= levels
-
-
-@given(size=st.tuples(sides, sides), target=targets, fraction=st.floats(0.01, 1))
-def test_the_crop_lies_inside_the_image(size: tuple[int, int], target: tuple[int, int], fraction: float) -> None:
-    left, top, right, bottom = centre_box(size, target, fraction)
-    assert 0 <= left < right <= size[0]
-    assert 0 <= top < bottom <= size[1]
-
-
-@given(size=st.tuples(sides, sides), target=targets, fraction=st.floats(0.01, 1))
-def test_the_crop_has_the_aspect_ratio_of_the_input(
-    size: tuple[int, int], target: tuple[int, int], fraction: float
-) -> None:
-    left, top, right, bottom = centre_box(size, target, fraction)
-    assert (right - left) * target[1] == pytest.approx((bottom - top) * target[0], rel=1e-6)
-
-
-@given(size=st.tuples(sides, sides), side=st.integers(1, 512), fraction=st.floats(0.01, 1))
-def test_the_crop_for_a_square_input_is_a_fraction_of_the_shorter_side(
-    size: tuple[int, int], side: int, fraction: float
-) -> None:
-    left, _, right, _ = centre_box(size, (side, side), fraction)
-    assert right - left == pytest.approx(fraction * min(size))
-
-
-@given(size=st.tuples(sides, sides), target=targets)
-def test_a_letterboxed_image_touches_two_sides_of_its_canvas(size: tuple[int, int], target: tuple[int, int]) -> None:
-    width, height = inner_size(size, target)
-    assert 1 <= width <= target[0]
-    assert 1 <= height <= target[1]
-    assert width == target[0] or height == target[1]
 
 
 @pytest.mark.parametrize("interpolation", list(Interpolation))
