@@ -33,6 +33,7 @@ from pipeline.contract_reader import (
     whole,
 )
 from pipeline.names import fingerprint
+from pipeline.schemes import Scheme, parse_scheme
 
 CONTRACT_FILE = "contract.json"
 MODEL_FILE = "model.onnx"
@@ -40,16 +41,18 @@ MODEL_FILE = "model.onnx"
 VERSION = 1
 LARGEST_SIDE = 2048
 LARGEST_TOP_K = 100
+MOST_BOXES = 1000
 LARGEST_NUMBER = 1e6
 SMALLEST_DIVISOR = 1e-6
 WHITE = (255, 255, 255)
 
 
 class Task(StrEnum):
-    """What the output means: one class of many, several of many, a vector, or whatever the model says."""
+    """What the output means: one class of many, several of many, boxes, a vector, or whatever the model says."""
 
     CLASSIFICATION = "classification"
     MULTILABEL = "multilabel"
+    DETECTION = "detection"
     EMBEDDING = "embedding"
     RAW = "raw"
 
@@ -57,6 +60,11 @@ class Task(StrEnum):
     def is_ranked(self) -> bool:
         """Whether an output is a list of classes, of which the top-k are the prediction."""
         return self in {Task.CLASSIFICATION, Task.MULTILABEL}
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether an answer names classes."""
+        return self.is_ranked or self is Task.DETECTION
 
 
 class DataType(StrEnum):
@@ -190,13 +198,32 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
+class Detection:
+    """Which boxes of a detector's output make a prediction.
+
+    `decode` says how the output reads as boxes. At most `max_boxes` are kept, of those that score above
+    `score_threshold`; and of two of one class that overlap by more than `iou_threshold`, intersection over union, the
+    better one.
+    """
+
+    decode: Scheme
+    score_threshold: float
+    iou_threshold: float
+    max_boxes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
-    """The output tensor, and how many of its classes make a prediction. `labels` is a file of the package."""
+    """The output tensor, and how much of it makes a prediction. `labels` is a file of the package.
+
+    `top_k` means something where the task ranks classes; `detection` is there for the task detection alone.
+    """
 
     name: str
     activation: Activation
     top_k: int
     labels: str | None
+    detection: Detection | None = None
 
 
 @dataclass(frozen=True)
@@ -213,12 +240,17 @@ class ModelContract:
     def to_json(self) -> dict[str, Any]:
         """The contract as a JSON document that `parse_contract` reads back."""
         document = {"version": VERSION, **asdict(self)}
+        output = document["output"]
+        detection = output.pop("detection")
+        if detection is not None:
+            scheme = {name: value for name, value in detection["decode"].items() if value is not None}
+            output.update(detection, decode=scheme)
         if self.numbers is None:
             del document["numbers"]
         if not self.task.is_ranked:
-            del document["output"]["top_k"]
+            del output["top_k"]
         if self.output.labels is None:
-            del document["output"]["labels"]
+            del output["labels"]
         return document
 
     @cached_property
@@ -314,14 +346,38 @@ def _parse_numbers(contract: Fields, tensor: Input) -> Numbers | None:
 
 
 def _parse_output(fields: Fields, task: Task) -> Output:
-    if not task.is_ranked:
-        for name in ("top_k", "labels"):
-            fields.refuse(name, because=f"task is {task}: its output is not a list of classes")
+    _refuse_other_tasks(fields, task)
+    is_detection = task is Task.DETECTION
     output = Output(
         name=fields.take("name", text),
-        activation=fields.take("activation", choice(Activation)),
+        # Softmax makes the scores of a box's classes compete, and its objectness is none of them.
+        activation=fields.take(
+            "activation", choice(Activation, [Activation.NONE, Activation.SIGMOID] if is_detection else None)
+        ),
         top_k=fields.take("top_k", whole(1, LARGEST_TOP_K), 5),
         labels=fields.take("labels", identifier("the name of a file in the package, such as labels.txt"), None),
+        detection=_parse_detection(fields) if is_detection else None,
     )
     fields.close()
     return output
+
+
+def _parse_detection(fields: Fields) -> Detection:
+    return Detection(
+        decode=parse_scheme(fields.fields("decode")),
+        score_threshold=fields.take("score_threshold", number(0, 1)),
+        iou_threshold=fields.take("iou_threshold", number(0, 1)),
+        max_boxes=fields.take("max_boxes", whole(1, MOST_BOXES), 100),
+    )
+
+
+def _refuse_other_tasks(fields: Fields, task: Task) -> None:
+    """Fields of `output` that mean nothing for this task."""
+    if not task.is_ranked:
+        instead = "max_boxes says how many answers there are" if task is Task.DETECTION else "it ranks no classes"
+        fields.refuse("top_k", because=f"task is {task}: {instead}")
+    if not task.is_labelled:
+        fields.refuse("labels", because=f"task is {task}: its output is not a list of classes")
+    if task is not Task.DETECTION:
+        for name in ("decode", "score_threshold", "iou_threshold", "max_boxes"):
+            fields.refuse(name, because=f"task is {task}: its output holds no boxes")

@@ -10,7 +10,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
@@ -110,13 +110,21 @@ def identifier(expected: str) -> Reader[str]:
     return read
 
 
-def choice(kind: type[E]) -> Reader[E]:
-    def read(value: Any) -> E:
-        if not isinstance(value, str) or value not in set(kind):
-            raise UnexpectedError(f"one of {', '.join(kind)}")
-        return kind(value)
+def one_of(names: Iterable[str]) -> Reader[str]:
+    names = tuple(names)
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or value not in names:
+            raise UnexpectedError(f"one of {', '.join(names)}")
+        return value
 
     return read
+
+
+def choice(kind: type[E], among: Iterable[E] | None = None) -> Reader[E]:
+    """A member of an enumeration, or of a part of it."""
+    member = one_of(kind if among is None else among)
+    return lambda value: kind(member(value))
 
 
 def number(least: float, most: float) -> Reader[float]:
@@ -136,6 +144,23 @@ def whole(least: int, most: int, because: str = "") -> Reader[int]:
         if isinstance(value, bool) or not is_whole or not least <= value <= most:
             raise UnexpectedError(f"{span}, because {because}" if because else span)
         return int(value)
+
+    return read
+
+
+def whole_numbers(least: int, most: int, longest: int) -> Reader[tuple[int, ...]]:
+    """A list of one or more whole numbers."""
+    one = whole(least, most)
+
+    def read(value: Any) -> tuple[int, ...]:
+        values = _elements(value)
+        try:
+            numbers = tuple(one(each) for each in values)
+        except UnexpectedError:
+            numbers = ()
+        if not 1 <= len(numbers) <= longest:
+            raise UnexpectedError(f"a list of 1 to {longest} whole numbers from {least} to {most}")
+        return numbers
 
     return read
 

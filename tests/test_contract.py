@@ -15,6 +15,7 @@ import pipeline
 from pipeline import contract as contracts
 from pipeline.contract import ModelContract, parse_contract
 from pipeline.errors import InvalidContract
+from pipeline.schemes import SCHEMES
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = json.loads((Path(pipeline.__file__).parent / "contract.schema.json").read_text())
@@ -49,6 +50,19 @@ EMBEDDER: dict[str, Any] = {
     },
     "output": {"name": "y", "activation": "none"},
 }
+DETECTOR: dict[str, Any] = {
+    **CLASSIFIER,
+    "name": "detector",
+    "task": "detection",
+    "output": {
+        "name": "y",
+        "activation": "none",
+        "labels": "labels.txt",
+        "decode": {"scheme": "yolox", "boxes": "grid", "strides": [8, 16, 32]},
+        "score_threshold": 0.3,
+        "iou_threshold": 0.45,
+    },
+}
 VALUES = [
     *(None, True, False, 0, 1, 3, -1, 0.5, 1.0, 224.0, 2048, 2049, 1e6, 1e7, 1e-9, 10**400),
     *(
@@ -70,8 +84,17 @@ VALUES = [
     *([], [1], [1, 2, 3], [1.0, 2.0, 3.5], [0, 0, 256], [1, 2, 3, 4], ["a"], {}, {"mean": 0, "std": 1}),
     {"method": "squash", "interpolation": "box"},
     {"method": "letterbox", "interpolation": "box", "fill": [0, 0, 0]},
+    *("detection", "yolox", "yolov8", "xyxy", "grid", "pixels", "fractions", "sigmoid", "softmax"),
+    *([8, 16.0], [8, 0], [8, "16"], [1] * 9),
+    {"scheme": "yolov8", "boxes": "pixels"},
+    {"scheme": "xyxy", "boxes": "fractions"},
+    {"scheme": "yolox", "boxes": "pixels"},
+    {"scheme": "yolox", "boxes": "grid"},
 ]
-FIELDS = ["top_k", "labels", "numbers", "mean", "std", "scale", "fill", "anchor", "channels", "exif", "extra"]
+FIELDS = [
+    *("top_k", "labels", "numbers", "mean", "std", "scale", "fill", "anchor", "channels", "exif", "extra"),
+    *("decode", "scheme", "boxes", "strides", "score_threshold", "iou_threshold", "max_boxes", "task", "activation"),
+]
 
 
 def objects_within(document: Any) -> list[dict[str, Any]]:
@@ -82,7 +105,7 @@ def objects_within(document: Any) -> list[dict[str, Any]]:
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """A good contract with a few fields changed, removed or added."""
-    document = copy.deepcopy(draw(st.sampled_from([CLASSIFIER, EMBEDDER])))
+    document = copy.deepcopy(draw(st.sampled_from([CLASSIFIER, EMBEDDER, DETECTOR])))
     for _ in range(draw(st.integers(0, 3))):
         place = draw(st.sampled_from(objects_within(document)))
         name = draw(st.sampled_from([*place, *FIELDS]))
@@ -111,6 +134,16 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return result
 
 
+def without(document: dict[str, Any], path: str) -> dict[str, Any]:
+    result = copy.deepcopy(document)
+    *outer, last = path.split(".")
+    place = result
+    for name in outer:
+        place = place[name]
+    del place[last]
+    return result
+
+
 def test_the_schema_is_a_json_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
@@ -120,7 +153,7 @@ def test_the_reader_accepts_what_the_schema_accepts(document: dict[str, Any]) ->
     assert accepts(document) == VALIDATOR.is_valid(document)
 
 
-@pytest.mark.parametrize("document", [CLASSIFIER, EMBEDDER], ids=["classifier", "embedder"])
+@pytest.mark.parametrize("document", [CLASSIFIER, EMBEDDER, DETECTOR], ids=["classifier", "embedder", "detector"])
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
 def test_the_reader_accepts_what_the_schema_accepts_in_every_field(document: dict[str, Any], value: Any) -> None:
     for path in (
@@ -137,8 +170,12 @@ def test_the_reader_accepts_what_the_schema_accepts_in_every_field(document: dic
         "input.colour",
         "pixels.resize",
         "pixels.background",
+        "output.activation",
         "output.top_k",
         "output.labels",
+        "output.decode",
+        "output.score_threshold",
+        "output.max_boxes",
     ):
         candidate = changed(document, path, value)
         assert accepts(candidate) == VALIDATOR.is_valid(candidate), path
@@ -147,7 +184,7 @@ def test_the_reader_accepts_what_the_schema_accepts_in_every_field(document: dic
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("task", "detection", "task should be one of classification, multilabel, embedding, raw; it is 'detection'"),
+        ("task", "ranking", "task should be one of classification, multilabel, detection, embedding, raw; it is 'rank"),
         ("input.height", "224", "input.height should be a whole number from 1 to 2048; it is '224'"),
         ("input.channels", 4, "input.channels should be 3, because colour is RGB; it is 4"),
         ("input.heigth", 224, r"input.heigth is an unknown field; did you mean height\?"),
@@ -159,6 +196,7 @@ def test_the_reader_accepts_what_the_schema_accepts_in_every_field(document: dic
         ("output", None, "output should be an object"),
         ("output.labels", "../labels.txt", "output.labels should be the name of a file in the package"),
         ("task", "embedding", "output.top_k has to be left out, because task is embedding"),
+        ("output.decode", {}, "output.decode has to be left out, because task is classification: its output holds no"),
         ("input.dtype", "uint8", "numbers has to be left out, because input.dtype is uint8"),
     ],
 )
@@ -167,16 +205,34 @@ def test_a_refusal_names_the_field_and_says_what_was_expected(path: str, value: 
         parse_contract(changed(CLASSIFIER, path, value))
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("output.decode.scheme", "yolo", "output.decode.scheme should be one of yolox, yolov8, xyxy; it is 'yolo'"),
+        ("output.decode.boxes", "fractions", "output.decode.boxes should be one of grid, pixels; it is 'fractions'"),
+        ("output.decode.boxes", "pixels", "output.decode.strides has to be left out, because boxes is pixels"),
+        ("output.decode.strides", [], "strides should be a list of 1 to 8 whole numbers from 1 to 1024"),
+        ("output.decode.stride", [8], r"output.decode.stride is an unknown field; did you mean strides\?"),
+        ("output.activation", "softmax", "output.activation should be one of none, sigmoid; it is 'softmax'"),
+        ("output.score_threshold", 30, "output.score_threshold should be a number from 0 to 1; it is 30"),
+        ("output.top_k", 5, "output.top_k has to be left out, because task is detection: max_boxes says"),
+    ],
+)
+def test_a_refusal_of_a_detector_names_the_field_too(path: str, value: Any, message: str) -> None:
+    with pytest.raises(InvalidContract, match=message):
+        parse_contract(changed(DETECTOR, path, value))
+
+
+@pytest.mark.parametrize("path", ["decode", "decode.boxes", "decode.strides", "score_threshold", "iou_threshold"])
+def test_what_changes_boxes_has_no_default(path: str) -> None:
+    with pytest.raises(InvalidContract, match=f"output.{path} is missing"):
+        parse_contract(without(DETECTOR, f"output.{path}"))
+
+
 @pytest.mark.parametrize("path", ["numbers.mean", "numbers", "input.colour", "pixels.resize.interpolation"])
 def test_what_changes_predictions_has_no_default(path: str) -> None:
-    document = copy.deepcopy(CLASSIFIER)
-    *outer, last = path.split(".")
-    place = document
-    for name in outer:
-        place = place[name]
-    del place[last]
     with pytest.raises(InvalidContract, match=f"{path} is missing"):
-        parse_contract(document)
+        parse_contract(without(CLASSIFIER, path))
 
 
 def test_a_misspelt_field_is_pointed_out() -> None:
@@ -208,6 +264,22 @@ def test_the_json_of_a_contract_fits_the_schema(document: dict[str, Any]) -> Non
     VALIDATOR.validate(json.loads(json.dumps(parse_contract(document).to_json())))
 
 
+@pytest.mark.parametrize(
+    "decode",
+    [
+        {"scheme": "yolox", "boxes": "grid", "strides": [8, 16, 32]},
+        {"scheme": "yolox", "boxes": "pixels"},
+        {"scheme": "yolov8", "boxes": "pixels"},
+        {"scheme": "xyxy", "boxes": "fractions"},
+    ],
+    ids=lambda decode: f"{decode['scheme']} {decode['boxes']}",
+)
+def test_a_scheme_reads_back_from_its_own_json(decode: dict[str, Any]) -> None:
+    written = json.loads(json.dumps(parse_contract(changed(DETECTOR, "output.decode", decode)).to_json()))
+    assert written["output"]["decode"] == decode
+    VALIDATOR.validate(written)
+
+
 def test_a_default_that_is_written_out_does_not_change_the_digest() -> None:
     spelled_out = changed(changed(CLASSIFIER, "pixels.exif", "apply"), "numbers.mean", 127.0)
     assert parse_contract(spelled_out).digest == parse_contract(CLASSIFIER).digest
@@ -227,6 +299,8 @@ def test_enumerations_are_those_of_the_schema() -> None:
     assert tensor["layout"]["enum"] == list(contracts.Layout)
     assert tensor["colour"]["enum"] == list(contracts.Colour)
     assert SCHEMA["properties"]["task"]["enum"] == list(contracts.Task)
+    schemes = SCHEMA["properties"]["output"]["properties"]["decode"]["oneOf"]
+    assert [each["$ref"].rpartition("/")[2] for each in schemes] == list(SCHEMES)
     assert SCHEMA["$defs"]["interpolation"]["enum"] == list(contracts.Interpolation)
 
 
