@@ -67,16 +67,9 @@ class OnnxRuntime:
         except Exception as error:
             raise InvalidModelPackage(f"{model} does not load in ONNX Runtime: {error}") from error
         self._contract = contract
-        check_signature(self.signature, contract, labels=None)
-        self._fixed_batch = self.signature.fixed_batch
-
-    @property
-    def signature(self) -> Signature:
-        """What the runtime, which has followed every shape through the graph, knows of the inputs and outputs."""
-        return Signature(
-            inputs=tuple(map(_tensor_type, self._session.get_inputs())),
-            outputs=tuple(map(_tensor_type, self._session.get_outputs())),
-        )
+        signature = session_signature(self._session)
+        check_signature(signature, contract, labels=None)
+        self._fixed_batch = signature.fixed_batch
 
     @property
     def batch_size(self) -> int:
@@ -166,6 +159,14 @@ class Predictor:
 def open_predictor(package: ModelPackage, run_id: str, k: int) -> Predictor:
     """A predictor with the runtime that the package's model needs."""
     return Predictor(package, OnnxRuntime(package.model_path, package.contract), run_id, k)
+
+
+def session_signature(session: Any) -> Signature:
+    """What ONNX Runtime, which has followed every shape through the graph, knows of a model."""
+    return Signature(
+        inputs=tuple(map(_tensor_type, session.get_inputs())),
+        outputs=tuple(map(_tensor_type, session.get_outputs())),
+    )
 
 
 def _tensor_type(described: Any) -> TensorType:

@@ -10,7 +10,7 @@ same rules, so the same sentences. Each names what the model has, what the contr
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.contract import MODEL_FILE, DataType, Layout, ModelContract
+from pipeline.contract import MODEL_FILE, DataType, Detection, Layout, ModelContract
 from pipeline.errors import ContractMismatch
 
 Dimension = int | str | None
@@ -19,6 +19,8 @@ Dimension = int | str | None
 NUMERIC = frozenset(
     ("bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 )
+
+_MOST_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,14 @@ def mismatches(signature: Signature, contract: ModelContract, labels: int | None
     yield from _output_mismatches(signature, contract, labels)
 
 
+def answer_mismatches(shape: Sequence[Dimension], contract: ModelContract, labels: int | None) -> Iterator[str]:
+    """What is wrong with an output of this shape, declared or real, for the contract's task."""
+    if contract.task.is_ranked:
+        yield from class_mismatches(shape, contract, labels)
+    elif contract.output.detection is not None:
+        yield from box_mismatches(shape, contract.output.detection, contract, labels)
+
+
 def class_mismatches(shape: Sequence[Dimension], contract: ModelContract, labels: int | None) -> Iterator[str]:
     """What is wrong with an output of this shape, declared or real, for a task that ranks classes."""
     classes = shape[1] if len(shape) == 2 else 0
@@ -73,6 +83,26 @@ def class_mismatches(shape: Sequence[Dimension], contract: ModelContract, labels
             " Set output.name or task, or export the model without what comes after its classifier."
         )
     elif labels is not None and isinstance(classes, int) and classes != labels:
+        yield (
+            f"{contract.output.labels} has {labels} labels; the model answers {classes} classes."
+            " There has to be one label for each class."
+        )
+
+
+def box_mismatches(
+    shape: Sequence[Dimension], detector: Detection, contract: ModelContract, labels: int | None
+) -> Iterator[str]:
+    """What is wrong with an output of this shape, declared or real, that is to be read as boxes."""
+    scheme = detector.decode
+    expected = scheme.mismatch(shape, (contract.input.width, contract.input.height))
+    if expected is not None:
+        yield (
+            f"output {contract.output.name!r} has shape {_shown(shape)}; the scheme {scheme.scheme} needs {expected}."
+            " Set output.name, output.decode or input.height and width."
+        )
+        return
+    classes = scheme.classes(shape)
+    if labels is not None and isinstance(classes, int) and classes != labels:
         yield (
             f"{contract.output.labels} has {labels} labels; the model answers {classes} classes."
             " There has to be one label for each class."
@@ -119,8 +149,8 @@ def _output_mismatches(signature: Signature, contract: ModelContract, labels: in
             f"output {output.name!r} is {output.dtype}; a prediction is made of numbers."
             " Set output.name, or export the model without what turns its numbers into something else."
         )
-    elif output.shape is not None and contract.task.is_ranked:
-        yield from class_mismatches(output.shape, contract, labels)
+    elif output.shape is not None:
+        yield from answer_mismatches(output.shape, contract, labels)
 
 
 def _image_shape(layout: Layout, contract: ModelContract) -> tuple[int, int, int]:
@@ -130,9 +160,13 @@ def _image_shape(layout: Layout, contract: ModelContract) -> tuple[int, int, int
 
 def _fits(shape: Sequence[Dimension], layout: Layout, contract: ModelContract) -> bool:
     """Whether a batch of the contract's images, in that layout, can be fed."""
-    return len(shape) == 4 and all(
-        not isinstance(has, int) or has == wants
-        for has, wants in zip(shape[1:], _image_shape(layout, contract), strict=True)
+    return (
+        len(shape) == 4
+        and shape[0] != 0
+        and all(
+            not isinstance(has, int) or has == wants
+            for has, wants in zip(shape[1:], _image_shape(layout, contract), strict=True)
+        )
     )
 
 
@@ -142,6 +176,8 @@ def _shape_advice(shape: Sequence[Dimension], contract: ModelContract) -> str:
         return "It has no batch dimension: export the model with one, [N, ...]."
     if len(shape) != 4:
         return "A batch of images has four dimensions: export the model for that."
+    if shape[0] == 0:
+        return "It takes batches of no image: export the model with a free batch dimension."
     other = Layout.NHWC if contract.input.layout is Layout.NCHW else Layout.NCHW
     if _fits(shape, other, contract):
         return f"Set input.layout to {other}."
@@ -159,7 +195,9 @@ def _sizes(rows: Dimension, columns: Dimension) -> str:
 
 
 def _listing(tensors: Sequence[TensorType]) -> str:
-    return ", ".join(repr(each.name) for each in tensors) or "nothing"
+    names = [f"{each.name!r:.100}" for each in tensors[:_MOST_NAMED]]
+    more = f" and {len(tensors) - _MOST_NAMED} more" if len(tensors) > _MOST_NAMED else ""
+    return ", ".join(names) + more if names else "nothing"
 
 
 def _shown(shape: Sequence[Dimension]) -> str:

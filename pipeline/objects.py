@@ -56,6 +56,12 @@ def get_bytes(s3: "S3Client", bucket: str, key: str) -> bytes:
     return unbroken(lambda: s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
 
+def get_range(s3: "S3Client", bucket: str, key: str, offset: int, length: int) -> bytes:
+    """At most `length` bytes of an object from `offset` on; `length` is at least 1, and `offset` lies inside it."""
+    span = f"bytes={offset}-{offset + length - 1}"
+    return unbroken(lambda: s3.get_object(Bucket=bucket, Key=key, Range=span)["Body"].read())
+
+
 def get_json(s3: "S3Client", bucket: str, key: str) -> Any:
     return json.loads(get_bytes(s3, bucket, key))
 

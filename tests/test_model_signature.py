@@ -46,6 +46,7 @@ def test_what_a_model_leaves_open_or_fixes_as_declared_fits(contract: ModelContr
         ({"shape": (None, 5, 8, 8)}, "Set input.layout, height, width and colour."),
         ({"shape": (3, 8, 8)}, "It has no batch dimension: export the model with one"),
         ({"shape": (1, 192)}, "A batch of images has four dimensions"),
+        ({"shape": (0, 3, 8, 8)}, "It takes batches of no image"),
         ({"shape": ()}, "A batch of images has four dimensions"),
     ],
     ids=str,
@@ -109,6 +110,12 @@ def test_a_vector_may_have_any_shape(contract: ModelContract) -> None:
 def test_several_outputs_are_searched_for_the_contracts(contract: ModelContract) -> None:
     outputs = (TensorType("features", "float32", ("n", 64, 7, 7)), CLASSES)
     assert list(mismatches(Signature((IMAGES,), outputs), contract, labels=4)) == []
+
+
+def test_of_very_many_outputs_some_are_named(contract: ModelContract) -> None:
+    outputs = tuple(replace(CLASSES, name=f"out{index}") for index in range(1000))
+    (problem,) = mismatches(Signature((IMAGES,), outputs), contract, labels=None)
+    assert "'out7' and 992 more; the contract says 'logits'" in problem
 
 
 def test_everything_that_is_wrong_is_said_at_once(contract: ModelContract) -> None:
