@@ -44,8 +44,9 @@ from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.local.buckets.folder import FolderBucket
 from pipeline.local.cloud import LocalCloud
 from pipeline.packages import load_package
-from pipeline.run_input import Prefix, Trigger
+from pipeline.run_input import Trigger
 from pipeline.runs import Run
+from pipeline.sources import Prefix
 from pipeline.validation import validate_batch
 
 MODEL = Path(__file__).resolve().parents[1] / "examples" / "models" / "efficientnet-lite0"
@@ -243,7 +244,7 @@ def _run() -> Run:
         execution_arn="bench",
         trigger=Trigger("execution", "bench", now),
         started_at=now,
-        prefixes=(Prefix(IMAGES, ""),),
+        sources=(Prefix(IMAGES, ""),),
         model=MODEL.name,
         contract=load_package(MODEL).contract,
         engine="processing",

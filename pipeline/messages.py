@@ -35,7 +35,7 @@ _ADVICE = {
 # A redrive enters the state that the execution ended in, which here is a Fail state (Step Functions Developer Guide,
 # "Redrive behavior of individual states"); and the input of a schedule or an upload is a run that is taken already.
 _START_AGAIN = (
-    "Remove the cause, if it was no passing fault of a service, and start a new run of the same prefixes. "
+    "Remove the cause, if it was no passing fault of a service, and start a new run of the same images. "
     "Do not redrive this execution: it would only fail again."
 )
 
@@ -46,7 +46,7 @@ def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
     paragraphs = [
         [
             f"The run {summary['run_id']} has finished after {_duration(summary['seconds'])}.",
-            f"Model {summary['model']}, over {_few(summary['prefixes'])}.",
+            f"Model {summary['model']}, over {_few(summary['sources'])}.",
         ],
         _counts(summary),
         _labels(summary["top_labels"]),
@@ -169,9 +169,9 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 3]}..."
 
 
-def _few(prefixes: Sequence[str]) -> str:
-    shown = ", ".join(printable(prefix) for prefix in prefixes[:3])
-    return shown if len(prefixes) <= 3 else f"{shown} and {len(prefixes) - 3} more"
+def _few(sources: Sequence[str]) -> str:
+    shown = ", ".join(printable(source) for source in sources[:3])
+    return shown if len(sources) <= 3 else f"{shown} and {len(sources) - 3} more"
 
 
 def _duration(seconds: float) -> str:

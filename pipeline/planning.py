@@ -7,7 +7,7 @@ Nothing is taken on trust: each map run is asked how many items it was given, an
 
 import heapq
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -93,14 +93,15 @@ def plan_inference(
 ) -> dict[str, Any]:
     """Plan the run, write plan.json and the partitions' manifests, and answer with the part that travels.
 
-    `validated` holds what each prefix's distributed map answered: `{"MapRunArn", "ResultWriterDetails": {"Bucket",
+    `validated` holds what each source's distributed map answered: `{"MapRunArn", "ResultWriterDetails": {"Bucket",
     "Key"}}`. Raises RunDoesNotAddUp where a map run was given other items than its batches account for.
     """
     batches: list[Batch] = []
-    for prefix, mapped in zip(run.prefixes, validated, strict=True):
+    for source, mapped in zip(run.sources, validated, strict=True):
         found = list(_read_batches(s3, mapped["ResultWriterDetails"]))
-        _check_items(stepfunctions, prefix.uri, mapped["MapRunArn"], found)
+        _check_items(stepfunctions, source.uri, mapped["MapRunArn"], found)
         batches.extend(found)
+    _check_apart(batches)
     plan = make_plan(run, sorted(batches, key=lambda batch: batch.id), settings)
     for partition, manifest in _manifests(run, plan).items():
         objects.put_json(s3, run.bucket, runs.manifest_key(run.run_id, partition), manifest)
@@ -178,12 +179,23 @@ def _read_batches(s3: "S3Client", written: Mapping[str, str]) -> Iterator[Batch]
         yield from map(Batch.from_json, objects.get_lines(s3, manifest["DestinationBucket"], file["Key"]))
 
 
-def _check_items(stepfunctions: Any, prefix: str, map_run: str, batches: Iterable[Batch]) -> None:
+def _check_apart(batches: Iterable[Batch]) -> None:
+    """Batches are named after what they hold, and write under that name: two of one name are one, counted twice."""
+    ids = Counter(batch.id for batch in batches)
+    for id, count in ids.items():
+        if count > 1:
+            raise RunDoesNotAddUp(
+                f"Batch {id} was validated {count} times: a listing names the same images more than once. Write each "
+                "key on one line, and start the run again."
+            )
+
+
+def _check_items(stepfunctions: Any, source: str, map_run: str, batches: Iterable[Batch]) -> None:
     given = stepfunctions.describe_map_run(mapRunArn=map_run)["itemCounts"]["total"]
     accounted = sum(batch.counts.items for batch in batches)
     if given != accounted:
         difference = f"{abs(given - accounted):,} too {'few' if accounted < given else 'many'}"
         raise RunDoesNotAddUp(
-            f"{prefix}: {given:,} objects were listed, and the batches account for {accounted:,}, {difference}. "
+            f"{source}: {given:,} objects were listed, and the batches account for {accounted:,}, {difference}. "
             f"Look at the children of {map_run}, and start the run again."
         )

@@ -2,7 +2,8 @@
 
 Three kinds of trigger start the batch state machine, each with an execution input of its own:
 
-    a person or the CLI     {"prefixes": ["incoming/"], "top_k": 3}, down to {} from the console: everything is optional
+    a person or the CLI     {"prefixes": ["incoming/"], "top_k": 3}, down to {} from the console: all is optional.
+                            {"images": [{"listing": "s3://...", "bucket": "..."}]} runs objects that somebody chose
     a schedule              the same fields and "schedule": {"arn": "<aws.scheduler.schedule-arn>",
                             "time": "<aws.scheduler.scheduled-time>"}; a scheduled rule sends a "Scheduled Event"
                             instead
@@ -15,7 +16,7 @@ execution they started.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -26,14 +27,16 @@ from pipeline.errors import InvalidRunInput
 from pipeline.limits import Limits, Quarantine
 from pipeline.objects import parse_s3_uri
 from pipeline.settings import StartRunSettings
+from pipeline.sources import Listing, Prefix, Source
 
 ENGINES = ("processing",)
-MAX_PREFIXES = 100
+MAX_SOURCES = 100
 DEFAULT_MAX_FAILED_FRACTION = 0.05
 
 _FIELDS = (
     "name",
     "prefixes",
+    "images",
     "model",
     "engine",
     "top_k",
@@ -41,28 +44,13 @@ _FIELDS = (
     "instance_type",
     "limits",
     "quarantine",
+    "replays",
     "schedule",
 )
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3 User Guide, "General purpose bucket naming rules"
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_RUN_ID = re.compile(r"[0-9A-Za-z-]{1,120}")
 _INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
-
-
-@dataclass(frozen=True)
-class Prefix:
-    """Every object of `bucket` whose key starts with `prefix`: `a` takes `a/1.jpg` and `ab.jpg`, `a/` the first."""
-
-    bucket: str
-    prefix: str
-
-    @property
-    def uri(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}"
-
-    def overlaps(self, other: "Prefix") -> bool:
-        return self.bucket == other.bucket and (
-            self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)
-        )
 
 
 @dataclass(frozen=True)
@@ -79,8 +67,8 @@ class RunInput:
 
     trigger: Trigger
     name: str | None
-    """What the run id calls the run; None for the last folder of its first prefix."""
-    prefixes: tuple[Prefix, ...]
+    """What the run id calls the run; None for the name of its first source."""
+    sources: tuple[Source, ...]
     model: str
     engine: str
     top_k: int | None
@@ -88,6 +76,8 @@ class RunInput:
     instance_type: str | None
     limits: Limits
     quarantine: Quarantine
+    replays: str | None
+    """The run whose rejected images this one takes up again (pipeline/replay.py)."""
 
 
 def parse(document: Any, execution: Mapping[str, str], settings: StartRunSettings) -> RunInput:
@@ -111,7 +101,7 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
     return RunInput(
         trigger=trigger,
         name=_name(fields.get("name")),
-        prefixes=_prefixes(fields.get("prefixes", [settings.default_prefix]), settings),
+        sources=_sources(fields, settings),
         model=_matching(
             "model", fields.get("model", settings.default_model), _MODEL, "a name such as efficientnet-lite0"
         ),
@@ -121,6 +111,7 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
         instance_type=_instance_type(fields.get("instance_type")),
         limits=_limits(fields.get("limits", {}), settings.limits),
         quarantine=_quarantine(fields.get("quarantine", settings.quarantine)),
+        replays=_replays(fields.get("replays")),
     )
 
 
@@ -168,10 +159,51 @@ def _name(value: Any) -> str | None:
     return value
 
 
+def _sources(fields: Mapping[str, Any], settings: StartRunSettings) -> tuple[Source, ...]:
+    if "images" not in fields:
+        return _prefixes(fields.get("prefixes", [settings.default_prefix]), settings)
+    if "prefixes" in fields:
+        raise InvalidRunInput("The input has both prefixes and images, and an image could be under both; keep one.")
+    return _listings(fields["images"], settings)
+
+
+def _listings(value: Any, settings: StartRunSettings) -> tuple[Listing, ...]:
+    listings = tuple(_listing(f"images[{index}]", item, settings) for index, item in _few("images", "listings", value))
+    # As with prefixes: an image in two listings would be predicted twice.
+    for one, other in pairwise(sorted(listings, key=lambda listing: listing.bucket)):
+        if one.bucket == other.bucket:
+            raise InvalidRunInput(
+                f"images: {one.uri} and {other.uri} are both of bucket {one.bucket}, and could name the same image; "
+                "write one listing for each bucket."
+            )
+    return listings
+
+
+def _listing(field: str, value: Any, settings: StartRunSettings) -> Listing:
+    """`{"listing": "s3://bucket/key", "bucket": IMAGES}`; without `bucket`, of the images bucket."""
+    if not isinstance(value, Mapping) or not {"listing"} <= set(value) <= {"listing", "bucket"}:
+        _refuse(field, 'an object {"listing": "s3://bucket/chosen.jsonl", "bucket": "where the images lie"}', value)
+    bucket = _bucket(f"{field}.bucket", value.get("bucket", settings.images_bucket))
+    expected = "the address of a JSON Lines object, s3://bucket/chosen.jsonl"
+    try:
+        listing_bucket, key = parse_s3_uri(value["listing"])
+    except (ValueError, AttributeError):
+        _refuse(f"{field}.listing", expected, value["listing"])
+    if not 1 <= len(key.encode()) <= 1024 or not _BUCKET.fullmatch(listing_bucket):
+        _refuse(f"{field}.listing", expected, value["listing"])
+    return Listing(bucket, listing_bucket, key)
+
+
+def _few(field: str, things: str, value: Any) -> Iterable[tuple[int, Any]]:
+    if not isinstance(value, Sequence) or isinstance(value, str) or not 1 <= len(value) <= MAX_SOURCES:
+        _refuse(field, f"a list of 1 to {MAX_SOURCES} {things}", value)
+    return enumerate(value)
+
+
 def _prefixes(value: Any, settings: StartRunSettings) -> tuple[Prefix, ...]:
-    if not isinstance(value, Sequence) or isinstance(value, str) or not 1 <= len(value) <= MAX_PREFIXES:
-        _refuse("prefixes", f"a list of 1 to {MAX_PREFIXES} prefixes", value)
-    prefixes = tuple(_prefix(f"prefixes[{index}]", item, settings) for index, item in enumerate(value))
+    prefixes = tuple(
+        _prefix(f"prefixes[{index}]", item, settings) for index, item in _few("prefixes", "prefixes", value)
+    )
     # An image under two prefixes would be predicted twice and counted twice. S3 sorts a prefix directly before what it
     # contains, so neighbours in that order are the only pairs to look at.
     in_order = sorted(prefixes, key=lambda prefix: (prefix.bucket, prefix.prefix))
@@ -193,14 +225,17 @@ def _prefix(field: str, value: Any, settings: StartRunSettings) -> Prefix:
             prefix = Prefix(*parse_s3_uri(value))
         except ValueError:
             _refuse(field, expected, value)
-    if not _BUCKET.fullmatch(prefix.bucket):
-        _refuse(field, "a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens", value)
+    _bucket(field, prefix.bucket)
     for kept in ("runs/", "models/"):
         if prefix.overlaps(Prefix(settings.results_bucket, kept)):
             raise InvalidRunInput(
                 f"{field}: {prefix.uri} takes in {kept} of the results bucket, where runs write; choose another."
             )
     return prefix
+
+
+def _bucket(field: str, value: Any) -> str:
+    return _matching(field, value, _BUCKET, "a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens")
 
 
 def _engine(value: Any) -> str:
@@ -242,6 +277,10 @@ def _quarantine(value: Any) -> Quarantine:
     if not isinstance(value, str) or value not in set(Quarantine):
         _refuse("quarantine", f"one of {', '.join(Quarantine)}", value)
     return Quarantine(value)
+
+
+def _replays(value: Any) -> str | None:
+    return None if value is None else _matching("replays", value, _RUN_ID, "the id of an earlier run")
 
 
 def _matching(field: str, value: Any, pattern: re.Pattern[str], expected: str) -> str:

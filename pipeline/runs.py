@@ -9,6 +9,7 @@ All keys lie in the results bucket:
     runs/<run_id>/plan.json, plan/<partition>.manifest
     runs/<run_id>/predictions/<partition>/<shard>.jsonl, <shard>.failed.json
     runs/<run_id>/results/<name>
+    replays/<run_id>-<hash>.jsonl                           a listing of images that a replay of that run takes
 
 Between states travels only a pointer to run.json; a step that is handed one reads the rest here.
 """
@@ -18,11 +19,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from pipeline import objects, shards
+from pipeline import objects, shards, sources
 from pipeline.contract import ModelContract, parse_contract
 from pipeline.limits import Limits, Quarantine
 from pipeline.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX
-from pipeline.run_input import Prefix, Trigger
+from pipeline.run_input import Trigger
+from pipeline.sources import Source
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -90,6 +92,11 @@ def result_key(run_id: str, name: str) -> str:
     return f"{results_prefix(run_id)}{name}"
 
 
+def replay_key(run_id: str, digest: str) -> str:
+    """Where the images of a replay are listed; `digest` is of what the listing holds."""
+    return f"replays/{run_id}-{digest}.jsonl"
+
+
 @dataclass(frozen=True)
 class Run:
     """What run.json holds: the input with every default filled in, and the contract as it was when the run began."""
@@ -100,7 +107,7 @@ class Run:
     execution_arn: str
     trigger: Trigger
     started_at: datetime
-    prefixes: tuple[Prefix, ...]
+    sources: tuple[Source, ...]
     model: str
     contract: ModelContract
     engine: str
@@ -109,6 +116,8 @@ class Run:
     instance_type: str | None
     limits: Limits
     quarantine: Quarantine
+    replays: str | None = None
+    """The run whose rejected images this one takes up again."""
 
     @property
     def pointer(self) -> dict[str, Any]:
@@ -117,10 +126,7 @@ class Run:
             "run_id": self.run_id,
             "bucket": self.bucket,
             "key": run_key(self.run_id),
-            "prefixes": [
-                {"index": index, "bucket": prefix.bucket, "prefix": prefix.prefix}
-                for index, prefix in enumerate(self.prefixes)
-            ],
+            "sources": [{"index": index, **source.to_json()} for index, source in enumerate(self.sources)],
             "engine": self.engine,
             "model": self.model,
         }
@@ -142,6 +148,7 @@ class Run:
             "instance_type": self.instance_type,
             "limits": self.limits.to_json(),
             "quarantine": self.quarantine,
+            "replays": self.replays,
         }
 
     @classmethod
@@ -153,7 +160,7 @@ class Run:
             execution_arn=document["execution_arn"],
             trigger=Trigger(trigger["kind"], trigger["identity"], datetime.fromisoformat(trigger["time"])),
             started_at=datetime.fromisoformat(document["started_at"]),
-            prefixes=tuple(Prefix(item["bucket"], item["prefix"]) for item in document["prefixes"]),
+            sources=tuple(map(sources.from_json, document["sources"])),
             model=document["model"],
             contract=parse_contract(document["contract"], "run.json: contract"),
             engine=document["engine"],
@@ -162,6 +169,7 @@ class Run:
             instance_type=document["instance_type"],
             limits=Limits.from_json(document["limits"]),
             quarantine=Quarantine(document["quarantine"]),
+            replays=document["replays"],
         )
 
 

@@ -15,9 +15,11 @@ from botocore.exceptions import ClientError
 from pipeline import names, objects, run_input
 from pipeline.contract import CONTRACT_FILE, MODEL_FILE, ModelContract, parse_contract
 from pipeline.errors import InvalidModelPackage, InvalidRunInput, UnknownModel
+from pipeline.listings import check_listing
 from pipeline.run_input import RunInput
 from pipeline.runs import MODELS_PREFIX, Run, model_prefix, run_key
 from pipeline.settings import StartRunSettings
+from pipeline.sources import Listing
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,15 +37,18 @@ def start_run(
     """
     given = run_input.parse(document, execution, settings)
     contract = _read_contract(s3, settings.results_bucket, given.model)
-    for bucket in sorted({prefix.bucket for prefix in given.prefixes}):
+    for bucket in sorted({source.bucket for source in given.sources}):
         _check_bucket(s3, bucket)
+    for source in given.sources:
+        if isinstance(source, Listing):
+            check_listing(s3, source.listing_bucket, source.listing_key)
     run = Run(
         run_id="",
         bucket=settings.results_bucket,
         execution_arn=execution["arn"],
         trigger=given.trigger,
         started_at=datetime.fromisoformat(execution["started_at"]),
-        prefixes=given.prefixes,
+        sources=given.sources,
         model=given.model,
         contract=contract,
         engine=given.engine,
@@ -52,6 +57,7 @@ def start_run(
         instance_type=given.instance_type,
         limits=given.limits,
         quarantine=given.quarantine,
+        replays=given.replays,
     )
     claimed, run = _claim(s3, run, _subject(given))
     return {**run.pointer, "claimed": claimed}
@@ -71,9 +77,8 @@ def _claim(s3: "S3Client", run: Run, subject: str) -> tuple[bool, Run]:
 
 
 def _subject(given: RunInput) -> str:
-    """What the run id says that the run is about: its name, the last folder of its first prefix, or the bucket."""
-    first = given.prefixes[0]
-    return given.name or first.prefix.rstrip("/").rpartition("/")[2] or first.bucket
+    """What the run id says that the run is about: its name, or that of its first source."""
+    return given.name or given.sources[0].name
 
 
 def _read_contract(s3: "S3Client", bucket: str, model: str) -> ModelContract:
@@ -106,4 +111,4 @@ def _check_bucket(s3: "S3Client", bucket: str) -> None:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:
         if objects.is_missing(error):
-            raise InvalidRunInput(f"prefixes: there is no bucket {bucket!r}; check its name and region.") from error
+            raise InvalidRunInput(f"There is no bucket {bucket!r}; check its name and region.") from error

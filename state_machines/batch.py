@@ -1,8 +1,10 @@
-"""The batch state machine: every image under the prefixes of a run, from listing to message.
+"""The batch state machine: every image of a run's sources, from listing to message.
 
     StartRun
     ChooseStart            already started: AlreadyStarted
-    ForEachPrefix          > ValidateImages, distributed > ValidateBatch; one that dies: WalkBatch > ValidateImage
+    ForEachSource          > ChooseSource
+                               a prefix: ValidateImages, distributed > ValidateBatch; one that dies: WalkBatch
+                               a listing: ValidateListedImages, the same over images that somebody chose
     PlanInference
     ChooseEngine           no image accepted: NothingToInfer, then AggregatePredictions
     RunProcessingJobs      > RunProcessingJob
@@ -26,6 +28,17 @@ ALL = ["States.ALL"]
 JOB_INPUT = "/opt/ml/processing/input"
 JOB_OUTPUT = "/opt/ml/processing/output"
 
+# Where the items of a source come from: S3's own listing of a prefix, or the lines of pipeline/listings.py.
+PREFIX = {
+    "Resource": "arn:aws:states:::s3:listObjectsV2",
+    "Parameters": {"Bucket.$": "$.source.bucket", "Prefix.$": "$.source.prefix"},
+}
+LISTING = {
+    "Resource": "arn:aws:states:::s3:getObject",
+    "ReaderConfig": {"InputType": "JSONL"},
+    "Parameters": {"Bucket.$": "$.source.listing.bucket", "Key.$": "$.source.listing.key"},
+}
+
 EXECUTION = {"arn.$": "$$.Execution.Id", "name.$": "$$.Execution.Name", "started_at.$": "$$.Execution.StartTime"}
 
 
@@ -35,7 +48,7 @@ def definition() -> dict[str, Any]:
         [
             start_run(),
             choose_start(),
-            for_each_prefix(),
+            for_each_source(),
             plan_inference(),
             choose_engine := Choice("ChooseEngine"),
             run_processing_jobs(),
@@ -47,7 +60,7 @@ def definition() -> dict[str, Any]:
     )
     choose_engine.add_choice(ChoiceRule.StringEquals("$.plan.engine", "none"), nothing_to_infer(aggregate))
     catch_everything(main)
-    machine = Graph(main, comment="imagebatch: predictions for every image under the prefixes of a run.")
+    machine = Graph(main, comment="imagebatch: predictions for every image of a run's sources.")
     rendered: dict[str, Any] = machine.to_dict()
     return rendered
 
@@ -65,7 +78,7 @@ def start_run() -> Task:
                 "run_id.$": "$.Payload.run_id",
                 "bucket.$": "$.Payload.bucket",
                 "key.$": "$.Payload.key",
-                "prefixes.$": "$.Payload.prefixes",
+                "sources.$": "$.Payload.sources",
                 "engine.$": "$.Payload.engine",
                 "model.$": "$.Payload.model",
                 "claimed.$": "$.Payload.claimed",
@@ -85,75 +98,78 @@ def choose_start() -> Choice:
     return choice
 
 
-def for_each_prefix() -> Map:
-    """One distributed map per prefix: a distributed map lists one bucket and prefix."""
+def for_each_source() -> Map:
+    """One distributed map per source: a distributed map reads one prefix, or one listing."""
+    choose = Choice("ChooseSource")
+    choose.add_choice(ChoiceRule.StringEquals("$.source.kind", "listing"), validate_images("Listed", LISTING))
+    choose.default_choice(validate_images("", PREFIX))
     return Map(
-        "ForEachPrefix",
-        items_path="$.run.prefixes",
-        item_selector={"run.$": "$.run", "prefix.$": "$$.Map.Item.Value"},
-        # 4 prefixes of 200 functions each stay under a new account's usual 1,000 concurrent functions.
+        "ForEachSource",
+        items_path="$.run.sources",
+        item_selector={"run.$": "$.run", "source.$": "$$.Map.Item.Value"},
+        # 4 sources of 200 functions each stay under a new account's usual 1,000 concurrent functions.
         max_concurrency=4,
-        processor=validate_images(),
+        processor=choose,
         result_path="$.validated",
     )
 
 
-def validate_images() -> Map:
-    """List a prefix, and validate its images in batches.
+def validate_images(listed: str, item_reader: dict[str, Any]) -> Map:
+    """Read the items of a source, and validate its images in batches.
+
+    Where the items come from is part of a distributed map and no value in it, so there is a map for each kind of
+    source, alike in all else; `listed` tells the names of its states apart, which are unique in the whole machine.
 
     The children are STANDARD executions. EXPRESS ones are cheaper, but end after five minutes, and a batch with several
     images that hang the decoder takes longer than that to walk.
     """
     return Map(
-        "ValidateImages",
-        comment="Verdicts and shards for everything that lies under the prefix.",
-        label="ValidateImages",
+        f"Validate{listed}Images",
+        comment="Verdicts and shards for every image of the source.",
+        label=f"Validate{listed}Images",
         execution_type="STANDARD",
         max_concurrency=200,
-        item_reader={
-            "Resource": "arn:aws:states:::s3:listObjectsV2",
-            "Parameters": {"Bucket.$": "$.prefix.bucket", "Prefix.$": "$.prefix.prefix"},
-        },
+        item_reader=item_reader,
         item_batcher={
             "MaxItemsPerBatch": 160,
             # Half of the 256 KB that a state may hold: the rest is for a caught error and the walk's results.
             "MaxInputBytesPerBatch": 131072,
             "BatchInput": {
                 "run": {"bucket.$": "$.run.bucket", "key.$": "$.run.key"},
-                "bucket.$": "$.prefix.bucket",
+                "bucket.$": "$.source.bucket",
             },
         },
-        processor=validate_batch(),
+        processor=validate_batch(listed),
         result_writer={
             "Resource": "arn:aws:states:::s3:putObject",
             # FLATTEN: a batch answers one result and a walk a list of them; either way a line holds one result.
             "WriterConfig": {"Transformation": "FLATTEN", "OutputType": "JSONL"},
             "Parameters": {
                 "Bucket.$": "$.run.bucket",
-                "Prefix.$": "States.Format('runs/{}/map/{}', $.run.run_id, $.prefix.index)",
+                "Prefix.$": "States.Format('runs/{}/map/{}', $.run.run_id, $.source.index)",
             },
         },
     )
 
 
-def validate_batch() -> Task:
+def validate_batch(listed: str) -> Task:
     """Validate a batch in one go; where the function dies twice over it, find the image that kills it."""
     batch = invoke(
-        "ValidateBatch",
+        f"Validate{listed}Batch",
         "ValidateImagesFunction",
         {"run.$": "$.BatchInput.run", "bucket.$": "$.BatchInput.bucket", "items.$": "$.Items"},
         timeout_seconds=310,
         output_path="$.Payload",
     )
-    batch.add_catch(Catch(error_equals=DIED, result_path="$.error", next_step=walk_batch()))
+    batch.add_catch(Catch(error_equals=DIED, result_path="$.error", next_step=walk_batch(listed)))
     return batch
 
 
-def walk_batch() -> Map:
+def walk_batch(listed: str) -> Map:
     """Validate the batch image by image, and reject the one that kills the function: it never costs the others."""
-    image = invoke("ValidateImage", "ValidateImagesFunction", "$", timeout_seconds=60, output_path="$.Payload")
+    image = invoke(f"Validate{listed}Image", "ValidateImagesFunction", "$", timeout_seconds=60, output_path="$.Payload")
     condemn = invoke(
-        "CondemnImage",
+        f"Condemn{listed}Image",
         "ValidateImagesFunction",
         "$",
         comment="Reject the image unopened: $.condemn is what it did to the function.",
@@ -162,7 +178,7 @@ def walk_batch() -> Map:
     )
     image.add_catch(Catch(error_equals=DIED, result_path="$.condemn", next_step=condemn))
     return Map(
-        "WalkBatch",
+        f"Walk{listed}Batch",
         items_path="$.Items",
         item_selector={
             "run.$": "$.BatchInput.run",

@@ -13,8 +13,9 @@ from PIL import Image
 from pipeline import aws
 from pipeline.contract import ModelContract, parse_contract
 from pipeline.limits import DEFAULT_LIMITS, Quarantine
-from pipeline.run_input import Prefix, Trigger
+from pipeline.run_input import Trigger
 from pipeline.runs import Run
+from pipeline.sources import Prefix
 
 IMAGES, RESULTS = "example-images", "example-results"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:imagebatch:first"
@@ -84,7 +85,7 @@ def run(contract: ModelContract) -> Run:
         execution_arn=EXECUTION,
         trigger=Trigger("execution", EXECUTION, started_at),
         started_at=started_at,
-        prefixes=(Prefix(IMAGES, "incoming/"),),
+        sources=(Prefix(IMAGES, "incoming/"),),
         model="tiny",
         contract=contract,
         engine="processing",

@@ -32,7 +32,7 @@ def summary(**changes: Any) -> dict[str, Any]:
     return {
         "run_id": RUN["run_id"],
         "model": "tiny",
-        "prefixes": ["s3://example-images/incoming/"],
+        "sources": ["s3://example-images/incoming/"],
         "started_at": datetime(2026, 11, 20, tzinfo=UTC).isoformat(),
         "seconds": 192.4,
         "counts": counts | changes.pop("counts", {}),
@@ -159,7 +159,7 @@ def test_a_failed_run_gives_the_sentence_of_a_lambda_and_not_its_trace() -> None
 def test_after_a_fault_of_a_service_a_new_run_is_advised_and_no_redrive() -> None:
     body = messages.run_failed(EXECUTION, {}, {"Error": "Lambda.TooManyRequestsException", "Cause": ""})["body"]
 
-    assert "start a new run of the same prefixes" in body
+    assert "start a new run of the same images" in body
     assert "Do not redrive this execution" in body
 
 

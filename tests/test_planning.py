@@ -14,9 +14,9 @@ from pipeline import objects, planning, runs
 from pipeline.batches import Batch, BatchShard, Counts
 from pipeline.errors import RunDoesNotAddUp
 from pipeline.planning import Plan
-from pipeline.run_input import Prefix
 from pipeline.runs import Run
 from pipeline.settings import PlanInferenceSettings
+from pipeline.sources import Prefix
 
 RESULTS = "example-results"
 SETTINGS = PlanInferenceSettings("ml.c7i.xlarge", images_per_job=100)
@@ -55,7 +55,7 @@ def read_plan(s3: Any, run: Run) -> Plan:
 
 
 def test_a_plan_counts_what_every_file_of_every_prefix_holds(s3: Any, run: Run) -> None:
-    run = replace(run, prefixes=(Prefix("example-images", "a/"), Prefix("example-images", "b/")))
+    run = replace(run, sources=(Prefix("example-images", "a/"), Prefix("example-images", "b/")))
     validated = [
         write_results(s3, run, 0, [batch("b1", 3, 1, 1)], [batch("b2", 2)]),
         write_results(s3, run, 1, [batch("b3", 0, 4)]),
@@ -131,6 +131,13 @@ def test_a_map_run_of_other_items_does_not_add_up(s3: Any, run: Run, given: int,
 
     with pytest.raises(RunDoesNotAddUp, match=rf"s3://example-images/incoming/: {given} objects .* {difference}"):
         planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=given))
+
+
+def test_a_listing_that_names_its_images_twice_does_not_add_up(s3: Any, run: Run) -> None:
+    validated = [write_results(s3, run, 0, [batch("b1", 3), batch("b1", 3)])]
+
+    with pytest.raises(RunDoesNotAddUp, match="Batch b1 was validated 2 times: a listing names the same images"):
+        planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=6))
 
 
 def test_large_inputs_make_more_jobs_so_that_each_fits_its_volume(run: Run) -> None:

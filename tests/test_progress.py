@@ -93,15 +93,15 @@ def test_a_run_that_has_not_started_has_only_a_state(watcher: RunWatcher) -> Non
 
 
 def test_the_run_is_known_once_it_has_started(watcher: RunWatcher, execution: Execution, run: Run) -> None:
-    execution.states.append("ForEachPrefix")
+    execution.states.append("ForEachSource")
 
     progress = watcher.poll()
 
-    assert (progress.state, progress.run_id) == ("ForEachPrefix", run.run_id)
+    assert (progress.state, progress.run_id) == ("ForEachSource", run.run_id)
 
 
 def test_validated_images_are_counted_over_all_prefixes(watcher: RunWatcher, execution: Execution) -> None:
-    execution.states.append("ForEachPrefix")
+    execution.states.append("ForEachSource")
     execution.map(total=10, succeeded=4)
     execution.map(total=6, succeeded=6, status="SUCCEEDED", arn="map1")
 
@@ -111,7 +111,7 @@ def test_validated_images_are_counted_over_all_prefixes(watcher: RunWatcher, exe
 
 
 def test_a_map_run_that_has_ended_is_not_asked_again(watcher: RunWatcher, execution: Execution) -> None:
-    execution.states.append("ForEachPrefix")
+    execution.states.append("ForEachSource")
     execution.map(total=6, succeeded=6, status="SUCCEEDED")
     watcher.poll()
 
@@ -122,7 +122,7 @@ def test_a_map_run_that_has_ended_is_not_asked_again(watcher: RunWatcher, execut
 def test_rejected_images_are_counted_as_verdicts_arrive(
     watcher: RunWatcher, execution: Execution, s3: Any, run: Run
 ) -> None:
-    execution.states.append("ForEachPrefix")
+    execution.states.append("ForEachSource")
     write_verdicts(s3, run, "b1", rejected=2)
     first = watcher.poll()
     write_verdicts(s3, run, "b2", rejected=3)
@@ -172,7 +172,7 @@ def test_a_run_that_failed_before_its_results_is_still_watched(watcher: RunWatch
 
 
 def test_the_fraction_never_falls(watcher: RunWatcher, execution: Execution) -> None:
-    execution.states.append("ForEachPrefix")
+    execution.states.append("ForEachSource")
     execution.map(total=10, succeeded=8)
     first = watcher.poll()
     execution.map(total=100, succeeded=8)
@@ -194,7 +194,7 @@ def test_a_slow_listing_is_not_repeated_at_each_poll(execution: Execution, s3: A
             return getattr(s3, name)
 
     watcher = RunWatcher(execution, SlowS3(), "arn", clock)  # type: ignore[arg-type]
-    execution.states.append("ForEachPrefix")
+    execution.states.append("ForEachSource")
     watcher.poll()
     write_verdicts(s3, run, "b1", rejected=1)
 

@@ -15,8 +15,9 @@ from pipeline import run_input
 from pipeline.errors import InvalidRunInput
 from pipeline.limits import Quarantine
 from pipeline.objects import dump_json
-from pipeline.run_input import Prefix, RunInput
+from pipeline.run_input import RunInput
 from pipeline.settings import StartRunSettings
+from pipeline.sources import Listing, Prefix
 
 EVENTS = Path(__file__).parent / "data" / "events"
 SETTINGS = StartRunSettings("example-images", "example-results", "tiny", "incoming/")
@@ -25,6 +26,9 @@ EXECUTION = {
     "name": "first",
     "started_at": "2026-11-20T02:00:03.123Z",
 }
+
+
+LISTING = {"listing": "s3://lists/today/chosen.jsonl", "bucket": "photos"}
 
 
 def parse(document: Any) -> RunInput:
@@ -38,7 +42,7 @@ def event(name: str) -> Any:
 def test_an_empty_input_runs_the_defaults() -> None:
     given = parse({})
 
-    assert given.prefixes == (Prefix("example-images", "incoming/"),)
+    assert given.sources == (Prefix("example-images", "incoming/"),)
     assert (given.model, given.engine, given.top_k, given.instance_type) == ("tiny", "processing", None, None)
 
 
@@ -54,7 +58,7 @@ def test_every_field_can_be_given() -> None:
         }
     )
 
-    assert given.prefixes == (Prefix("example-images", "a/"), Prefix("other-bucket", "b/"))
+    assert given.sources == (Prefix("example-images", "a/"), Prefix("other-bucket", "b/"))
     assert (given.model, given.top_k, given.max_failed_fraction) == ("yolox-nano", 3, 0.0)
     assert given.instance_type == "ml.c7i.2xlarge"
 
@@ -64,6 +68,15 @@ def test_a_run_changes_the_limits_that_it_names_and_keeps_the_deployments_others
 
     assert given.limits == replace(SETTINGS.limits, min_side=32, formats=frozenset({"JPEG"}))
     assert given.quarantine == Quarantine.TAG
+
+
+def test_a_run_takes_the_images_that_a_listing_names() -> None:
+    given = parse({"images": [LISTING, {"listing": "s3://lists/b.jsonl"}]})
+
+    assert given.sources == (
+        Listing("photos", "lists", "today/chosen.jsonl"),
+        Listing("example-images", "lists", "b.jsonl"),
+    )
 
 
 def test_a_person_is_identified_by_the_execution_they_started() -> None:
@@ -85,14 +98,14 @@ def test_a_scheduled_rule_runs_the_defaults() -> None:
     given = parse(event("scheduled_event"))
 
     assert given.trigger.identity.endswith(":rule/nightly 2026-11-20T02:00:00Z")
-    assert given.prefixes == (Prefix("example-images", "incoming/"),)
+    assert given.sources == (Prefix("example-images", "incoming/"),)
 
 
 def test_an_upload_runs_the_folder_it_lies_in() -> None:
     given = parse(event("object_created"))
 
     assert given.trigger.kind == "object"
-    assert given.prefixes == (Prefix("example-images", "incoming/2026 11/"),)
+    assert given.sources == (Prefix("example-images", "incoming/2026 11/"),)
 
 
 def test_an_upload_is_another_trigger_when_its_object_is_overwritten() -> None:
@@ -124,7 +137,7 @@ def test_an_event_without_its_detail_says_what_is_missing() -> None:
     [
         ([], "the input: expected a JSON object"),
         ("incoming/", "the input: expected a JSON object"),
-        ({"prefix": "a/"}, "no field 'prefix'; the fields are name, prefixes, model"),
+        ({"prefix": "a/"}, "no field 'prefix'; the fields are name, prefixes, images, model"),
         ({"prefixes": "a/"}, "prefixes: expected a list of 1 to 100 prefixes, got 'a/'"),
         ({"prefixes": []}, "prefixes: expected a list of 1 to 100 prefixes"),
         ({"prefixes": [f"{n}/" for n in range(101)]}, "prefixes: expected a list of 1 to 100 prefixes"),
@@ -136,6 +149,19 @@ def test_an_event_without_its_detail_says_what_is_missing() -> None:
         ({"prefixes": ["a", "a"]}, "lies within"),
         ({"prefixes": ["s3://example-results/"]}, "takes in runs/ of the results bucket"),
         ({"prefixes": ["s3://example-results/models/tiny/"]}, "takes in models/ of the results bucket"),
+        ({"prefixes": ["a/"], "images": [LISTING]}, "both prefixes and images"),
+        ({"images": LISTING}, "images: expected a list of 1 to 100 listings"),
+        ({"images": []}, "images: expected a list of 1 to 100 listings"),
+        ({"images": ["s3://lists/a.jsonl"]}, 'images[0]: expected an object {"listing"'),
+        ({"images": [{"bucket": "photos"}]}, 'images[0]: expected an object {"listing"'),
+        ({"images": [{**LISTING, "prefix": "a/"}]}, 'images[0]: expected an object {"listing"'),
+        ({"images": [{"listing": "a.jsonl"}]}, "images[0].listing: expected the address of a JSON Lines object"),
+        ({"images": [{"listing": 1}]}, "images[0].listing: expected the address"),
+        ({"images": [{"listing": "s3://lists/"}]}, "images[0].listing: expected the address"),
+        ({"images": [{"listing": "s3://LISTS/a"}]}, "images[0].listing: expected the address"),
+        ({"images": [{**LISTING, "bucket": "Photos"}]}, "images[0].bucket: expected a bucket name"),
+        ({"images": [LISTING, {**LISTING, "listing": "s3://lists/b"}]}, "both of bucket photos"),
+        ({"replays": "../run"}, "replays: expected the id of an earlier run, got '../run'"),
         ({"model": "../secret"}, "model: expected a name such as efficientnet-lite0, got '../secret'"),
         ({"model": None}, "model: expected a name"),
         ({"engine": "transform"}, "engine: Batch Transform is planned"),
@@ -164,7 +190,7 @@ def test_a_bad_input_is_refused_by_field(document: Any, message: str) -> None:
 
 
 def test_neighbours_that_share_letters_do_not_overlap() -> None:
-    assert len(parse({"prefixes": ["a/", "ab/", "s3://other-bucket/a/"]}).prefixes) == 3
+    assert len(parse({"prefixes": ["a/", "ab/", "s3://other-bucket/a/"]}).sources) == 3
 
 
 @given(keys=st.lists(st.text(alphabet="ab/", max_size=4), min_size=2, max_size=6))
@@ -187,7 +213,12 @@ def made_of(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries({}, optional={name: field | DOCUMENTS for name, field in fields.items()}) | DOCUMENTS
 
 
-INPUTS = made_of(prefixes=st.lists(TEXT, min_size=1), schedule=made_of(arn=TEXT, time=TIMES))
+INPUTS = made_of(
+    prefixes=st.lists(TEXT, min_size=1),
+    images=st.lists(made_of(listing=TEXT | TEXT.map("s3://lists/{}".format), bucket=TEXT), min_size=1),
+    limits=made_of(formats=st.lists(TEXT), max_pixels=st.integers()),
+    schedule=made_of(arn=TEXT, time=TIMES),
+)
 EVENTS_OF_S3 = st.fixed_dictionaries(
     {
         "source": st.just("aws.s3"),
@@ -206,4 +237,4 @@ EVENTS_OF_S3 = st.fixed_dictionaries(
 def test_any_input_is_refused_or_can_be_written_down(document: Any) -> None:
     with suppress(InvalidRunInput):
         run = parse(document)
-        dump_json([run.trigger.identity, run.trigger.time.isoformat(), [prefix.uri for prefix in run.prefixes]])
+        dump_json([run.trigger.identity, run.trigger.time.isoformat(), [source.uri for source in run.sources]])

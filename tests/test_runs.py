@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline import runs
 from pipeline.limits import Animation, Quarantine
 from pipeline.runs import Run
+from pipeline.sources import Listing
 
 ARCHITECTURE = Path(__file__).parents[1] / "docs" / "architecture.md"
 
@@ -20,6 +21,12 @@ def test_a_run_reads_back_with_its_instance_type(run: Run) -> None:
     run = replace(run, instance_type="ml.c7i.xlarge")
 
     assert Run.from_json(run.to_json()).instance_type == "ml.c7i.xlarge"
+
+
+def test_a_run_over_a_listing_reads_back(run: Run) -> None:
+    run = replace(run, sources=(Listing("example-images", "example-results", "replays/a.jsonl"),), replays="earlier")
+
+    assert Run.from_json(json.loads(json.dumps(run.to_json()))) == run
 
 
 def test_a_run_reads_back_with_its_limits_and_its_quarantine(run: Run) -> None:
@@ -44,6 +51,7 @@ def test_every_key_is_one_that_the_architecture_shows() -> None:
         runs.manifest_key("<run_id>", "<partition>"),
         runs.predictions_key("<run_id>", "<partition>", "<shard>"),
         runs.result_key("<run_id>", "predictions.parquet"),
+        runs.replay_key("<run_id>", "<hash>"),
     }
 
     assert {key for key in keys if not re.search(f"`{re.escape(key)}`", shown)} == set()

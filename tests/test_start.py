@@ -52,7 +52,7 @@ def test_a_run_is_claimed_and_its_pointer_is_what_travels(begin: Start) -> None:
     assert pointer.pop("key").endswith("/run.json")
     assert pointer == {
         "bucket": "example-results",
-        "prefixes": [{"index": 0, "bucket": "example-images", "prefix": "incoming/"}],
+        "sources": [{"index": 0, "kind": "prefix", "bucket": "example-images", "prefix": "incoming/"}],
         "engine": "processing",
         "model": "tiny",
         "claimed": True,
@@ -129,5 +129,38 @@ def test_a_contract_that_breaks_a_rule_is_refused_before_anything_is_written(s3:
 
 
 def test_a_bucket_that_is_not_there_is_refused(begin: Start) -> None:
-    with pytest.raises(InvalidRunInput, match="there is no bucket 'no-such-bucket'"):
+    with pytest.raises(InvalidRunInput, match="There is no bucket 'no-such-bucket'"):
         begin({"prefixes": ["s3://no-such-bucket/a/"]})
+
+
+LISTING = {"images": [{"listing": "s3://example-results/replays/chosen.jsonl"}]}
+
+
+def test_a_run_over_a_listing_is_called_after_it(s3: Any, begin: Start) -> None:
+    line = b'{"Key": "a.jpg", "Etag": "e", "Size": 1}\n'
+    s3.put_object(Bucket="example-results", Key="replays/chosen.jsonl", Body=line)
+
+    pointer = begin(LISTING)
+
+    assert "-chosen-" in pointer["run_id"]
+    assert pointer["sources"] == [
+        {
+            "index": 0,
+            "kind": "listing",
+            "bucket": "example-images",
+            "listing": {"bucket": "example-results", "key": "replays/chosen.jsonl"},
+        }
+    ]
+
+
+def test_a_listing_that_is_not_there_is_refused_before_anything_is_written(s3: Any, begin: Start) -> None:
+    with pytest.raises(InvalidRunInput, match=r"there is no listing s3://example-results/replays/chosen\.jsonl"):
+        begin(LISTING)
+    assert written(s3) == []
+
+
+def test_a_listing_whose_first_line_names_no_image_is_refused(s3: Any, begin: Start) -> None:
+    s3.put_object(Bucket="example-results", Key="replays/chosen.jsonl", Body=b"incoming/a.jpg\n")
+
+    with pytest.raises(InvalidRunInput, match=r"the first line of .*chosen\.jsonl names no image: .*incoming/a\.jpg"):
+        begin(LISTING)

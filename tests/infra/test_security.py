@@ -17,6 +17,7 @@ NEEDED = {
     "sns:publish": {"sns:Publish"},
     "events:putEvents": {"events:PutEvents"},
     "s3:listObjectsV2": {"s3:ListBucket"},
+    "s3:getObject": {"s3:GetObject"},
     "s3:putObject": {"s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"},
     "sagemaker:createProcessingJob.sync": {
         "sagemaker:CreateProcessingJob",
@@ -116,16 +117,17 @@ def test_the_results_bucket_is_listed_by_prefix_only(policies):
     assert all(entry["Condition"]["StringLike"]["s3:prefix"] for entry in listings)
 
 
-def test_the_state_machine_may_redrive_the_map_that_it_labels(of_type, template_path):
+def test_the_state_machine_may_redrive_the_maps_that_it_labels(of_type, template_path):
     text = (template_path.parents[1] / "state_machines" / "batch.asl.json").read_text(encoding="utf-8")
-    (label,) = re.findall(r'"Label": "(\w+)"', text)
-    (resource,) = (
-        statement["Resource"]["Fn::Sub"]
+    labels = re.findall(r'"Label": "(\w+)"', text)
+    (resources,) = (
+        statement["Resource"]
         for policy in of_type("AWS::IAM::Role")["BatchRole"]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
         if statement["Action"] == "states:RedriveExecution"
     )
-    assert resource.endswith(f":execution:${{AWS::StackName}}-batch/{label}:*")
+    allowed = {resource["Fn::Sub"].partition(":execution:")[2] for resource in resources}
+    assert allowed == {f"${{AWS::StackName}}-batch/{label}:*" for label in labels}
 
 
 @pytest.mark.parametrize("bucket", ["ImagesBucket", "ResultsBucket"])

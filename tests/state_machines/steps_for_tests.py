@@ -25,11 +25,18 @@ def start_run(event, context):
         "run_id": name,
         "bucket": os.environ["RESULTS"],
         "key": f"runs/{name}/run.json",
-        "prefixes": [{"index": 0, "bucket": os.environ["IMAGES"], "prefix": f"{name}/"}],
+        "sources": [source(name)],
         "engine": "processing",
         "model": "tiny",
         "claimed": name != "claimed",
     }
+
+
+def source(name):
+    where = {"index": 0, "bucket": os.environ["IMAGES"]}
+    if name == "listed":
+        return {**where, "kind": "listing", "listing": {"bucket": os.environ["IMAGES"], "key": "listed.jsonl"}}
+    return {**where, "kind": "prefix", "prefix": f"{name}/"}
 
 
 def validate_images(event, context):

@@ -1,9 +1,11 @@
 """What has to hold in the batch state machine, whatever its states are."""
 
 import inspect
+import json
 import re
 
 import botocore.exceptions
+import botocore.session
 import pytest
 
 from pipeline import errors
@@ -125,5 +127,21 @@ def test_what_makes_a_batch_walk_is_what_condemns_an_image(state):
     assert state("ValidateBatch")["Catch"][0]["ErrorEquals"] == state("ValidateImage")["Catch"][0]["ErrorEquals"]
 
 
-def test_the_label_is_the_one_that_permissions_name(state):
-    assert state("ValidateImages")["Label"] == "ValidateImages"
+@pytest.mark.parametrize("name", ["ValidateImages", "ValidateListedImages"])
+def test_a_label_is_the_name_of_its_map(state, name):
+    assert state(name)["Label"] == name
+
+
+def test_a_listing_is_validated_as_a_prefix_is(state):
+    """All that differs is the reader, and the word that tells the states apart."""
+    prefix, listing = ({**state(name), "ItemReader": None} for name in ("ValidateImages", "ValidateListedImages"))
+    assert json.loads(json.dumps(listing).replace("Listed", "")) == prefix
+
+
+@pytest.mark.parametrize("name", ["ValidateImages", "ValidateListedImages"])
+def test_what_a_reader_asks_for_is_what_s3_takes(state, name):
+    reader = state(name)["ItemReader"]
+    operation = {"listObjectsV2": "ListObjectsV2", "getObject": "GetObject"}[reader["Resource"].rpartition(":")[2]]
+    shape = botocore.session.get_session().get_service_model("s3").operation_model(operation).input_shape
+    given = {parameter.removesuffix(".$") for parameter in reader["Parameters"]}
+    assert set(shape.required_members) <= given <= set(shape.members)

@@ -25,10 +25,12 @@ INPUTS = {
     "empty": {"name": "empty"},
     "failing-job": {"name": "failing-job"},
     "no-object": ["a", "list"],
+    "listed": {"name": "listed"},
     "poisoned": {"name": "poisoned"},
     "unplannable": {"name": "unplannable"},
     "unplannable-unreportable": {"name": "unplannable-unreportable"},
 }
+LISTED = ["chosen \u2028 +%2F.jpg", "elsewhere/poison", "é/last.jpg"]
 IMAGES = {"poisoned": ["first", "poison", "third"], "failing-job": ["only"]}
 
 
@@ -104,6 +106,9 @@ def executions(cloud, stack, inbox):
     for name, keys in IMAGES.items():
         for key in keys:
             cloud.client("s3").put_object(Bucket=stack.outputs["Images"], Key=f"{name}/{key}", Body=b"image")
+    lines = [json.dumps({"Key": key, "Etag": "e", "Size": 5}) for key in LISTED]
+    body = "\n".join(lines).encode()
+    cloud.client("s3").put_object(Bucket=stack.outputs["Images"], Key="listed.jsonl", Body=body)
     return {
         name: cloud.client("stepfunctions").start_execution(
             stateMachineArn=stack.outputs["Machine"], name=name, input=json.dumps(given)
@@ -124,6 +129,21 @@ def ended(cloud, executions):
             time.sleep(0.05)
 
     return wait
+
+
+@pytest.fixture
+def results(cloud, stack):
+    """What validation answered for each image of an execution: its key, and the error that it was condemned for."""
+
+    def read(name):
+        s3, bucket = cloud.client("s3"), stack.outputs["Results"]
+        listed = s3.list_objects_v2(Bucket=bucket, Prefix=f"runs/{name}/map/0/")["Contents"]
+        (written,) = (item["Key"] for item in listed if "SUCCEEDED" in item["Key"])
+        lines = s3.get_object(Bucket=bucket, Key=written)["Body"].read().decode().split("\n")
+        batches = map(json.loads, filter(None, lines))
+        return {batch["keys"][0]: (batch["condemned"] or {}).get("Error") for batch in batches}
+
+    return read
 
 
 @pytest.fixture
@@ -176,14 +196,18 @@ def test_the_original_error_survives_a_report_that_fails(ended, states):
     assert states("unplannable-unreportable")[-2:] == ["ReportFailure", "Failed"]
 
 
-def test_one_image_that_kills_its_function_costs_only_itself(cloud, stack, ended):
+def test_one_image_that_kills_its_function_costs_only_itself(ended, results):
     assert ended("poisoned")["status"] == "SUCCEEDED"
-    s3, bucket = cloud.client("s3"), stack.outputs["Results"]
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix="runs/poisoned/map/0/")["Contents"]
-    (written,) = (item["Key"] for item in listed if "SUCCEEDED" in item["Key"])
-    lines = s3.get_object(Bucket=bucket, Key=written)["Body"].read().decode().splitlines()
-    found = {result["keys"][0]: (result["condemned"] or {}).get("Error") for result in map(json.loads, lines)}
-    assert found == {"poisoned/first": None, "poisoned/poison": "Runtime.ExitError", "poisoned/third": None}
+    assert results("poisoned") == {
+        "poisoned/first": None,
+        "poisoned/poison": "Runtime.ExitError",
+        "poisoned/third": None,
+    }
+
+
+def test_a_listing_is_validated_and_walked_like_a_prefix(ended, results):
+    assert ended("listed")["status"] == "SUCCEEDED"
+    assert results("listed") == dict(zip(LISTED, [None, "Runtime.ExitError", None], strict=True))
 
 
 def test_a_job_that_fails_costs_its_partition_and_keeps_its_reason(ended):
