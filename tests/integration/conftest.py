@@ -1,16 +1,26 @@
-"""Whole runs, started as a user starts them: the command, in a process of its own, against nothing but this machine."""
+"""Whole runs, started as a user starts them: the command, in a process of its own, against nothing but this machine.
 
+Or as a user of AWS does: the template, deployed into a local cloud, images put by boto3, and StartExecution.
+"""
+
+import csv
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+
+from pipeline.local.cloud import LocalCloud
+from pipeline.local.deploy import Stack, deploy
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "pipeline.cli"]
@@ -81,3 +91,79 @@ def start_imagebatch() -> Callable[..., subprocess.Popen[str]]:
 def example_run(imagebatch: Callable[..., Finished], tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """One run over examples/photos, shared by the tests that only look at what it left."""
     return imagebatch("run", "examples/photos", "--json", "--out", tmp_path_factory.mktemp("out"))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An execution that has ended, and what it left in the results bucket."""
+
+    s3: Any
+    description: Mapping[str, Any]
+
+    @property
+    def status(self) -> str:
+        return str(self.description["status"])
+
+    @cached_property
+    def predicted(self) -> dict[str, dict[str, Any]]:
+        """The rows of predictions.parquet by key."""
+        rows = pq.read_table(io.BytesIO(self._result("predictions.parquet"))).to_pylist()
+        return {row["key"]: row for row in rows}
+
+    @cached_property
+    def rejected(self) -> dict[str, dict[str, str]]:
+        """The rows of rejected.csv by key."""
+        file = io.StringIO(self._result("rejected.csv").decode(), newline="")
+        return {row["key"]: row for row in csv.DictReader(file)}
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        counts: dict[str, int] = json.loads(self._result("summary.json"))["counts"]
+        return counts
+
+    def _result(self, name: str) -> bytes:
+        assert self.status == "SUCCEEDED", self.description
+        bucket, _, prefix = json.loads(self.description["output"])["results"].removeprefix("s3://").partition("/")
+        body: bytes = self.s3.get_object(Bucket=bucket, Key=prefix + name)["Body"].read()
+        return body
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The stack in a local cloud, with the example model in it."""
+
+    cloud: LocalCloud
+    stack: Stack
+
+    @property
+    def s3(self) -> Any:
+        return self.cloud.client("s3")
+
+    def put(self, images: Mapping[str, bytes]) -> None:
+        for key, body in images.items():
+            self.s3.put_object(Bucket=self.stack.outputs["ImagesBucket"], Key=key, Body=body)
+
+    def run(self, **run_input: Any) -> Ended:
+        machine = self.cloud.client("stepfunctions")
+        started = machine.start_execution(
+            stateMachineArn=self.stack.outputs["StateMachineArn"], input=json.dumps(run_input)
+        )
+        while (ended := machine.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
+            time.sleep(0.1)
+        return Ended(self.s3, ended)
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Callable[..., Deployment]]:
+    """`deployed(**parameters)` deploys the template with these parameters; once in a module, which has one cloud."""
+    with LocalCloud() as cloud:
+
+        def deploy_with(**parameters: str) -> Deployment:
+            stack = deploy(cloud, ROOT / "infra" / "template.yaml", parameters, warm_functions=True)
+            for path in (ROOT / "examples" / "models" / "efficientnet-lite0").iterdir():
+                cloud.client("s3").upload_file(
+                    str(path), stack.outputs["ResultsBucket"], f"models/efficientnet-lite0/{path.name}"
+                )
+            return Deployment(cloud, stack)
+
+        yield deploy_with
