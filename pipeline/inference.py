@@ -1,21 +1,23 @@
 """A model package -> predictions for the images of a shard.
 
-    shard  uint8 [N, H, W, C]  ->  TensorMaker  ->  Runtime  ->  activation, top-k  ->  Prediction
+    shard  uint8 [N, H, W, C]  ->  TensorMaker  ->  Runtime  ->  what the task makes of an output  ->  Prediction
 
 A `Runtime` runs a model and knows nothing of labels, shards or S3. There is one so far, ONNX Runtime; it is imported
 when a model is opened, so that whoever only reads contracts need not have it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.contract import ModelContract
+from pipeline.contract import ModelContract, Task
+from pipeline.detection import detect
 from pipeline.errors import ContractMismatch, InvalidModelPackage, InvalidPrediction
-from pipeline.model_signature import Signature, TensorType, check_signature, class_mismatches
+from pipeline.model_signature import Signature, TensorType, answer_mismatches, check_signature
 from pipeline.packages import ModelPackage
 from pipeline.predictions import Prediction, Ranked
 from pipeline.ranking import Scores, activate, top_k
@@ -102,38 +104,67 @@ class Predictor:
         self._k = k
         self._tensors = TensorMaker(package.contract, runtime.batch_size)
 
-    def predict(self, shard: Shard, shard_id: str) -> Iterator[Prediction]:
+    def predict(
+        self, shard: Shard, shard_id: str, keep: Callable[[Scores], None] = lambda answers: None
+    ) -> Iterator[Prediction]:
         """One prediction for each row of the shard, in order.
 
+        For the task raw, whose predictions only name a row of the shard's array, `keep` is given the answers of each
+        batch, float32 [n, ...].
+
         Raises InvalidPrediction where the model answers anything but finite numbers, one row of them for each image,
-        and ContractMismatch where a row is not the classes that the task and the labels ask for.
+        and ContractMismatch where a row is not the classes, or the boxes, that the task and the labels ask for.
         """
+        contract = self._package.contract
         size = self._runtime.batch_size
         for start in range(0, len(shard.rows), size):
             images = shard.images[start : start + size]
             rows = shard.rows[start : start + size]
             outputs = self._checked(self._runtime.run(self._tensors(images)), rows, shard_id)
-            for row, (top, values) in zip(rows, self._read(outputs), strict=True):
-                yield Prediction(
-                    row=row,
-                    model=self._package.contract.name,
-                    contract=self._package.contract.digest,
-                    run_id=self._run_id,
-                    shard=shard_id,
-                    top=top,
-                    values=values,
+            blank = [Prediction(row, contract.name, contract.digest, self._run_id, shard_id) for row in rows]
+            if contract.task is Task.DETECTION:
+                # What makes scores of a detector's output is not for its boxes: the scheme applies it.
+                yield from map(self._with_boxes, blank, outputs)
+                continue
+            answers = activate(outputs, contract.output.activation)
+            if contract.task is Task.RAW:
+                keep(answers)
+                yield from (replace(each, array_row=row) for row, each in enumerate(blank, start))
+            elif contract.task is Task.EMBEDDING:
+                yield from (
+                    replace(each, values=tuple(row.ravel().tolist())) for each, row in zip(blank, answers, strict=True)
                 )
+            else:
+                yield from map(self._with_top, blank, answers, top_k(answers, self._k))
 
-    def _read(self, outputs: Scores) -> Iterator[tuple[tuple[Ranked, ...], tuple[float, ...]]]:
-        """For each image its top-k, or its values: whichever the task asks for."""
-        contract = self._package.contract
-        scores = activate(outputs, contract.output.activation)
-        if not contract.task.is_ranked:
-            for vector in scores.reshape(len(scores), -1).tolist():
-                yield (), tuple(vector)
-            return
-        for indices, row in zip(top_k(scores, self._k).tolist(), scores, strict=True):
-            yield tuple(Ranked(self._package.label(index), index, float(row[index])) for index in indices), ()
+    def _with_top(self, blank: Prediction, scores: Scores, best: npt.NDArray[np.intp]) -> Prediction:
+        label = self._package.label
+        return replace(blank, top=tuple(Ranked(label(index), index, float(scores[index])) for index in best.tolist()))
+
+    def _with_boxes(self, blank: Prediction, output: Scores) -> Prediction:
+        found = detect(output, self._package.contract, (blank.row.width, blank.row.height))
+        self._check_classes_known(found.classes, blank.row)
+        answers = zip(found.classes.tolist(), found.scores.tolist(), strict=True)
+        return replace(
+            blank,
+            top=tuple(Ranked(self._package.label(index), index, score) for index, score in answers),
+            boxes=tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in found.boxes.tolist()),
+        )
+
+    def _check_classes_known(self, classes: npt.NDArray[np.intp], row: Row) -> None:
+        """Not every detector's shape says how many classes it has, to be compared with the labels beforehand."""
+        labels = len(self._package.labels)
+        strangers = classes[(classes < 0) | (classes >= (labels or np.inf))]
+        if strangers.size:
+            answered = "no index" if strangers[0] < 0 else f"class {strangers[0]}"
+            raise ContractMismatch(
+                f"the model answers {answered} where {row.image_uri} has a class, and {labels} labels were given."
+                " Set output.decode, or give output.labels a label for each class."
+            )
+
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
+        for problem in answer_mismatches(shape, self._package.contract, len(self._package.labels) or None):
+            raise ContractMismatch(problem)
 
     def _checked(self, outputs: Outputs, rows: Sequence[Row], shard_id: str) -> Scores:
         """The outputs as float32: numbers, finite, one row for each image."""
@@ -142,8 +173,7 @@ class Predictor:
             raise InvalidPrediction(
                 f"shard {shard_id}: the model answers {outputs.dtype} of shape {list(outputs.shape)}; expected numbers"
             )
-        if self._package.contract.task.is_ranked:
-            _check_classes(list(outputs.shape), self._package)
+        self._check_shape(outputs.shape)
         with np.errstate(over="ignore"):  # what is too large for float32 becomes infinite, and is refused as such
             numbers = outputs.astype(np.float32, copy=False)
         finite = np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1)
@@ -183,8 +213,3 @@ def _check_rows(outputs: Outputs, images: int) -> None:
             f"{images} images went into the model, and an output of shape {list(outputs.shape)} came out; its first"
             " dimension has to be the images. Set output.name, or export the model with one answer for each image."
         )
-
-
-def _check_classes(shape: list[int], package: ModelPackage) -> None:
-    for problem in class_mismatches(shape, package.contract, len(package.labels) or None):
-        raise ContractMismatch(problem)

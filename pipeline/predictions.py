@@ -1,6 +1,7 @@
 """A prediction as it lies in S3: one line of JSON for one image, written by infer.py and read by AggregatePredictions.
 
     predictions/<partition>/<shard>.jsonl           one `Prediction` a line, in the order of the shard's rows
+    predictions/<partition>/<shard>.npy             for the task raw, the model's answers: pipeline/arrays.py
     predictions/<partition>/<shard>.failed.json     a `ShardFailure`, where the shard could not be predicted
 
 A shard ends in one of the two, unless its job died. Where both lie there (a retry succeeded), the predictions count.
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from pipeline import arrays
 from pipeline.errors import CorruptPredictions
 from pipeline.shards import Row
 
@@ -22,19 +24,25 @@ FAILURE_SUFFIX = ".failed.json"
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One of the top-k answers for an image."""
+    """One of the top-k answers for an image, or what one of its boxes holds."""
 
     label: str
     index: int
     score: float
 
 
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1, in pixels of the original image, upright: the edges of what the box frames."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What a model says about one image.
+    """What a model says about one image: the fields that its task fills, while the others stay empty.
 
-    `top` holds the top-k answers, the best first, for the tasks classification and multilabel; `values` holds the
-    model's flattened output for the tasks embedding and raw. The other one is empty.
+    classification, multilabel    `top`: the top-k answers, the best first
+    detection                     `top` and `boxes`: an answer for each box, the best first; both empty without any box
+    embedding                     `values`: the model's flattened output
+    raw                           `array_row`: which row of the shard's array the output is
     """
 
     row: Row
@@ -44,48 +52,80 @@ class Prediction:
     shard: str
     top: tuple[Ranked, ...] = ()
     values: tuple[float, ...] = ()
+    boxes: tuple[Box, ...] | None = None
+    array_row: int | None = None
+
+    @property
+    def array(self) -> str | None:
+        """The file of the array that `array_row` is a row of."""
+        return None if self.array_row is None else arrays.file_name(self.shard)
 
     def to_line(self) -> str:
         """One line of JSON, with its newline."""
-        document: dict[str, Any] = {
+        document = {
             "image_uri": self.row.image_uri,
             **asdict(self.row),
             "model": self.model,
             "contract": self.contract,
             "run_id": self.run_id,
             "shard": self.shard,
+            **self._answer(),
         }
-        if self.values:
-            document["values"] = self.values
-        else:
-            document["top"] = [{"label": t.label, "index": t.index, "score": t.score} for t in self.top]
         return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n"
+
+    def _answer(self) -> dict[str, Any]:
+        if self.array_row is not None:
+            return {"array": self.array, "array_row": self.array_row}
+        if self.values:
+            return {"values": self.values}
+        top = [{"label": each.label, "index": each.index, "score": each.score} for each in self.top]
+        if self.boxes is None:
+            return {"top": top}
+        return {"boxes": [{**each, "box": box} for each, box in zip(top, self.boxes, strict=True)]}
 
     @classmethod
     def from_line(cls, line: str | bytes) -> Self:
         """The prediction in a line. Raises CorruptPredictions where the line is none."""
         try:
             document = json.loads(line)
-            top = tuple(
-                Ranked(str(each["label"]), int(each["index"]), float(each["score"])) for each in document.get("top", ())
-            )
-            values = tuple(float(value) for value in document.get("values", ()))
+            found = document.get("boxes")
             prediction = cls(
                 row=Row.from_json(document),
                 model=str(document["model"]),
                 contract=str(document["contract"]),
                 run_id=str(document["run_id"]),
                 shard=str(document["shard"]),
-                top=top,
-                values=values,
+                top=tuple(map(_ranked, document.get("top", ()) if found is None else found)),
+                values=tuple(float(value) for value in document.get("values", ())),
+                boxes=None if found is None else tuple(_box(each["box"]) for each in found),
+                array_row=int(document["array_row"]) if "array_row" in document else None,
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CorruptPredictions(f"{_excerpt(line)} is no prediction: {error!r}") from error
-        if not top and not values:
-            raise CorruptPredictions(f"{_excerpt(line)} predicts nothing: it has neither top nor values")
-        if not all(math.isfinite(number) for number in (*values, *(each.score for each in top))):
-            raise CorruptPredictions(f"{_excerpt(line)} holds a number that is not finite")
+        prediction._check(line)
         return prediction
+
+    def _check(self, line: str | bytes) -> None:
+        if not self.top and not self.values and self.boxes is None and self.array_row is None:
+            raise CorruptPredictions(
+                f"{_excerpt(line)} predicts nothing: it has neither top, nor boxes, nor values, nor a row of an array"
+            )
+        numbers = (
+            *self.values,
+            *(each.score for each in self.top),
+            *(side for box in self.boxes or () for side in box),
+        )
+        if not all(map(math.isfinite, numbers)):
+            raise CorruptPredictions(f"{_excerpt(line)} holds a number that is not finite")
+
+
+def _ranked(document: Mapping[str, Any]) -> Ranked:
+    return Ranked(str(document["label"]), int(document["index"]), float(document["score"]))
+
+
+def _box(sides: Sequence[Any]) -> Box:
+    x0, y0, x1, y1 = map(float, sides)
+    return x0, y0, x1, y1
 
 
 @dataclass(frozen=True, slots=True)

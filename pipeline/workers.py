@@ -10,17 +10,21 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
-from pipeline import shards
+from pipeline import arrays, shards
+from pipeline.arrays import ArrayWriter
+from pipeline.contract import ModelContract, Task
 from pipeline.errors import ContractMismatch, ImageBatchError
 from pipeline.inference import Predictor, open_predictor
 from pipeline.packages import ModelPackage, load_package
 from pipeline.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, ShardFailure
+from pipeline.ranking import Scores
 
 PARTIAL_SUFFIX = ".partial"
 """Ends the name of a file that is being written. One that is uploaded by chance is read by nobody."""
@@ -58,11 +62,21 @@ class Worker:
         shard_id = _shard_id(path)
         try:
             shard = shards.read(path, package.contract)
-            lines = [prediction.to_line() for prediction in predictor.predict(shard, shard_id)]
+            with self._array(package.contract, shard_id, len(shard.rows)) as keep:
+                lines = [prediction.to_line() for prediction in predictor.predict(shard, shard_id, keep)]
         except (ImageBatchError, MemoryError) as error:
             return _failed(self._job, ShardFailure(shard_id, type(error).__name__, str(error)))
         _publish(self._job, f"{shard_id}{PREDICTIONS_SUFFIX}", lines)
         return ShardOutcome(shard_id, len(lines))
+
+    @contextmanager
+    def _array(self, contract: ModelContract, shard_id: str, rows: int) -> Iterator[Callable[[Scores], None]]:
+        """Where answers go: for the task raw into `<shard>.npy`, which is there before any line names it."""
+        if contract.task is not Task.RAW:
+            yield lambda answers: None
+            return
+        with _publishing(self._job, arrays.file_name(shard_id)) as file:
+            yield ArrayWriter(file, rows).append
 
     @cached_property
     def _loaded(self) -> tuple[ModelPackage, Predictor]:
@@ -180,15 +194,25 @@ def _failed(job: Job, failure: ShardFailure) -> ShardOutcome:
     return ShardOutcome(failure.shard, failure=failure)
 
 
-def _publish(job: Job, name: str, chunks: Iterable[str]) -> None:
+def _publish(job: Job, name: str, lines: Iterable[str]) -> None:
+    with _publishing(job, name) as file:
+        file.writelines(line.encode("ascii") for line in lines)
+
+
+@contextmanager
+def _publishing(job: Job, name: str) -> Iterator[IO[bytes]]:
     """A file appears under its name whole or not at all: SageMaker uploads the folder while the job runs.
 
     What is not whole yet lies in the same folder: each output is a mount of its own, and no file is renamed across.
     """
     partial = job.predictions / f"{name}{PARTIAL_SUFFIX}"
-    with partial.open("w", encoding="ascii", newline="") as file:
-        file.writelines(chunks)
-    partial.replace(job.predictions / name)
+    try:
+        with partial.open("wb") as file:
+            yield file
+        partial.replace(job.predictions / name)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _shard_id(path: Path) -> str:

@@ -3,7 +3,8 @@
     /opt/ml/processing/input/run/run.json                   the run: its contract, top-k
     /opt/ml/processing/input/model/                         the model package
     /opt/ml/processing/input/shards/**/*.safetensors        the partition's shards
-    /opt/ml/processing/output/predictions/                  <shard>.jsonl, or <shard>.failed.json and why
+    /opt/ml/processing/output/predictions/                  <shard>.jsonl, or <shard>.failed.json and why; and
+                                                            <shard>.npy, where the task is raw
     /opt/ml/output/message                                  why the job failed, in at most 1 KB
 
 All of it lies under the folder that IMAGEBATCH_ROOT names, "/" when it is not set.
