@@ -32,6 +32,11 @@ class ListedImage:
     etag: str
     size: int
 
+    @property
+    def is_folder(self) -> bool:
+        """A key that the S3 console makes for "Create folder": nothing was uploaded, so nothing is rejected."""
+        return self.key.endswith("/") and self.size == 0
+
     def to_json(self) -> dict[str, Any]:
         return {"Key": self.key, "Etag": self.etag, "Size": self.size}
 
@@ -62,7 +67,7 @@ def check_listing(s3: "S3Client", bucket: str, key: str) -> None:
             raise InvalidRunInput(f"images: there is no listing {uri}; upload it first.") from error
         if objects.error_code(error) in {"AccessDenied", "403"}:
             raise InvalidRunInput(
-                f"images: the listing {uri} may not be read; upload it where infra/template.yaml allows it."
+                f"images: the listing {uri} is not there, or lies where infra/template.yaml lets nobody read it."
             ) from error
         raise
     if not size:

@@ -24,6 +24,7 @@ from pipeline.batches import Batch, BatchShard, Counts
 from pipeline.contract import ModelContract
 from pipeline.images import Decoded, Reason, decode
 from pipeline.limits import Limits
+from pipeline.listings import ListedImage, read_items
 from pipeline.read_ahead import read_ahead
 from pipeline.runs import Run
 from pipeline.shards import Row
@@ -55,20 +56,6 @@ _UNREADABLE = frozenset(
 
 
 @dataclass(frozen=True)
-class _Item:
-    """One object as it was listed."""
-
-    key: str
-    etag: str
-    size: int
-
-    @property
-    def is_folder(self) -> bool:
-        """A key that the S3 console makes for "Create folder": nothing was uploaded, so nothing is rejected."""
-        return self.key.endswith("/") and self.size == 0
-
-
-@dataclass(frozen=True)
 class _Object:
     """One object as it was read."""
 
@@ -89,7 +76,7 @@ def validate_batch(
     "Cause"}` that ended the function over these items, nothing is opened: each image is rejected, for crashing its
     decoder or for keeping it too long.
     """
-    listed = [_Item(item["Key"], item["Etag"].strip('"'), item["Size"]) for item in items]
+    listed = read_items(items)
     images = [item for item in listed if not item.is_folder]
     batch = names.batch_id(bucket, ((item.key, item.etag) for item in listed), run.contract.digest)
     if condemned is not None:
@@ -117,14 +104,16 @@ def validate_batch(
     return Batch(batch, counts, tuple(packer.shards)).to_json(run.run_id)
 
 
-def _judge(bucket: str, images: Iterable[_Item], packer: "_Packer", s3: "S3Client", limits: Limits) -> list[Verdict]:
+def _judge(
+    bucket: str, images: Iterable[ListedImage], packer: "_Packer", s3: "S3Client", limits: Limits
+) -> list[Verdict]:
     """A verdict for each image, in order; the accepted ones are in the packer."""
     found: list[Verdict] = []
 
-    def read(item: _Item) -> _Object | Rejected:
+    def read(item: ListedImage) -> _Object | Rejected:
         return _read(s3, bucket, item, limits)
 
-    def weight(item: _Item) -> int:
+    def weight(item: ListedImage) -> int:
         return min(item.size, limits.max_bytes)
 
     for item, content in read_ahead(read, images, threads=_READING_THREADS, budget=_BYTES_AHEAD, weight=weight):
@@ -164,7 +153,7 @@ class _Packer:
         row: shards.Images = self._pixels[len(self._rows)]
         return row
 
-    def take(self, bucket: str, item: _Item, content: _Object, decoded: Decoded) -> Accepted:
+    def take(self, bucket: str, item: ListedImage, content: _Object, decoded: Decoded) -> Accepted:
         row = Row(bucket, item.key, content.etag, len(content.data), decoded.width, decoded.height)
         self._rows.append(row)
         changed = () if content.etag == item.etag else (CHANGED_SINCE_LISTING,)
@@ -182,7 +171,7 @@ class _Packer:
         self._rows = []
 
 
-def _read(s3: "S3Client", bucket: str, item: _Item, limits: Limits) -> _Object | Rejected:
+def _read(s3: "S3Client", bucket: str, item: ListedImage, limits: Limits) -> _Object | Rejected:
     """The object's bytes, unless it is too large to read or S3 refuses it for good."""
     if item.size > limits.max_bytes:
         return _too_large(bucket, item, item.size, limits)
@@ -203,11 +192,11 @@ def _read(s3: "S3Client", bucket: str, item: _Item, limits: Limits) -> _Object |
         return _rejected(bucket, item, Reason.UNREADABLE, _words(error))
 
 
-def _rejected(bucket: str, item: _Item, reason: Reason, detail: str) -> Rejected:
+def _rejected(bucket: str, item: ListedImage, reason: Reason, detail: str) -> Rejected:
     return Rejected(bucket, item.key, item.etag, item.size, reason, detail)
 
 
-def _too_large(bucket: str, item: _Item, size: int, limits: Limits) -> Rejected:
+def _too_large(bucket: str, item: ListedImage, size: int, limits: Limits) -> Rejected:
     return _rejected(bucket, item, Reason.TOO_MANY_BYTES, f"{size:,} bytes; at most {limits.max_bytes:,} are read")
 
 
