@@ -13,7 +13,8 @@
     ├── InvalidPrediction      a model answered something that is no prediction: NaN, a wrong shape
     ├── RunDoesNotAddUp        an image was lost, or counted twice
     ├── TooManyFailed          more images failed than `max_failed_fraction` allows
-    └── MissingSetting         an environment variable that a step needs is not set
+    ├── MissingSetting         an environment variable that a step needs is not set
+    └── InvalidSetting         an environment variable of a step says something that cannot be done
 
 The name of a class is part of the interface: an error that leaves a Lambda arrives in Step Functions as `errorType`,
 and the state machine matches it in `ErrorEquals` (Step Functions, "Handling errors in workflows"). None of these is
@@ -80,3 +81,7 @@ class TooManyFailed(ImageBatchError):
 
 class MissingSetting(ImageBatchError):
     """An environment variable that a step needs is not set. Raised at cold start, not at the first image."""
+
+
+class InvalidSetting(ImageBatchError):
+    """An environment variable of a step says something that cannot be done. Raised at cold start, too."""

@@ -17,20 +17,11 @@ from io import BytesIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, UnidentifiedImageError
 
-from pipeline import pixels
+from pipeline import decoders, pixels, png_metadata
 from pipeline.contract import ModelContract
+from pipeline.foreign_headers import HeaderError, declared_sizes
 from pipeline.limits import DEFAULT_LIMITS, Animation, Limits
 from pipeline.signatures import recognise
 
@@ -62,18 +53,6 @@ class Reason(StrEnum):
     """The decoder killed the process, or ran out of memory, on this image alone."""
     DECODE_TIMEOUT = "decode_timeout"
     """The decoder did not end within the time limit, on this image alone."""
-
-
-# Importing a plug-in registers its decoder. Without these, Pillow would import all forty at the first image.
-_DECODERS = (
-    AvifImagePlugin.AvifImageFile,
-    BmpImagePlugin.BmpImageFile,
-    GifImagePlugin.GifImageFile,
-    JpegImagePlugin.JpegImageFile,
-    PngImagePlugin.PngImageFile,
-    TiffImagePlugin.TiffImageFile,
-    WebPImagePlugin.WebPImageFile,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +111,22 @@ def _decode(
         raise _RejectedError(Reason.EMPTY, "the object has no bytes")
     if len(data) > limits.max_bytes:
         raise _RejectedError(Reason.TOO_MANY_BYTES, f"{len(data)} bytes; the limit is {limits.max_bytes}")
+    try:
+        image, fitted = _read(data, contract, limits)
+        conversions = fitted.conversions
+    except _RejectedError as error:
+        if not png_metadata.is_too_large(error.__cause__):
+            raise
+        image, fitted = _read(png_metadata.removed(data), contract, limits)
+        conversions = (*fitted.conversions, png_metadata.IGNORED)
+    conversions += _frames(image, limits)
+    target = np.empty(contract.input.pixel_shape, np.uint8) if out is None else out
+    np.copyto(target, fitted.pixels)
+    name = "JPEG" if image.format == "MPO" else str(image.format)
+    return Decoded(target, fitted.width, fitted.height, name, conversions)
+
+
+def _read(data: bytes, contract: ModelContract, limits: Limits) -> tuple[Image.Image, pixels.Fitted]:
     image = _open(data, limits)
     _check_size(image.width, image.height, limits)
     try:
@@ -139,40 +134,37 @@ def _decode(
             # The only decoder that verifies anything (chunk checksums). A verified image has to be opened again.
             image.verify()
             image = _open(data, limits)
-        image.load()
-        fitted = pixels.fit(image, contract)
-        conversions = fitted.conversions + _frames(image, limits)
+        return image, pixels.fit(image, contract)
     except _RejectedError:
         raise
     except Exception as error:
-        raise _decoder_refused(error, limits) from error
-    target = np.empty(contract.input.pixel_shape, np.uint8) if out is None else out
-    np.copyto(target, fitted.pixels)
-    name = "JPEG" if image.format == "MPO" else str(image.format)
-    return Decoded(target, fitted.width, fitted.height, name, conversions)
+        raise _decoder_refused(error) from error
 
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
     """Parses the header. Nothing is decoded yet."""
     try:
-        return Image.open(BytesIO(data), formats=sorted(limits.formats & Image.OPEN.keys()))
+        return Image.open(BytesIO(data), formats=sorted(limits.formats & decoders.available()))
     except UnidentifiedImageError:
         raise _unidentified(data, limits) from None
     except Exception as error:
-        raise _decoder_refused(error, limits) from error
+        raise _decoder_refused(error) from error
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:
     if width < 1 or height < 1:
         raise _RejectedError(Reason.CORRUPT, f"the header declares {width} x {height} pixels")
     if width * height > limits.max_pixels:
-        raise _RejectedError(
-            Reason.TOO_MANY_PIXELS, f"{width} x {height} pixels declared; the limit is {limits.max_pixels} pixels"
-        )
+        raise _too_many_pixels(width, height, limits)
     if min(width, height) < limits.min_side:
         raise _RejectedError(
             Reason.TOO_SMALL, f"{width} x {height} pixels; no side may be shorter than {limits.min_side}"
         )
+
+
+def _too_many_pixels(width: int, height: int, limits: Limits) -> _RejectedError:
+    words = f"{width} x {height} pixels declared; the limit is {limits.max_pixels} pixels"
+    return _RejectedError(Reason.TOO_MANY_PIXELS, words)
 
 
 def _frames(image: Image.Image, limits: Limits) -> tuple[str, ...]:
@@ -195,30 +187,43 @@ def _unidentified(data: bytes, limits: Limits) -> _RejectedError:
     found = recognise(data)
     if found is None:
         return _RejectedError(Reason.NOT_AN_IMAGE, f"the bytes begin {data[:12]!r}, as no known format does")
-    if found in limits.formats and found in Image.OPEN:
-        return _header_refused(data, found, limits)
-    allowed = ", ".join(sorted(limits.formats))
-    return _RejectedError(Reason.FORMAT_NOT_ALLOWED, f"the bytes are {found}; allowed are {allowed}")
+    if found in limits.formats & decoders.available():
+        return _header_refused(data, found)
+    return _broken_header(data, found, limits) or _RejectedError(Reason.FORMAT_NOT_ALLOWED, _why_not(found, limits))
 
 
-def _header_refused(data: bytes, name: str, limits: Limits) -> _RejectedError:
+def _why_not(found: str, limits: Limits) -> str:
+    if found in limits.formats:
+        return f"the bytes are {found}, and nothing here decodes it; that takes {decoders.where_from(found)}"
+    return f"the bytes are {found}; allowed are {', '.join(sorted(limits.formats))}"
+
+
+def _broken_header(data: bytes, found: str, limits: Limits) -> _RejectedError | None:
+    """What is worse about a file of another format than its format."""
+    try:
+        for width, height in declared_sizes(found, data):
+            if width * height > limits.max_pixels:
+                return _too_many_pixels(width, height, limits)
+    except HeaderError as error:
+        return _RejectedError(Reason.TRUNCATED if error.truncated else Reason.CORRUPT, f"{found}: {error}")
+    return None
+
+
+def _header_refused(data: bytes, name: str) -> _RejectedError:
     """`Image.open` keeps to itself why a decoder refused a header, so the decoder is asked again."""
     try:
         Image.OPEN[name][0](BytesIO(data), "").close()
     except Exception as error:  # noqa: BLE001 - see _decoder_refused
-        return _decoder_refused(error, limits)
+        return _decoder_refused(error)
     return _RejectedError(Reason.CORRUPT, f"the bytes begin as {name}, but no decoder takes them")
 
 
 _ENDS_EARLY = re.compile(r"truncat|end of (file|data)|\bEOF\b|not enough|incomplete|premature", re.IGNORECASE)
 
 
-def _decoder_refused(error: Exception, limits: Limits) -> _RejectedError:
+def _decoder_refused(error: Exception) -> _RejectedError:
     """Hostile bytes make a decoder raise anything at all; the error's class says little, its words say more."""
     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if isinstance(error, Image.DecompressionBombError):
-        # Pillow has a limit of its own, which comes first where a header declares several times as much as ours.
-        return _RejectedError(Reason.TOO_MANY_PIXELS, f"the limit is {limits.max_pixels} pixels; {words}")
     if isinstance(error, MemoryError):
         return _RejectedError(Reason.CRASHES_DECODER, words)
     if isinstance(error, EOFError) or _ENDS_EARLY.search(words):

@@ -4,23 +4,30 @@ Everything that can wait until the image is small waits. Crop and resize are one
 turning them upright, colour profiles, CMYK and compositing on a background happen at the model's size. That gives the
 same picture: a centred box stays centred when it is turned, and compositing is linear, as resampling is.
 
-    decoded image -> 8 bits a channel, no palette -> crop + resize -> upright -> sRGB -> no alpha -> RGB or grey
+    opened image -> decoded, a JPEG only as large as needed -> 8 bits a channel, no palette -> crop + resize -> upright
+                 -> sRGB -> no alpha -> RGB or grey
+
+Large JPEGs are most of what cameras upload, and decoding them is most of what validation costs. libjpeg decodes at a
+half, a quarter or an eighth for a fraction of that (libjpeg-turbo, "Decompression parameter selection"), and parses as
+much of the file as it does for the whole picture: what is truncated or corrupt is found all the same.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-from io import BytesIO
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image
 from PIL.Image import Resampling, Transpose
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
-from pipeline import geometry
+from pipeline import colour_profiles, geometry
 from pipeline.contract import Colour, Exif, Interpolation, Letterbox, ModelContract
+from pipeline.geometry import Box, Size
 
 FIRST_FRAME = "first frame of several"
+SIXTEEN_BIT = "16 bit to 8 bit"
 
 _FILTERS = {
     Interpolation.NEAREST: Resampling.NEAREST,
@@ -40,6 +47,7 @@ _UPRIGHT = {
     8: Transpose.ROTATE_90,
 }
 _TURNED = frozenset({5, 6, 7, 8})
+_WHITE_IS_ZERO = 0
 _RESIZABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
 
 
@@ -54,23 +62,78 @@ class Fitted:
 
 
 def fit(image: Image.Image, contract: ModelContract) -> Fitted:
-    """A decoded image, brought to the contract's input. Raises what Pillow raises for pixels that do not convert."""
-    notes: list[str] = []
+    """An opened image, decoded and brought to the contract's input.
+
+    An image that is decoded already is taken as it is. Raises what Pillow raises for what does not decode or convert.
+    """
+    raw_mode = _raw_mode(image)
+    notes = _done_by_the_decoder(image, raw_mode)
+    if not isinstance(image, JpegImageFile):
+        # Other formats say what matters here only once they are decoded. A JPEG's EXIF stands before its pixels.
+        image.load()
     orientation = _orientation(image) if contract.pixels.exif is Exif.APPLY else 1
     turned = orientation in _TURNED
-    width, height = (image.height, image.width) if turned else image.size
+    stored, target = image.size, (contract.input.width, contract.input.height)
+    width, height = _swapped(stored) if turned else stored
+    if turned:
+        target = _swapped(target)
+    resize = contract.pixels.resize
+    box = geometry.source_box(stored, target, resize)
+    target = geometry.resized_size(stored, target, resize)
+    if resize.interpolation is not Interpolation.NEAREST:
+        # Nearest picks single pixels, and those are gone from a reduced picture.
+        box = _draft(image, box, target)
+    image.load()
     # LAB says by itself which colour it means, and its conversion to RGB has applied that.
     profile = image.info.get("icc_profile") if image.mode != "LAB" else None
 
-    fitted = _resize(_resizable(image, notes), contract, turned)
+    fitted = _resizable(image, raw_mode, notes).resize(target, _FILTERS[resize.interpolation], box)
     if orientation in _UPRIGHT:
         fitted = fitted.transpose(_UPRIGHT[orientation])
         notes.append(f"EXIF orientation {orientation} applied")
-    if profile:
-        fitted = _to_srgb(fitted, profile, notes)
-    fitted = _to_colour(fitted, contract, notes)
+    fitted = _to_colour(fitted, profile, contract, notes)
     fitted = _on_canvas(fitted, contract)
     return Fitted(np.asarray(fitted).reshape(contract.input.pixel_shape), width, height, tuple(notes))
+
+
+def _swapped(size: Size) -> Size:
+    return size[1], size[0]
+
+
+def _draft(image: Image.Image, box: Box, target: Size) -> Box:
+    """Tells libjpeg how much of the picture is needed, and answers where the box lies in what will be decoded.
+
+    A side that does not divide is rounded up, and its last pixel stands for fewer than the others: the box is the
+    original's, divided, and not a share of the new size. Other decoders' drafts are left alone: an embedded thumbnail,
+    which they may take, is another picture.
+    """
+    times = geometry.reduction(box, target)
+    if times == 1 or not isinstance(image, JpegImageFile):
+        return box
+    if image.draft(None, (image.width // times, image.height // times)) is None:
+        return box
+    left, top, right, bottom = box
+    return left / times, top / times, right / times, bottom / times
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """How the pixels lie in the file, in Pillow's words (Pillow, "Writing your own image plugin"); empty if unknown."""
+    for tile in getattr(image, "tile", ()):
+        args = tile.args
+        return str(args[0] if isinstance(args, tuple) and args else args)
+    return ""
+
+
+def _done_by_the_decoder(image: Image.Image, raw_mode: str) -> list[str]:
+    """What decoding will do to the pixels by itself, and will not tell afterwards."""
+    notes = []
+    if ";16" in raw_mode and not image.mode.startswith("I"):
+        notes.append(SIXTEEN_BIT)
+    if isinstance(image, TiffImageFile):
+        orientation = image.tag_v2.get(ExifTags.Base.Orientation)
+        if orientation in _UPRIGHT:
+            notes.append(f"TIFF orientation {orientation} applied")
+    return notes
 
 
 def _orientation(image: Image.Image) -> int:
@@ -82,12 +145,12 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _resizable(image: Image.Image, notes: list[str]) -> Image.Image:
+def _resizable(image: Image.Image, raw_mode: str, notes: list[str]) -> Image.Image:
     """The image in a mode of 8 bits a channel that can be resized without mixing up colours."""
     mode = image.mode
     if mode.startswith("I;16"):
-        notes.append("16 bit to 8 bit")
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        notes.append(SIXTEEN_BIT)
+        return _from_16_bit(image, raw_mode)
     if mode in {"I", "F"}:
         notes.append("range stretched to 8 bit")
         return Image.fromarray(_stretched(np.array(image, np.float32)))
@@ -95,13 +158,36 @@ def _resizable(image: Image.Image, notes: list[str]) -> Image.Image:
         notes.append("palette to RGB")
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
     if "transparency" in image.info and mode in {"1", "L", "RGB"}:
-        return image.convert("RGBA")
+        image.info["transparency"] = _transparent_colour(image.info["transparency"], raw_mode)
+        return image.convert("RGBA" if mode == "RGB" else "LA")
     if mode in _RESIZABLE:
         return image
     if mode in {"1", "La", "RGBa"}:
         return image.convert({"1": "L", "La": "LA", "RGBa": "RGBA"}[mode])
     notes.append(f"{mode} to RGB")
     return image.convert("RGB")
+
+
+def _from_16_bit(image: Image.Image, raw_mode: str) -> Image.Image:
+    values = np.asarray(image)
+    # The 12 bits of a TIFF lie at the lower end of Pillow's 16.
+    grey = (values >> (4 if raw_mode == "I;12" else 8)).astype(np.uint8)
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO:
+        grey = 255 - grey
+    transparent = image.info.get("transparency")
+    if not isinstance(transparent, int):
+        return Image.fromarray(grey)
+    alpha = np.where(values == transparent, 0, 255).astype(np.uint8)
+    return Image.fromarray(np.stack([grey, alpha], axis=2))
+
+
+def _transparent_colour(colour: Any, raw_mode: str) -> Any:
+    """As the decoded pixels have it: a PNG says it in the bits that they have in the file (PNG, 11.3.2.1)."""
+    if isinstance(colour, tuple) and ";16" in raw_mode:
+        return tuple(channel >> 8 for channel in colour)
+    if isinstance(colour, int):
+        return colour * {"L;2": 0x55, "L;4": 0x11}.get(raw_mode, 1)
+    return colour
 
 
 def _stretched(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
@@ -115,60 +201,18 @@ def _stretched(values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     return np.rint(values, out=values).astype(np.uint8)
 
 
-def _resize(image: Image.Image, contract: ModelContract, turned: bool) -> Image.Image:
-    """Crop and resize in one pass, on the pixels as stored; `turned` when width and height will be swapped later."""
-    resize = contract.pixels.resize
-    target = (contract.input.height, contract.input.width) if turned else (contract.input.width, contract.input.height)
-    box = geometry.source_box(image.size, target, resize)
-    return image.resize(geometry.resized_size(image.size, target, resize), _FILTERS[resize.interpolation], box)
-
-
-def _to_srgb(image: Image.Image, profile: bytes, notes: list[str]) -> Image.Image:
-    """Colours as the embedded profile means them. A profile that does not read, or does not fit the mode, is noted."""
-    alpha = image.getchannel("A") if image.mode in {"LA", "RGBA"} else None
-    colours = image.convert(image.mode.removesuffix("A")) if alpha else image
-    try:
-        make_transform = _kept_transform if len(profile) <= _LARGEST_KEPT_PROFILE else _transform
-        transform = make_transform(profile, colours.mode)
-        if transform is None:
-            return image
-        converted = ImageCms.applyTransform(colours, transform)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        notes.append("ICC profile does not read, ignored")
-        return image
-    if converted is None:
-        return image
-    notes.append("ICC profile to sRGB")
-    if alpha:
-        converted.putalpha(alpha)
-    return converted
-
-
-def _transform(profile: bytes, mode: str) -> Any:
-    """From a profile to sRGB; None where the profile is sRGB."""
-    source = ImageCms.ImageCmsProfile(BytesIO(profile))
-    if mode == "RGB" and "srgb" in ImageCms.getProfileDescription(source).lower():
-        return None
-    return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-
-
-# Photos come with a handful of profiles, over and over. A profile may also be as large as its file: that one is used,
-# and not kept.
-_kept_transform = lru_cache(maxsize=32)(_transform)
-_LARGEST_KEPT_PROFILE = 1 << 20
-
-
-def _to_colour(image: Image.Image, contract: ModelContract, notes: list[str]) -> Image.Image:
-    """RGB or grey, as the contract's input is, with what is transparent composited on the background."""
-    target = "L" if contract.input.colour is Colour.GREY else "RGB"
+def _to_colour(image: Image.Image, profile: bytes | None, contract: ModelContract, notes: list[str]) -> Image.Image:
+    """RGB or grey in sRGB, as the contract's input is, with what is transparent composited on the background."""
+    was_grey = image.mode in {"L", "LA"}
     if image.mode == "CMYK":
         notes.append("CMYK to RGB")
+    if profile:
+        image = colour_profiles.to_srgb(image, profile, notes)
+    target = "L" if contract.input.colour is Colour.GREY else "RGB"
+    if was_grey != (target == "L"):
+        notes.append("grey to RGB" if was_grey else "colour to grey")
     if image.mode in {"LA", "RGBA"}:
         image = _on_background(image, contract.pixels.background, notes)
-    elif image.mode == "L" and target == "RGB":
-        notes.append("grey to RGB")
-    elif image.mode != "L" and target == "L":
-        notes.append("colour to grey")
     return image if image.mode == target else image.convert(target)
 
 

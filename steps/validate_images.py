@@ -1,10 +1,13 @@
 """ValidateBatch, ValidateImage and CondemnImage: verdicts and shards for a batch of listed objects."""
 
+import os
 from typing import Any
 
-from pipeline import aws
+from pipeline import aws, decoders
 from pipeline.runs import load_run
 from pipeline.validation import validate_batch
+
+decoders.install(os.environ.get("DECODERS", ""))
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

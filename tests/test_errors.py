@@ -18,6 +18,7 @@ NAMES = {
     "InvalidModelPackage",
     "InvalidPrediction",
     "InvalidRunInput",
+    "InvalidSetting",
     "MissingSetting",
     "RunDoesNotAddUp",
     "TooManyFailed",
