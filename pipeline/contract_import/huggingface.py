@@ -1,0 +1,236 @@
+"""Hugging Face's preprocessor_config.json, and of the config.json beside it what concerns labels and the task.
+
+    convert to RGB, resize, crop, x * rescale_factor, minus image_mean, divided by image_std, flip to BGR
+
+The configuration is of an image processor class, and each family of classes has habits of its own (families.py): what
+one number means as a size, whether it crops, what it does twice. Source: transformers 5, image_processing_backends.py.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.contract import LARGEST_NUMBER, SMALLEST_DIVISOR, Interpolation, Layout, Task
+from pipeline.contract_import.families import BICUBIC, BILINEAR, KNOWN, MEANS, STANDARD, STDS, Family, family_of
+from pipeline.contract_import.foreign import Effect, Foreign, Note, flag
+from pipeline.contract_import.geometry import read_geometry
+from pipeline.contract_import.recipe import Recipe
+from pipeline.contract_reader import UnexpectedError, number, numbers_per_channel, text
+
+_UNKNOWN_FAMILY = Family("", {"height": 224, "width": 224}, True, BILINEAR)
+_FILTERS = {
+    0: Interpolation.NEAREST,
+    1: Interpolation.LANCZOS,
+    BILINEAR: Interpolation.BILINEAR,
+    BICUBIC: Interpolation.BICUBIC,
+    4: Interpolation.BOX,
+    5: Interpolation.BILINEAR,
+}
+_HAMMING = 5
+_CHANNELS = 3
+_ABOUT_THE_CLASS = (
+    "processor_class",
+    "_processor_class",
+    "auto_map",
+    "_valid_processor_keys",
+    "use_fast",
+    "model_type",
+)
+_ABOUT_THE_CALL = (
+    *("input_data_format", "return_tensors", "device", "disable_grouping", "default_to_square", "data_type"),
+    *("num_channels", "image_seq_length", "patch_size"),
+)
+_OF_SEGMENTATION = ("do_reduce_labels", "reduce_labels", "ignore_index")
+
+
+def from_hf(document: Any, config: Any = None, source: str = "preprocessor_config.json") -> Recipe:
+    """What a configuration says; `config` is the model's config.json, where there is one.
+
+    Raises CannotImport where no contract can do that.
+    """
+    fields = Foreign(document, source)
+    family = _family(fields)
+    geometry = read_geometry(fields, family)
+    interpolation = _interpolation(fields, family)
+    scale, mean, std = _numbers(fields, family)
+    flips = _flips(fields, family)
+    if fields.take("do_convert_rgb", flag) is False:
+        fields.note(Effect.IGNORED, "do_convert_rgb is false; the contract makes every photo RGB, grey ones included.")
+    layout = _layout(fields)
+    fields.ignore(_ABOUT_THE_CLASS, "it names a class, not what the class does to pixels")
+    fields.ignore(_ABOUT_THE_CALL, "it is about how the processor is called, not about the tensor")
+    fields.ignore(("crop_pct",), "only ConvNext and PoolFormer processors read it")
+    fields.ignore(_OF_SEGMENTATION, "it is about segmentation maps")
+    model = _ModelConfig(config)
+    if (side := model.image_size) not in {None, geometry.height}:
+        fields.note(
+            Effect.DIFFERS,
+            f"config.json says image_size {side}, and {source} makes {geometry.height}x{geometry.width} of a photo:"
+            " one of them is of another model.",
+        )
+    return Recipe(
+        name=model.name,
+        task=model.task,
+        height=geometry.height,
+        width=geometry.width,
+        colour="BGR" if flips else "RGB",
+        resize={**geometry.resize, "interpolation": interpolation},
+        scale=scale,
+        # The contract's are in the order of the channels that the model gets.
+        mean=mean[::-1] if flips else mean,
+        std=std[::-1] if flips else std,
+        layout=layout,
+        input_name="pixel_values",
+        output_name="logits" if model.task.is_ranked else "pooler_output",
+        labels=model.labels,
+        notes=(*fields.close(), *model.notes),
+    )
+
+
+def _family(fields: Foreign) -> Family:
+    processor = fields.take("image_processor_type", text)
+    if processor is None:
+        processor = fields.take("feature_extractor_type", text)
+    fields.ignore(("feature_extractor_type",), "image_processor_type says it already")
+    family = family_of(processor) if processor else None
+    if family is not None:
+        return family
+    named = f"image_processor_type {processor!r} is not one of those known here ({KNOWN})"
+    what = named if processor else "image_processor_type is not given"
+    if processor and "timm" in processor.lower():
+        fields.refuse(f"{processor} reads timm's own configuration: use --from-timm with the model's config.json.")
+    fields.note(
+        Effect.ASSUMED,
+        f"{what}; the fields are read as most image processors read them. Compare one photo's tensor with the"
+        " original's.",
+    )
+    return _UNKNOWN_FAMILY
+
+
+def _interpolation(fields: Foreign, family: Family) -> Interpolation:
+    def read(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value not in _FILTERS:
+            raise UnexpectedError(
+                "one of Pillow's filters: 0 nearest, 1 lanczos, 2 bilinear, 3 bicubic, 4 box, 5 hamming"
+            )
+        return value
+
+    who = f"{family.name} processors" if family.name else "most image processors"
+    because = f"{_FILTERS[family.resample]}, as {who} do"
+    chosen = fields.take_or("resample", read, family.resample, because)
+    if chosen == _HAMMING:
+        fields.note(Effect.DIFFERS, "resample 5 (hamming) has no counterpart; bilinear is the nearest to it.")
+    return _FILTERS[chosen]
+
+
+def _numbers(fields: Foreign, family: Family) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
+    """scale, mean and std, so that `(x * scale - mean) / std` is what the processor computes."""
+    scale, mean, std = 1.0, (0.0,) * _CHANNELS, (1.0,) * _CHANNELS
+    factor = fields.take("rescale_factor", number(SMALLEST_DIVISOR, LARGEST_NUMBER))
+    if fields.take("do_rescale", flag) is not False:
+        scale = factor or 1 / 255
+        if factor is None:
+            fields.note(Effect.ASSUMED, "rescale_factor is not given; 1/255 is taken, as every processor does.")
+    elif factor:
+        fields.note(Effect.IGNORED, f"rescale_factor ({factor:.6g}) has no effect, because do_rescale is false.")
+    if fields.take("rescale_offset", flag) and _does(fields, family, "EfficientNet", "rescale_offset"):
+        mean = (1.0,) * _CHANNELS
+
+    normalises = fields.take("do_normalize", flag)
+    if normalises is None:
+        normalises = family.normalises
+        fields.note(Effect.ASSUMED, f"do_normalize is not given; {str(normalises).lower()} is taken.")
+    given_mean = fields.take("image_mean", numbers_per_channel(_CHANNELS, -LARGEST_NUMBER, LARGEST_NUMBER))
+    given_std = fields.take("image_std", numbers_per_channel(_CHANNELS, SMALLEST_DIVISOR, LARGEST_NUMBER))
+    twice = fields.take("include_top", flag)
+    if twice is None:
+        twice = family.name == "EfficientNet"
+    elif twice:
+        twice = _does(fields, family, "EfficientNet", "include_top")
+    if not normalises and (given_mean or given_std):
+        fields.note(Effect.IGNORED, "image_mean and image_std have no effect, because do_normalize is not set.")
+    if not normalises and not twice:
+        return scale, mean, std
+
+    colours = family.colours if family.name else STANDARD
+    if given_mean is None and normalises:
+        fields.note(Effect.ASSUMED, f"image_mean is not given; {list(MEANS[colours])} is taken.")
+    if given_std is None:
+        fields.note(Effect.ASSUMED, f"image_std is not given; {list(STDS[colours])} is taken.")
+    divisor = given_std or STDS[colours]
+    if normalises:
+        mean = tuple(offset + each for offset, each in zip(mean, given_mean or MEANS[colours], strict=True))
+        std = divisor
+    if twice:
+        fields.note(
+            Effect.IGNORED,
+            "include_top: EfficientNet processors divide by image_std twice; the contract's std is its square.",
+        )
+        std = tuple(once * again for once, again in zip(std, divisor, strict=True))
+    return scale, mean, std
+
+
+def _flips(fields: Foreign, family: Family) -> bool:
+    if family.name == "MobileViT":
+        return fields.take_or("do_flip_channel_order", flag, True, "as MobileViT processors do")
+    flips = fields.take("do_flip_channel_order", flag) or False
+    return flips and _does(fields, family, "MobileViT", "do_flip_channel_order")
+
+
+def _does(fields: Foreign, family: Family, owner: str, name: str) -> bool:
+    """Whether a family heeds a field that belongs to another; one that is not known is believed to."""
+    heeds = family.name in {owner, ""}
+    if not heeds:
+        fields.note(Effect.IGNORED, f"{name}: only {owner} processors heed it, and this is a {family.name} processor.")
+    return heeds
+
+
+def _layout(fields: Foreign) -> Layout:
+    def read(value: Any) -> Layout:
+        layouts = {"channels_first": Layout.NCHW, "channels_last": Layout.NHWC}
+        if not isinstance(value, str) or value not in layouts:
+            raise UnexpectedError("channels_first or channels_last")
+        return layouts[value]
+
+    return fields.take("data_format", read) or Layout.NCHW
+
+
+class _ModelConfig:
+    """Of a config.json, which describes the whole model, the few fields that concern a contract."""
+
+    def __init__(self, document: Any) -> None:
+        config = document if isinstance(document, Mapping) else {}
+        self._config = config
+        architectures = config.get("architectures")
+        names = [each for each in architectures if isinstance(each, str)] if isinstance(architectures, list) else []
+        self._architecture = names[0] if names else ""
+        self.notes: list[Note] = []
+        self.name = str(config.get("_name_or_path") or config.get("model_type") or "model").rstrip("/").split("/")[-1]
+        size = config.get("image_size")
+        self.image_size = size if isinstance(size, int) and not isinstance(size, bool) else None
+        self.task = self._task()
+        self.labels = self._labels() if self.task.is_ranked else ()
+
+    def _task(self) -> Task:
+        if self._config.get("problem_type") == "multi_label_classification":
+            return Task.MULTILABEL
+        if "ForImageClassification" in self._architecture:
+            return Task.CLASSIFICATION
+        if not self._architecture:
+            self._note("The task is taken to be classification: no config.json lies beside it that says otherwise.")
+            return Task.CLASSIFICATION
+        self._note(f"{self._architecture} is no classifier: the task is taken to be embedding.")
+        return Task.EMBEDDING
+
+    def _labels(self) -> tuple[str, ...]:
+        named = self._config.get("id2label")
+        if not isinstance(named, Mapping) or not named:
+            return ()
+        labels = [named.get(str(index)) for index in range(len(named))]
+        readable = [label.strip() for label in labels if isinstance(label, str) and label.strip().isprintable()]
+        if len(readable) != len(labels) or not all(readable):
+            self._note("id2label of config.json does not name the classes 0, 1, 2 ... one by one: no labels.")
+            return ()
+        return tuple(readable)
+
+    def _note(self, sentence: str) -> None:
+        self.notes.append(Note(Effect.ASSUMED, sentence))
