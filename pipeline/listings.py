@@ -34,8 +34,11 @@ class ListedImage:
 
     @property
     def is_folder(self) -> bool:
-        """A key that the S3 console makes for "Create folder": nothing was uploaded, so nothing is rejected."""
-        return self.key.endswith("/") and self.size == 0
+        """A key that stands for a folder, as the S3 console and others make them: no image, whatever it holds.
+
+        The console leaves them empty; others write a few bytes (S3 User Guide, "Organizing objects using folders").
+        """
+        return self.key.endswith("/")
 
     def to_json(self) -> dict[str, Any]:
         return {"Key": self.key, "Etag": self.etag, "Size": self.size}

@@ -1,7 +1,7 @@
 """Validate one batch of listed objects: a verdict for each image, and the accepted ones packed into shards.
 
-    listed items ──► read ahead on threads ──► decoded, one at a time ──► rows of a shard ──► shards, then verdicts, in
-    S3
+    listed items ──► read ahead on threads ──► decoded, one at a time ──► rows of a shard ──► shards ──► S3
+                                                        └──► rejected ──► quarantine ──► verdicts ──► S3
 
 Reading overlaps decoding. In memory are at most the objects read ahead (64 MB, or one larger object), one decoded
 image, and one shard being filled, however many images a batch lists.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from botocore.exceptions import ClientError
 
-from pipeline import causes, names, objects, runs, shards, verdicts
+from pipeline import causes, claims, names, objects, quarantine, runs, shards, verdicts
 from pipeline.batches import Batch, BatchShard, Counts
 from pipeline.contract import ModelContract
 from pipeline.images import Decoded, Reason, decode
@@ -28,6 +28,8 @@ from pipeline.listings import ListedImage, read_items
 from pipeline.read_ahead import read_ahead
 from pipeline.runs import Run
 from pipeline.shards import Row
+from pipeline.signatures import recognise
+from pipeline.unreadable import why_unreadable
 from pipeline.verdicts import CHANGED_SINCE_LISTING, Accepted, Rejected, Verdict
 
 if TYPE_CHECKING:
@@ -38,22 +40,6 @@ logger = logging.getLogger(__name__)
 _READING_THREADS = 4
 _BYTES_AHEAD = 64_000_000
 
-# What S3 says about one object, and what no retry changes (S3 API, "List of error codes"; KMS faults come under its own
-# names). Everything else is a fault of the service or of the deployment, and is raised.
-_UNREADABLE = frozenset(
-    {
-        "NoSuchKey",
-        "404",
-        "AccessDenied",
-        "403",
-        "InvalidObjectState",
-        "MethodNotAllowed",
-        "KMS.DisabledException",
-        "KMS.KMSInvalidStateException",
-        "KMS.NotFoundException",
-    }
-)
-
 
 @dataclass(frozen=True)
 class _Object:
@@ -61,6 +47,12 @@ class _Object:
 
     data: bytes
     etag: str
+    content_type: str | None
+
+    def notes(self, item: ListedImage, format: str | None) -> tuple[str, ...]:
+        """What is odd about the object, whose bytes are of `format`, and decides nothing."""
+        changed = () if self.etag == item.etag else (CHANGED_SINCE_LISTING,)
+        return (*claims.false_claims(item.key, self.content_type, format), *changed)
 
 
 def validate_batch(
@@ -87,8 +79,9 @@ def validate_batch(
         found = _judge(bucket, images, packer, s3, run.limits)
     else:
         reason, detail = _sentence(condemned)
-        found = [_rejected(bucket, item, reason, detail) for item in images]
+        found = [Rejected(bucket, item.key, item.etag, item.size, reason, detail) for item in images]
     packer.close()
+    found = quarantine.set_apart(run, found, s3)
     accepted = sum(isinstance(verdict, Accepted) for verdict in found)
     rejected = len(found) - accepted
     objects.put_bytes(
@@ -124,7 +117,9 @@ def _judge(
         if isinstance(decoded, Decoded):
             found.append(packer.take(bucket, item, content, decoded))
         else:
-            found.append(Rejected(bucket, item.key, content.etag, len(content.data), decoded.reason, decoded.detail))
+            notes = content.notes(item, recognise(content.data))
+            size = len(content.data)
+            found.append(Rejected(bucket, item.key, content.etag, size, decoded.reason, decoded.detail, notes))
     return found
 
 
@@ -156,8 +151,8 @@ class _Packer:
     def take(self, bucket: str, item: ListedImage, content: _Object, decoded: Decoded) -> Accepted:
         row = Row(bucket, item.key, content.etag, len(content.data), decoded.width, decoded.height)
         self._rows.append(row)
-        changed = () if content.etag == item.etag else (CHANGED_SINCE_LISTING,)
-        return Accepted(row, decoded.format, (*decoded.conversions, *changed), self.shard)
+        notes = content.notes(item, decoded.format)
+        return Accepted(row, decoded.format, decoded.conversions, notes, self.shard)
 
     def close(self) -> None:
         if self._rows:
@@ -173,35 +168,30 @@ class _Packer:
 
 def _read(s3: "S3Client", bucket: str, item: ListedImage, limits: Limits) -> _Object | Rejected:
     """The object's bytes, unless it is too large to read or S3 refuses it for good."""
-    if item.size > limits.max_bytes:
-        return _too_large(bucket, item, item.size, limits)
+
+    def too_large(etag: str, size: int) -> Rejected:
+        detail = f"{size:,} bytes; at most {limits.max_bytes:,} are read"
+        notes = () if etag == item.etag else (CHANGED_SINCE_LISTING,)
+        return Rejected(bucket, item.key, etag, size, Reason.TOO_MANY_BYTES, detail, notes)
 
     def read() -> _Object | Rejected:
         response = s3.get_object(Bucket=bucket, Key=item.key)
+        etag = response["ETag"].strip('"')
         with response["Body"] as body:
             # An object that grew since it was listed is as dangerous as one that was listed large.
             if response["ContentLength"] > limits.max_bytes:
-                return _too_large(bucket, item, response["ContentLength"], limits)
-            return _Object(body.read(), response["ETag"].strip('"'))
+                return too_large(etag, response["ContentLength"])
+            return _Object(body.read(), etag, response.get("ContentType"))
 
+    if item.size > limits.max_bytes:
+        return too_large(item.etag, item.size)
     try:
         return objects.unbroken(read)
     except ClientError as error:
-        if objects.error_code(error) not in _UNREADABLE:
+        why = why_unreadable(error)
+        if why is None:
             raise
-        return _rejected(bucket, item, Reason.UNREADABLE, _words(error))
-
-
-def _rejected(bucket: str, item: ListedImage, reason: Reason, detail: str) -> Rejected:
-    return Rejected(bucket, item.key, item.etag, item.size, reason, detail)
-
-
-def _too_large(bucket: str, item: ListedImage, size: int, limits: Limits) -> Rejected:
-    return _rejected(bucket, item, Reason.TOO_MANY_BYTES, f"{size:,} bytes; at most {limits.max_bytes:,} are read")
-
-
-def _words(error: ClientError) -> str:
-    return f"{objects.error_code(error)}: {error.response.get('Error', {}).get('Message', '')}"
+        return Rejected(bucket, item.key, item.etag, item.size, Reason.UNREADABLE, why)
 
 
 def _sentence(condemned: Mapping[str, str]) -> tuple[Reason, str]:

@@ -1,11 +1,15 @@
 """Verdicts: what validation decided about one image, as one line of JSON.
 
-    {"verdict": "accepted", "bucket", "key", "etag", "size", "width", "height", "format", "conversions": [...], "shard"}
-    {"verdict": "rejected", "bucket", "key", "etag", "size", "reason", "detail"}
+    {"verdict": "accepted", "bucket", "key", "etag", "size", "width", "height", "format", "conversions": [...],
+     "notes": [...], "shard"}
+    {"verdict": "rejected", "bucket", "key", "etag", "size", "reason", "detail", "notes": [...], "quarantined"}
 
 `etag` (without its quotes) and `size` are those of the bytes that were read. Where those are no longer the bytes that
-were listed, because somebody overwrote the object in between, the new ones are judged, and an accepted verdict has
-`changed since listing` among its conversions.
+were listed, because somebody overwrote the object in between, the new ones are judged, and `changed since listing` is
+among the notes.
+
+`conversions` are what was done to the pixels; `notes` what is odd about the object and decides nothing
+(pipeline/claims.py); `quarantined` says what became of a rejected object (pipeline/quarantine.py).
 """
 
 from collections.abc import Mapping
@@ -25,6 +29,7 @@ class Accepted:
     row: Row
     format: str
     conversions: tuple[str, ...]
+    notes: tuple[str, ...]
     shard: str
 
 
@@ -38,6 +43,9 @@ class Rejected:
     size: int
     reason: str
     detail: str
+    notes: tuple[str, ...] = ()
+    quarantined: str = ""
+    """`s3://...` of the copy; `tagged`; `not copied: <why>` or `not tagged: <why>`; empty where nothing was tried."""
 
 
 Verdict = Accepted | Rejected
@@ -55,11 +63,11 @@ def from_json(document: Mapping[str, Any]) -> Verdict:
     """Read one line back; a line that is no verdict raises CorruptVerdicts, which shows it."""
     try:
         if document["verdict"] == "accepted":
-            conversions = tuple(document["conversions"])
-            return Accepted(Row.from_json(document), document["format"], conversions, document["shard"])
+            conversions, notes = tuple(document["conversions"]), tuple(document["notes"])
+            return Accepted(Row.from_json(document), document["format"], conversions, notes, document["shard"])
         if document["verdict"] == "rejected":
             fields = {name: document[name] for name in Rejected.__slots__}
-            return Rejected(**fields)
+            return Rejected(**{**fields, "notes": tuple(document["notes"])})
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptVerdicts(f"This line is no verdict ({error!r}): {document!r:.300}") from error
     raise CorruptVerdicts(f"A verdict is accepted or rejected, not {document['verdict']!r}: {document!r:.300}")

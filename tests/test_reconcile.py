@@ -15,7 +15,7 @@ def row(key: str, etag: str = "e") -> Row:
 
 
 def accepted(key: str, shard: str = "b-0") -> Accepted:
-    return Accepted(row(key), "JPEG", (), shard)
+    return Accepted(row(key), "JPEG", (), (), shard)
 
 
 def rejected(key: str) -> Rejected:
