@@ -5,7 +5,7 @@ trigger meet in one key: the first execution there has the run, and a later one 
 execution finds its own run and goes on with it: Lambda may have been retried after the write.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipeline import names, objects, run_input
-from pipeline.contract import CONTRACT_FILE, MODEL_FILE, ModelContract, parse_contract
-from pipeline.errors import InvalidModelPackage, InvalidRunInput, UnknownModel
+from pipeline.errors import InvalidRunInput
 from pipeline.listings import check_listing
+from pipeline.model_store import read_contract
 from pipeline.run_input import RunInput
-from pipeline.runs import MODELS_PREFIX, Run, model_prefix, run_key
+from pipeline.runs import Run, run_key
 from pipeline.settings import StartRunSettings
 from pipeline.sources import Listing
 
@@ -33,10 +33,10 @@ def start_run(
     """The run's pointer, with `"claimed": false` where another execution has the run already.
 
     `document` is the execution's input, `execution` its `{"arn", "name", "started_at"}`. Raises InvalidRunInput,
-    UnknownModel, InvalidModelPackage or InvalidContract; none of them leaves anything behind.
+    UnknownModel, InvalidModelPackage, InvalidContract or ContractMismatch; none of them leaves anything behind.
     """
     given = run_input.parse(document, execution, settings)
-    contract = _read_contract(s3, settings.results_bucket, given.model)
+    contract = read_contract(s3, settings.results_bucket, given.model)
     for bucket in sorted({source.bucket for source in given.sources}):
         _check_bucket(s3, bucket)
     for source in given.sources:
@@ -79,30 +79,6 @@ def _claim(s3: "S3Client", run: Run, subject: str) -> tuple[bool, Run]:
 def _subject(given: RunInput) -> str:
     """What the run id says that the run is about: its name, or that of its first source."""
     return given.name or given.sources[0].name
-
-
-def _read_contract(s3: "S3Client", bucket: str, model: str) -> ModelContract:
-    """The contract of the model package, whose files are all there; what the model file holds, the job checks."""
-    prefix = model_prefix(model)
-    files = {item.key.removeprefix(prefix) for item in objects.list_objects(s3, bucket, prefix)}
-    if not files:
-        models = objects.list_folders(s3, bucket, MODELS_PREFIX)
-        known = f"the models there are {', '.join(models)}" if models else "there are no models yet"
-        raise UnknownModel(f"model: there is no {model!r} in {objects.s3_uri(bucket, MODELS_PREFIX)}; {known}.")
-    _check_file(CONTRACT_FILE, files, bucket, prefix)
-    document = objects.get_bytes(s3, bucket, prefix + CONTRACT_FILE)
-    contract = parse_contract(document, objects.s3_uri(bucket, prefix + CONTRACT_FILE))
-    for name in filter(None, (MODEL_FILE, contract.output.labels)):
-        _check_file(name, files, bucket, prefix)
-    return contract
-
-
-def _check_file(name: str, files: Collection[str], bucket: str, prefix: str) -> None:
-    if name not in files:
-        raise InvalidModelPackage(
-            f"model: {objects.s3_uri(bucket, prefix)} has no {name}; a model package holds {CONTRACT_FILE}, "
-            f"{MODEL_FILE}, and the labels file that the contract names."
-        )
 
 
 def _check_bucket(s3: "S3Client", bucket: str) -> None:

@@ -45,6 +45,42 @@ def contract() -> ModelContract:
     )
 
 
+@pytest.fixture(scope="session")
+def classifier() -> Callable[..., bytes]:
+    """Makes a model.onnx of [N, classes] logits, weighted means of the channels: `classifier(2, dtype="float16")`.
+
+    It fits `contract` where nothing else is said.
+    """
+    onnx = pytest.importorskip("onnx")
+    helper = onnx.helper
+
+    def make(
+        classes: int = 2,
+        input: str = "input",
+        dtype: str = "float32",
+        shape: tuple[int | str | None, ...] = ("batch", 3, 8, 8),
+        output: str = "logits",
+    ) -> bytes:
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        weights = np.random.default_rng(0).normal(size=(3, classes)).astype(np.float32)
+        nodes = [
+            helper.make_node("Cast", [input], ["numbers"], to=onnx.TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["numbers"], ["means"], axes=[2, 3], keepdims=0),
+            helper.make_node("MatMul", ["means", "weights"], [output]),
+        ]
+        graph = helper.make_graph(
+            nodes,
+            "classifier",
+            [helper.make_tensor_value_info(input, kind, shape)],
+            [helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, (*shape[:1], classes))],
+            [onnx.numpy_helper.from_array(weights, "weights")],
+        )
+        model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)])
+        return bytes(model.SerializeToString())
+
+    return make
+
+
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An S3 in this process, with an images bucket and a results bucket, both empty."""

@@ -26,12 +26,12 @@ def execution(name: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def begin(s3: Any, contract: ModelContract) -> Start:
+def begin(s3: Any, contract: ModelContract, classifier: Callable[..., bytes]) -> Start:
     """Starts a run as the execution of that name, with the model `tiny` in the results bucket."""
     for name, body in {
         "contract.json": json.dumps(contract.to_json()).encode(),
         "labels.txt": b"cat\ndog\n",
-        "model.onnx": b"opened by the job",
+        "model.onnx": classifier(classes=2),
     }.items():
         s3.put_object(Bucket="example-results", Key=f"models/tiny/{name}", Body=body)
 

@@ -66,14 +66,14 @@ def test_log_level_says_how_much_is_logged(monkeypatch: pytest.MonkeyPatch, leve
 
 
 @pytest.fixture
-def model(s3: Any, contract: ModelContract) -> None:
+def model(s3: Any, contract: ModelContract, classifier: Callable[..., bytes]) -> None:
     bodies = {
-        "contract.json": json.dumps(contract.to_json()),
-        "labels.txt": "cat\ndog\n",
-        "model.onnx": "opened by the job",
+        "contract.json": json.dumps(contract.to_json()).encode(),
+        "labels.txt": b"cat\ndog\n",
+        "model.onnx": classifier(classes=2),
     }
     for name, body in bodies.items():
-        s3.put_object(Bucket=RESULTS, Key=f"models/tiny/{name}", Body=body.encode())
+        s3.put_object(Bucket=RESULTS, Key=f"models/tiny/{name}", Body=body)
 
 
 class MapRuns:
