@@ -16,6 +16,8 @@ from numpy.lib import format as npy
 from pipeline.errors import InvalidPrediction
 
 SUFFIX = ".npy"
+FOLDER = "arrays/"
+"""Where arrays lie among a run's results."""
 
 
 def file_name(shard: str) -> str:

@@ -16,6 +16,7 @@ _LONGEST_DETAIL = 160
 
 _FILES = {
     "predictions.parquet": "one row for each predicted image",
+    "arrays/": "the model's whole answers, which its rows name",
     "rejected.csv": "the images that are no good, and why",
     "failed.csv": "the images that could not be predicted, and why",
     "summary.json": "the counts above, and more",
@@ -49,7 +50,7 @@ def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
             f"Model {summary['model']}, over {_few(summary['sources'])}.",
         ],
         _counts(summary),
-        _labels(summary["top_labels"]),
+        _labels(summary["top_labels"], summary["without_boxes"]),
         _rejected(summary),
         _failed(summary),
         _files(summary),
@@ -112,13 +113,16 @@ def _counts(summary: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _labels(labels: Sequence[Mapping[str, Any]]) -> list[str]:
-    if not labels:
-        return []
-    return [
-        "Most frequent labels",
-        *(f"  {row['images']:>7,}  {printable(row['label'])}" for row in labels[:_EXAMPLES]),
-    ]
+def _labels(labels: Sequence[Mapping[str, Any]], without_boxes: int | None) -> list[str]:
+    lines = [f"  {row['images']:>7,}  {printable(row['label'])}{_boxes(row)}" for row in labels[:_EXAMPLES]]
+    if without_boxes:
+        lines.append(f"  {without_boxes:>7,}  without a box")
+    return ["Most frequent labels", *lines] if lines else []
+
+
+def _boxes(row: Mapping[str, Any]) -> str:
+    """How often a label was found in how few images: a detector finds several in one."""
+    return f", {row['boxes']:,} boxes" if row.get("boxes", 0) > row["images"] else ""
 
 
 def _rejected(summary: Mapping[str, Any]) -> list[str]:
@@ -148,7 +152,10 @@ def _images(title: str, examples: Sequence[tuple[str, str, str, str]], count: in
 
 
 def _files(summary: Mapping[str, Any]) -> list[str]:
-    names = [name for name in _FILES if name != "failed.csv" or summary["counts"]["failed"]]
+    absent = set() if summary["counts"]["failed"] else {"failed.csv"}
+    if summary["task"] != "raw":
+        absent.add("arrays/")
+    names = [name for name in _FILES if name not in absent]
     return [f"Results in {summary['results']}", *(f"  {name:<21}{_FILES[name]}" for name in names)]
 
 

@@ -57,7 +57,7 @@ class Prediction:
 
     @property
     def array(self) -> str | None:
-        """The file of the array that `array_row` is a row of."""
+        """The file that has row `array_row`, beside the line or in the folder of the results' arrays."""
         return None if self.array_row is None else arrays.file_name(self.shard)
 
     def to_line(self) -> str:

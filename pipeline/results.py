@@ -1,6 +1,7 @@
 """Gather what a run came to: reconcile every batch, write the tables and the summary, and see whether it adds up.
 
     plan.json ──► batch by batch: its verdicts, its shards' predictions ──► reconciled ──► Parquet, CSV, summary.json
+                                  its shards' arrays, where the task is raw ──────────────► arrays/
 
 One batch is in memory at a time, and a few are read ahead. What grows with a run is its plan: some 130 MB while that is
 read, for ten million images. The results are always written before a run is failed here, so that what was predicted is
@@ -14,8 +15,11 @@ from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
-from pipeline import causes, messages, objects, runs, tables, verdicts
+from boto3.s3.transfer import TransferConfig
+
+from pipeline import arrays, causes, messages, objects, runs, tables, verdicts
 from pipeline.batches import Batch, BatchShard
+from pipeline.contract import Task
 from pipeline.errors import CorruptPredictions, RunDoesNotAddUp, TooManyFailed
 from pipeline.planning import Plan, load_plan
 from pipeline.predictions import Prediction, ShardFailure, read_lines
@@ -33,6 +37,8 @@ _BATCHES_AHEAD = 16
 _BYTES_AHEAD = 32_000_000
 """Of predictions, of which an embedding has many more than a classification."""
 _PROBLEMS_TOLD = 3
+# 5 GiB are what S3 copies in one request (CopyObject); larger objects it copies in parts.
+_IN_ONE_REQUEST = TransferConfig(multipart_threshold=5 * 1024**3, use_threads=False)
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,7 @@ def _write_tables(run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]],
                 found = {id: shard.predictions for id, shard in stored.items()}
                 outcomes = reconcile(batch, batch_verdicts, {**found, **failures})
                 tally.add(outcomes)
+                tally.add_verdicts(batch_verdicts)
                 for shard in stored.values():
                     predictions.add(shard.predictions, shard.stored_at)
                 rejected.add_rejected(outcomes.rejected)
@@ -123,7 +130,9 @@ def _read_batches(
 def _read_shard(
     s3: "S3Client", run: Run, shard: BatchShard, written: Collection[str], ended: Mapping[str, Any]
 ) -> _Stored | ShardFailure:
-    """The predictions of a shard; or why there are none, as the job recorded it, or else as the job ended."""
+    """The predictions of a shard, whose array is then among the results; or why there are none, as the job recorded it,
+    or else as the job ended.
+    """
     predictions = runs.predictions_key(run.run_id, shard.partition, shard.id)
     failure = runs.failed_shard_key(run.run_id, shard.partition, shard.id)
 
@@ -133,12 +142,30 @@ def _read_shard(
 
     try:
         if predictions in written:
-            return objects.unbroken(read)
+            stored = objects.unbroken(read)
+            if run.contract.task is Task.RAW:
+                _keep_array(s3, run, shard, stored.predictions, written)
+            return stored
         if failure in written:
             return ShardFailure.from_json(objects.get_bytes(s3, run.bucket, failure))
     except CorruptPredictions as error:
         return ShardFailure(shard.id, type(error).__name__, str(error))
     return _failure_of_job(shard, ended)
+
+
+def _keep_array(
+    s3: "S3Client", run: Run, shard: BatchShard, predictions: Sequence[Prediction], written: Collection[str]
+) -> None:
+    """Have S3 copy a shard's array to the results. Raises CorruptPredictions where that is not what lines name."""
+    source = runs.array_key(run.run_id, shard.partition, shard.id)
+    if source not in written:
+        raise CorruptPredictions(f"the predictions of shard {shard.id} name rows of {source}, which is not there")
+    named = [(prediction.array, prediction.array_row) for prediction in predictions]
+    array = arrays.file_name(shard.id)
+    if named != [(array, row) for row in range(len(predictions))]:
+        raise CorruptPredictions(f"the predictions of shard {shard.id} do not name the rows of {array} in their order")
+    target = runs.result_key(run.run_id, f"{arrays.FOLDER}{array}")
+    s3.copy({"Bucket": run.bucket, "Key": source}, run.bucket, target, Config=_IN_ONE_REQUEST)
 
 
 def _failure_of_job(shard: BatchShard, ended: Mapping[str, Any]) -> ShardFailure:

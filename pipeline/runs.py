@@ -7,8 +7,8 @@ All keys lie in the results bucket:
     runs/<run_id>/verdicts/<batch>.jsonl
     runs/<run_id>/shards/<shard>.safetensors
     runs/<run_id>/plan.json, plan/<partition>.manifest
-    runs/<run_id>/predictions/<partition>/<shard>.jsonl, <shard>.failed.json
-    runs/<run_id>/results/<name>
+    runs/<run_id>/predictions/<partition>/<shard>.jsonl, <shard>.npy, <shard>.failed.json
+    runs/<run_id>/results/<name>, arrays/<shard>.npy
     replays/<run_id>-<hash>.jsonl                           a listing of images that a replay of that run takes
 
 Between states travels only a pointer to run.json; a step that is handed one reads the rest here.
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from pipeline import objects, shards, sources
+from pipeline import arrays, objects, shards, sources
 from pipeline.contract import ModelContract, parse_contract
 from pipeline.limits import Limits, Quarantine
 from pipeline.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 MODELS_PREFIX = "models/"
+RUNS_PREFIX = "runs/"
 
 
 def model_prefix(model: str) -> str:
@@ -72,6 +73,10 @@ def predictions_prefix(run_id: str, partition: str | None = None) -> str:
 
 def predictions_key(run_id: str, partition: str, shard: str) -> str:
     return f"{predictions_prefix(run_id, partition)}{shard}{PREDICTIONS_SUFFIX}"
+
+
+def array_key(run_id: str, partition: str, shard: str) -> str:
+    return f"{predictions_prefix(run_id, partition)}{arrays.file_name(shard)}"
 
 
 def failed_shard_key(run_id: str, partition: str, shard: str) -> str:

@@ -1,16 +1,18 @@
 """summary.json: what a run came to, counted while its outcomes stream by. docs/results.md describes its fields."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipeline import causes, objects, runs
+from pipeline import causes, claims, objects, quarantine, runs
+from pipeline.contract import Task
+from pipeline.limits import Quarantine
 from pipeline.planning import Plan
 from pipeline.reconcile import Failed, Outcomes
 from pipeline.runs import Run
-from pipeline.verdicts import Rejected
+from pipeline.verdicts import Accepted, Rejected, Verdict
 
 EXAMPLES = 20
 """How many rejected images, failed images, labels and problems a summary shows; the tables have all."""
@@ -22,7 +24,15 @@ class Tally:
 
     predicted: int = 0
     labels: Counter[str] = field(default_factory=Counter)
+    """Images that a label is the best of; or that have a box with it, where the task is detection."""
+    answers: Counter[str] = field(default_factory=Counter)
+    """The same of boxes: as many as images, where the task is another."""
+    without_boxes: int = 0
     scores: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    conversions: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    set_apart: int = 0
+    """Rejected objects that were copied or tagged."""
     reasons: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     rejected_examples: list[Rejected] = field(default_factory=list)
@@ -41,9 +51,12 @@ class Tally:
     def add(self, outcomes: Outcomes) -> None:
         self.predicted += len(outcomes.predicted)
         for prediction in outcomes.predicted:
-            if prediction.top:
-                self.labels[prediction.top[0].label] += 1
-                self.scores[prediction.top[0].label] += prediction.top[0].score
+            answers = prediction.top[:1] if prediction.boxes is None else prediction.top
+            self.without_boxes += prediction.boxes == ()
+            self.labels.update({answer.label for answer in answers})
+            for answer in answers:
+                self.answers[answer.label] += 1
+                self.scores[answer.label] += answer.score
         for rejected in outcomes.rejected:
             self.reasons[rejected.reason] += 1
             if len(self.rejected_examples) < EXAMPLES:
@@ -54,6 +67,15 @@ class Tally:
                 self.failed_examples.append(failed)
         for problem in outcomes.problems:
             self.add_problem(problem)
+
+    def add_verdicts(self, verdicts: Iterable[Verdict]) -> None:
+        """Count what outcomes do not tell: how images were converted, what was odd, what became of rejected ones."""
+        for verdict in verdicts:
+            self.notes.update(map(claims.kind, verdict.notes))
+            if isinstance(verdict, Accepted):
+                self.conversions.update(verdict.conversions)
+            else:
+                self.set_apart += quarantine.is_set_apart(verdict)
 
     def add_problem(self, problem: str, *, first: bool = False) -> None:
         self.problem_count += 1
@@ -88,15 +110,16 @@ def summarise(
         "adds_up": tally.problem_count == 0,
         "problem_count": tally.problem_count,
         "problems": tally.problems,
-        "top_labels": [
-            {"label": label, "images": images, "mean_score": round(tally.scores[label] / images, 6)}
-            for label, images in sorted(tally.labels.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]
-        ],
+        "top_labels": _top_labels(tally, run.contract.task),
+        "without_boxes": tally.without_boxes if run.contract.task is Task.DETECTION else None,
+        "conversions": dict(tally.conversions.most_common()),
+        "notes": dict(tally.notes.most_common()),
         "rejected_by_reason": dict(tally.reasons.most_common()),
         "rejected_examples": [
             {"bucket": image.bucket, "key": image.key, "reason": image.reason, "detail": image.detail}
             for image in tally.rejected_examples
         ],
+        "quarantine": _quarantine(run, tally),
         "failed_by_error": dict(tally.errors.most_common()),
         "failed_examples": [
             {"bucket": image.row.bucket, "key": image.row.key, "error": image.error, "detail": image.detail}
@@ -105,6 +128,20 @@ def summarise(
         "partitions": _partitions(plan, partitions),
         "results": objects.s3_uri(run.bucket, runs.results_prefix(run.run_id)),
     }
+
+
+def _top_labels(tally: Tally, task: Task) -> list[dict[str, Any]]:
+    rows = []
+    for label, images in sorted(tally.labels.items(), key=lambda item: (-item[1], item[0]))[:EXAMPLES]:
+        answers = tally.answers[label]
+        row = {"label": label, "images": images, "mean_score": round(tally.scores[label] / answers, 6)}
+        rows.append(row | {"boxes": answers} if task is Task.DETECTION else row)
+    return rows
+
+
+def _quarantine(run: Run, tally: Tally) -> dict[str, Any]:
+    copies = objects.s3_uri(run.bucket, quarantine.PREFIX) if run.quarantine is Quarantine.COPY else None
+    return {"policy": run.quarantine, "set_apart": tally.set_apart, "copies": copies}
 
 
 def _partitions(plan: Plan, ended: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline import arrays
 from pipeline.predictions import Prediction
 from pipeline.reconcile import Failed
 from pipeline.verdicts import Rejected
@@ -21,8 +22,10 @@ PREDICTIONS = "predictions.parquet"
 REJECTED = "rejected.csv"
 FAILED = "failed.csv"
 
-REJECTED_COLUMNS = ("bucket", "key", "etag", "size", "reason", "detail")
+REJECTED_COLUMNS = ("bucket", "key", "etag", "size", "reason", "detail", "notes", "quarantined")
 FAILED_COLUMNS = ("bucket", "key", "etag", "size", "partition", "error", "detail")
+
+_SIDES = ("x0", "y0", "x1", "y1")
 
 # A nullable column says so by being null where the task has no such answer; nothing else in a row is ever null.
 PREDICTIONS_SCHEMA = pa.schema(
@@ -43,6 +46,10 @@ PREDICTIONS_SCHEMA = pa.schema(
         pa.field("contract", pa.string(), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
         pa.field("predicted_at", pa.timestamp("us", tz="UTC"), nullable=False),
+        # Named sides, where a list of four could as well be a corner and a size: boxes[1].x0, in DuckDB and in Athena.
+        pa.field("boxes", pa.list_(pa.struct([pa.field(side, pa.float32()) for side in _SIDES]))),
+        pa.field("array", pa.string()),
+        pa.field("array_row", pa.int32()),
     ]
 )
 
@@ -71,7 +78,7 @@ class PredictionsTable:
     def add(self, predictions: Iterable[Prediction], predicted_at: datetime) -> None:
         for prediction in predictions:
             self._rows.append(_columns(prediction, predicted_at))
-            self._numbers += 5 + len(prediction.top) + len(prediction.values)
+            self._numbers += 5 + len(prediction.top) + len(prediction.values) + 4 * len(prediction.boxes or ())
         if self._numbers >= _NUMBERS_PER_ROW_GROUP:
             self._flush()
 
@@ -82,7 +89,8 @@ class PredictionsTable:
 
 
 def _columns(prediction: Prediction, predicted_at: datetime) -> dict[str, Any]:
-    row, top = prediction.row, prediction.top
+    row, top, boxes = prediction.row, prediction.top, prediction.boxes
+    is_labelled = bool(top) or boxes is not None
     return {
         "image_uri": row.image_uri,
         "bucket": row.bucket,
@@ -93,13 +101,16 @@ def _columns(prediction: Prediction, predicted_at: datetime) -> dict[str, Any]:
         "height": row.height,
         "label": top[0].label if top else None,
         "score": top[0].score if top else None,
-        "labels": [ranked.label for ranked in top] if top else None,
-        "scores": [ranked.score for ranked in top] if top else None,
+        "labels": [ranked.label for ranked in top] if is_labelled else None,
+        "scores": [ranked.score for ranked in top] if is_labelled else None,
         "values": prediction.values or None,
         "model": prediction.model,
         "contract": prediction.contract,
         "run_id": prediction.run_id,
         "predicted_at": predicted_at,
+        "boxes": None if boxes is None else [dict(zip(_SIDES, box, strict=True)) for box in boxes],
+        "array": None if prediction.array is None else f"{arrays.FOLDER}{prediction.array}",
+        "array_row": prediction.array_row,
     }
 
 
@@ -113,7 +124,17 @@ class CsvTable:
 
     def add_rejected(self, rejected: Iterable[Rejected]) -> None:
         self._writer.writerows(
-            (image.bucket, image.key, image.etag, image.size, image.reason, image.detail) for image in rejected
+            (
+                image.bucket,
+                image.key,
+                image.etag,
+                image.size,
+                image.reason,
+                image.detail,
+                "; ".join(image.notes),
+                image.quarantined,
+            )
+            for image in rejected
         )
 
     def add_failed(self, failed: Iterable[Failed]) -> None:

@@ -1,6 +1,5 @@
 """What a run looks like in a terminal: a live line while it is under way, and tables when it has ended."""
 
-import json
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -95,11 +94,9 @@ def show_report(console: Console, report: RunReport) -> None:
         console.print(Text.assemble("\nResults: ", (f"{report.results}/", "bold"), _speed(report)), soft_wrap=True)
 
 
-def report_as_json(report: RunReport) -> str:
-    """The same for a program: one JSON document."""
-    document = asdict(report)
-    document["results"] = str(report.results) if report.results else None
-    return json.dumps(document, ensure_ascii=False, indent=2)
+def report_document(report: RunReport) -> dict[str, Any]:
+    """The same for a program."""
+    return {**asdict(report), "results": str(report.results) if report.results else None}
 
 
 def _speed(report: RunReport) -> str:
@@ -120,10 +117,16 @@ def _show_labels(console: Console, summary: dict[str, Any]) -> None:
     table = Table(title=f"{predicted:,} images predicted", title_justify="left", show_edge=False)
     table.add_column("label")
     table.add_column("images", justify="right")
+    is_detection = summary["task"] == "detection"
+    if is_detection:
+        table.add_column("boxes", justify="right")
     table.add_column("mean score", justify="right")
     for row in summary["top_labels"][:LABELS_SHOWN]:
-        table.add_row(escape(printable(row["label"])), f"{row['images']:,}", f"{row['mean_score']:.2f}")
+        boxes = [f"{row['boxes']:,}"] if is_detection else []
+        table.add_row(escape(printable(row["label"])), f"{row['images']:,}", *boxes, f"{row['mean_score']:.2f}")
     console.print(table)
+    if summary["without_boxes"]:
+        console.print(Text(f"and {summary['without_boxes']:,} images without a box", style="dim"))
 
 
 def _show_rejections(console: Console, summary: dict[str, Any]) -> None:

@@ -32,11 +32,13 @@ def summary(**changes: Any) -> dict[str, Any]:
     return {
         "run_id": RUN["run_id"],
         "model": "tiny",
+        "task": "classification",
         "sources": ["s3://example-images/incoming/"],
         "started_at": datetime(2026, 11, 20, tzinfo=UTC).isoformat(),
         "seconds": 192.4,
         "counts": counts | changes.pop("counts", {}),
         "top_labels": [{"label": "tabby cat", "images": 1000, "mean_score": 0.8}],
+        "without_boxes": None,
         "rejected_by_reason": {"truncated": 2, "not_an_image": 1},
         "rejected_examples": [
             {

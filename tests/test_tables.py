@@ -63,6 +63,9 @@ def test_a_row_says_all_about_a_prediction() -> None:
         "contract": "digest",
         "run_id": "run",
         "predicted_at": NOW,
+        "boxes": None,
+        "array": None,
+        "array_row": None,
     }
 
 
@@ -70,6 +73,28 @@ def test_an_embedding_has_values_and_no_label() -> None:
     (row,) = parquet(prediction("a.jpg", top=(), values=(0.5, -1.0))).to_pylist()
 
     assert (row["values"], row["label"], row["scores"]) == ([0.5, -1.0], None, None)
+
+
+def test_a_box_goes_with_each_label() -> None:
+    top, boxes = (Ranked("cat", 0, 0.75), Ranked("dog", 1, 0.5)), ((0, 0.5, 2, 3), (1, 1, 4, 3))
+    (row,) = parquet(prediction("a.jpg", top, boxes=boxes)).to_pylist()
+
+    assert (row["label"], row["labels"]) == ("cat", ["cat", "dog"])
+    assert row["boxes"] == [{"x0": 0, "y0": 0.5, "x1": 2, "y1": 3}, {"x0": 1, "y0": 1, "x1": 4, "y1": 3}]
+
+
+def test_an_image_without_a_box_has_no_label_and_empty_lists() -> None:
+    (row,) = parquet(prediction("a.jpg", top=(), boxes=())).to_pylist()
+
+    assert (row["label"], row["score"]) == (None, None)
+    assert (row["labels"], row["scores"], row["boxes"]) == ([], [], [])
+
+
+def test_a_raw_answer_is_a_row_of_an_array_beside_the_table() -> None:
+    (row,) = parquet(prediction("a.jpg", top=(), array_row=3)).to_pylist()
+
+    assert (row["array"], row["array_row"]) == ("arrays/b-0.npy", 3)
+    assert (row["values"], row["labels"], row["boxes"]) == (None, None, None)
 
 
 def test_a_run_without_predictions_has_a_table_with_every_column() -> None:
