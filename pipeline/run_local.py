@@ -14,7 +14,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,31 +23,23 @@ from typing import Any
 from pipeline.errors import ImageBatchError
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack, deploy
-from pipeline.local.sources import UsageError, open_source
+from pipeline.local.sources import Source, UsageError, open_source
 from pipeline.names import fingerprint, slug
 from pipeline.packages import load_package
 from pipeline.progress import Progress, RunWatcher
+from pipeline.run_request import RunRequest
 from pipeline.runs import model_prefix, results_prefix
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = ROOT / "infra" / "template.yaml"
-EXAMPLE_MODEL = ROOT / "examples" / "models" / "efficientnet-lite0"
 # Names the machine: whether a process is alive is known only of those of this one, and folders can be shared.
 SCRATCH = f".scratch-{fingerprint(socket.gethostname(), length=8)}-"
 CLOUD_LOG = "cloud.log"
 # A short run is looked at often, so that its end is seen at once; a long one rarely, so that watching costs it nothing.
 SHORTEST_POLL, LONGEST_POLL = 0.1, 1.0
 
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What to run. `source` is a folder, or `s3://bucket/prefix` read with the credentials of this machine's user."""
-
-    source: str
-    model: Path = EXAMPLE_MODEL
-    out: Path = Path("out")
-    engine: str = "processing"
-    top_k: int | None = None
+Watch = Callable[[Progress], None]
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -69,37 +61,65 @@ class RunReport:
         return self.status == "SUCCEEDED"
 
 
-def run_local(request: RunRequest, watch: Callable[[Progress], None], note: Callable[[str], None]) -> RunReport:
+def run_local(request: RunRequest, watch: Watch, note: Note) -> RunReport:
     """Run the batch state machine over `request.source` and copy its results to `request.out / run_id`.
 
     `watch` is called every now and then while the run is under way; `note` with sentences for a person who
     asked for detail. Raises UsageError when there is nothing that could be started.
     """
+    with local_stack(request, note) as here:
+        return here.run({"name": here.source.name, "prefixes": [here.prefix]}, watch)
+
+
+@contextmanager
+def local_stack(request: RunRequest, note: Note) -> Iterator["LocalStack"]:
+    """A local cloud with the stack deployed, the images served and the model uploaded, ready for a run."""
     started = time.perf_counter()
     model = _model_name(request.model)
     source = open_source(request.source, results=request.out)
     with _scratch(request.out) as state, _logging_to(state / CLOUD_LOG), LocalCloud(state) as cloud:
         note(f"local cloud: {cloud.endpoint_url}")
-        stack = deploy(cloud, TEMPLATE, {"DefaultModel": model}, warm_functions=True)
+        parameters = {"DefaultModel": model, **request.parameters}
+        stack = deploy(cloud, TEMPLATE, parameters, warm_functions=True)
         for ignored in stack.ignored:
             note(f"means nothing on one machine: {ignored}")
         prefix = source.serve(cloud, stack.outputs["ImagesBucket"])
         _upload_model(cloud, request.model, model, stack.outputs["ResultsBucket"])
-        inbox = _subscribe(cloud, stack)
-        execution = _start(cloud, stack, _run_input(request, source.name, prefix, model))
-        starting = time.perf_counter() - started
+        yield LocalStack(request, model, source, prefix, cloud, stack, state / CLOUD_LOG, started)
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A deployed stack on this machine, for one run."""
+
+    request: RunRequest
+    model: str
+    source: Source
+    prefix: str
+    """Where the images are served: `s3://bucket/prefix`."""
+    cloud: LocalCloud
+    stack: Stack
+    log: Path
+    started: float
+
+    def run(self, images: Mapping[str, Any], watch: Watch) -> RunReport:
+        """Run the state machine; `images` are the fields of its input that say over what."""
+        cloud, request = self.cloud, self.request
+        inbox = _subscribe(cloud, self.stack)
+        execution = _start(cloud, self.stack, {**_run_input(request, self.model), **images})
+        running_since = time.perf_counter()
         try:
             described = _follow(cloud, execution, watch)
         except BaseException:
             cloud.client("stepfunctions").stop_execution(executionArn=execution, cause="stopped from the terminal")
             raise
-        running = time.perf_counter() - started - starting
-        report = _report(cloud, stack, described, request, inbox)
-        report.seconds.update(startup=round(starting, 3), run=round(running, 3))
-        report.notes.extend(source.notes())
+        running = time.perf_counter() - running_since
+        report = _report(cloud, self.stack, described, request, inbox)
+        report.seconds.update(startup=round(running_since - self.started, 3), run=round(running, 3))
+        report.notes.extend(self.source.notes())
         if not report.succeeded:
             logs = request.out / (report.run_id or execution.rpartition(":")[2]) / "logs"
-            _keep_logs(cloud, state / CLOUD_LOG, logs)
+            _keep_logs(cloud, self.log, logs)
             report.notes.append(f"The logs of the local cloud, of every function and of every job are in {logs}")
         return report
 
@@ -188,9 +208,14 @@ def _keep_logs(cloud: LocalCloud, cloud_log: Path, folder: Path) -> None:
             (folder / f"{name}.log").write_text(log, encoding="utf-8")
 
 
-def _run_input(request: RunRequest, name: str, prefix: str, model: str) -> dict[str, Any]:
-    run_input = {"name": name, "prefixes": [prefix], "model": model, "engine": request.engine}
-    return run_input if request.top_k is None else run_input | {"top_k": request.top_k}
+def _run_input(request: RunRequest, model: str) -> dict[str, Any]:
+    return {
+        "model": model,
+        "engine": request.engine,
+        "limits": dict(request.limits),
+        "quarantine": request.quarantine,
+        **({} if request.top_k is None else {"top_k": request.top_k}),
+    }
 
 
 def _start(cloud: LocalCloud, stack: Stack, run_input: dict[str, Any]) -> str:
@@ -203,7 +228,7 @@ def _start(cloud: LocalCloud, stack: Stack, run_input: dict[str, Any]) -> str:
     return arn
 
 
-def _follow(cloud: LocalCloud, execution: str, watch: Callable[[Progress], None]) -> dict[str, Any]:
+def _follow(cloud: LocalCloud, execution: str, watch: Watch) -> dict[str, Any]:
     watcher = RunWatcher(cloud.client("stepfunctions"), cloud.client("s3"), execution)
     started = time.monotonic()
     while True:
@@ -221,6 +246,8 @@ def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request:
     summary: dict[str, Any] = {}
     if run_id and results:
         _download(cloud, stack.outputs["ResultsBucket"], results_prefix(run_id), results)
+        if results.exists():
+            request.save(results)
         if (results / "summary.json").exists():
             summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
     return RunReport(
@@ -239,8 +266,9 @@ def _download(cloud: LocalCloud, bucket: str, prefix: str, folder: Path) -> None
     s3 = cloud.client("s3")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", []):
-            folder.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, item["Key"], str(folder / item["Key"].removeprefix(prefix)))
+            path = folder / item["Key"].removeprefix(prefix)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, item["Key"], str(path))
 
 
 def _receive(cloud: LocalCloud, inbox: str) -> dict[str, str] | None:

@@ -12,7 +12,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 STEPS = sorted(path.stem for path in (ROOT / "steps").glob("*.py") if path.stem != "__init__")
-TERMINAL = {"pipeline/cli.py", "pipeline/commands/run.py", "pipeline/run_local.py", "pipeline/terminal.py"}
+TERMINAL = {
+    "pipeline/cli.py",
+    "pipeline/commands/local.py",
+    "pipeline/commands/replay.py",
+    "pipeline/commands/run.py",
+    "pipeline/replay_local.py",
+    "pipeline/run_local.py",
+    "pipeline/terminal.py",
+}
 HEAVY = {"onnxruntime", "sagemaker", "stepfunctions", "moto", "flask", "rich", "samtranslator", "pipeline.local"}
 SETTINGS = ("IMAGES_BUCKET", "RESULTS_BUCKET", "DEFAULT_MODEL", "DEFAULT_INSTANCE_TYPE")
 

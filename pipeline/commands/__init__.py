@@ -5,12 +5,19 @@ called with them and answers the exit code. What a command needs is imported whe
 `imagebatch --help` and a wrong option answer at once.
 """
 
+import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
+from typing import Any
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(document, ensure_ascii=False, indent=2), flush=True)
 
 
 def on_interrupt(handler: Callable[[int, FrameType | None], None]) -> None:

@@ -1,14 +1,18 @@
 """`imagebatch run`: the batch state machine on this machine, over a folder or an s3:// prefix."""
 
 import argparse
-import os
-import sys
-import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import EXIT_FAILED, EXIT_USAGE, on_interrupt, stop
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, local, print_json
+from pipeline.limits import DEFAULT_LIMITS, Quarantine, from_text
 from pipeline.run_input import ENGINES
+from pipeline.run_request import EXAMPLE_MODEL, RunRequest
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.run_local import RunReport
 
 
 def add_to(commands: Any) -> None:
@@ -18,16 +22,43 @@ def add_to(commands: Any) -> None:
         description="Deploy infra/template.yaml into a local cloud and run the batch state machine over PATH.",
     )
     run.add_argument("source", metavar="PATH", help="a folder of images (with its sub-folders), or s3://bucket/prefix/")
-    run.add_argument("--model", type=Path, metavar="DIR", help="a model package: contract.json, labels.txt, model.onnx")
+    run.add_argument(
+        "--model",
+        type=Path,
+        metavar="DIR",
+        default=EXAMPLE_MODEL,
+        help="a model package: contract.json, labels.txt, model.onnx",
+    )
     run.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="results go to DIR/RUN_ID (default: out)"
     )
     run.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what runs the model (default: %(default)s)")
     run.add_argument("--top-k", type=_positive, metavar="K", help="labels kept for an image (default: the contract's)")
     run.add_argument(
-        "--json", action="store_true", help="print one JSON document, and nothing else, on standard output"
+        "--limit",
+        type=_limit,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change what is accepted, as in max_pixels=100000000, max_bytes=..., min_side=..., "
+        "formats=jpeg,png or animated=reject",
     )
-    run.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
+    run.add_argument(
+        "--quarantine",
+        choices=[policy.value for policy in Quarantine],
+        default=Quarantine.LEAVE.value,
+        help="what becomes of rejected images: left alone, copied to DIR/RUN_ID/quarantine, or tagged in S3 "
+        "(default: %(default)s)",
+    )
+    run.add_argument(
+        "--parameter",
+        type=_parameter,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of infra/template.yaml, as in Decoders=my_module:register",
+    )
+    local.add_output_options(run)
     run.set_defaults(command=_run)
 
 
@@ -41,53 +72,46 @@ def _positive(text: str) -> int:
     return number
 
 
+def _limit(text: str) -> dict[str, Any]:
+    name, _, value = text.partition("=")
+    limit = from_text({name: value})
+    try:
+        DEFAULT_LIMITS.changed(limit)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return limit
+
+
+def _parameter(text: str) -> dict[str, str]:
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r}")
+    return {name: value}
+
+
 def _run(options: argparse.Namespace) -> int:
+    if not local.is_installed("run"):
+        return EXIT_USAGE
     # Imported here: `imagebatch --help` and a wrong option answer at once.
-    try:
-        from botocore.exceptions import BotoCoreError, ClientError
-        from rich.console import Console
+    from pipeline.run_local import run_local
+    from pipeline.terminal import report_document, show_report
 
-        from pipeline.local.deploy import TemplateError
-        from pipeline.local.sources import UsageError
-        from pipeline.run_local import EXAMPLE_MODEL, RunRequest, run_local
-        from pipeline.terminal import LiveRun, report_as_json, show_report
-    except ModuleNotFoundError as missing:
-        print(
-            f"`imagebatch run` needs the local cloud, and {missing.name!r} is not installed: "
-            "pip install 'imagebatch[local]'",
-            file=sys.stderr,
-        )
-        return EXIT_USAGE
+    request = RunRequest(
+        source=options.source,
+        model=options.model,
+        out=options.out,
+        engine=options.engine,
+        top_k=options.top_k,
+        limits={name: value for limit in options.limit for name, value in limit.items()},
+        quarantine=Quarantine(options.quarantine),
+        parameters={name: value for parameter in options.parameter for name, value in parameter.items()},
+    )
 
-    # Not before: an exception that is raised while modules load may be swallowed by the import system.
-    on_interrupt(stop)
-    console = Console(stderr=options.json)
-    request = RunRequest(options.source, options.model or EXAMPLE_MODEL, options.out, options.engine, options.top_k)
-    live = LiveRun(console)
-    try:
-        with live.shown():
-            report = run_local(request, live.update, live.note if options.verbose else _silent)
-    except UsageError as error:
-        print(f"imagebatch: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    except (TemplateError, BotoCoreError, ClientError, OSError) as error:
-        # The machine's doing (a full disk) or the template's, not the run's: there is no report to show.
-        if options.verbose:
-            traceback.print_exc()
-        print(f"imagebatch: the run could not be carried out: {error} (-v shows where)", file=sys.stderr)
-        return EXIT_FAILED
-    try:
+    def show(console: "Console", report: "RunReport") -> int:
         if options.json:
-            print(report_as_json(report), flush=True)
+            print_json(report_document(report))
         else:
             show_report(console, report)
-    except OSError as error:
-        # What is still buffered would fail once more when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"imagebatch: the report could not be printed: {error}. Results: {report.results}", file=sys.stderr)
-        return EXIT_FAILED
-    return 0 if report.succeeded else EXIT_FAILED
+        return 0 if report.succeeded else EXIT_FAILED
 
-
-def _silent(sentence: str) -> None:
-    """A person who did not ask for detail gets none."""
+    return local.carry_out(options, lambda watch, note: run_local(request, watch, note), show)

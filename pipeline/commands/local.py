@@ -1,0 +1,84 @@
+"""What the commands that run the state machine on this machine have in common: options, errors, a report."""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, on_interrupt, stop
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.run_local import Note, Watch
+
+T = TypeVar("T")
+_NEEDED = ("boto3", "moto", "pyarrow", "rich", "samtranslator")
+
+
+def add_output_options(command: Any) -> None:
+    command.add_argument(
+        "--json", action="store_true", help="print one JSON document, and nothing else, on standard output"
+    )
+    command.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
+
+
+def is_installed(command: str) -> bool:
+    """Whether the local cloud is there; where it is not, this says how to get it."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        print(
+            f"`imagebatch {command}` needs the local cloud, and {missing[0]!r} is not installed: "
+            "pip install 'imagebatch[local]'",
+            file=sys.stderr,
+        )
+    return not missing
+
+
+def carry_out(
+    options: argparse.Namespace,
+    work: Callable[["Watch", "Note"], T],
+    show: Callable[["Console", T], int],
+) -> int:
+    """Do `work` under a live line, then `show` what it came to, which answers the exit code."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from rich.console import Console
+
+    from pipeline.local.deploy import TemplateError
+    from pipeline.local.sources import UsageError
+    from pipeline.replay import InvalidReplay
+    from pipeline.terminal import LiveRun
+
+    # Not before: an exception that is raised while modules load may be swallowed by the import system.
+    on_interrupt(stop)
+    console = Console(stderr=options.json)
+    live = LiveRun(console)
+    try:
+        with live.shown():
+            result = work(live.update, live.note if options.verbose else _silent)
+    except (UsageError, InvalidReplay) as error:
+        print(f"imagebatch: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except (TemplateError, BotoCoreError, ClientError, OSError) as error:
+        # The machine's doing (a full disk) or the template's, not the run's: there is no report to show.
+        if options.verbose:
+            traceback.print_exc()
+        print(f"imagebatch: the run could not be carried out: {error} (-v shows where)", file=sys.stderr)
+        return EXIT_FAILED
+    try:
+        return show(console, result)
+    except OSError as error:
+        # What is still buffered would fail once more when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(
+            f"imagebatch: the report could not be printed: {error}. Results are in {str(options.out)!r}",
+            file=sys.stderr,
+        )
+        return EXIT_FAILED
+
+
+def _silent(sentence: str) -> None:
+    """A person who did not ask for detail gets none."""

@@ -1,0 +1,114 @@
+"""`imagebatch replay`: run again what an earlier run rejected and somebody has fixed since, here or in AWS."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, local, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.replay import Comparison
+    from pipeline.run_local import RunReport
+
+
+def add_to(commands: Any) -> None:
+    replay = commands.add_parser(
+        "replay",
+        help="run over those images that an earlier run rejected and that were fixed since",
+        description="Look again at the images that RUN rejected, and run over those that were replaced since. "
+        "Where none was, there is no run, and that is a success.",
+    )
+    replay.add_argument("run", metavar="RUN", help="the id of the earlier run: a folder in DIR, or a run of the stack")
+    replay.add_argument(
+        "--reason",
+        action="append",
+        default=[],
+        metavar="REASON",
+        help="only images that were rejected as REASON, such as truncated; may be given more than once",
+    )
+    where = replay.add_mutually_exclusive_group()
+    where.add_argument(
+        "--out",
+        type=Path,
+        default=Path("out"),
+        metavar="DIR",
+        help="where `imagebatch run` left RUN, and where the new run's results go (default: out)",
+    )
+    where.add_argument("--stack", metavar="NAME", help="replay a run of this CloudFormation stack, in AWS")
+    replay.add_argument("--profile", metavar="NAME", help="with --stack: the AWS profile")
+    replay.add_argument("--region", metavar="NAME", help="with --stack: the AWS region")
+    local.add_output_options(replay)
+    replay.set_defaults(command=_replay)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    if options.stack:
+        return _replay_in_aws(options)
+    if options.profile or options.region:
+        print("imagebatch: --profile and --region go with --stack, which names what is deployed there", file=sys.stderr)
+        return EXIT_USAGE
+    return _replay_here(options) if local.is_installed("replay") else EXIT_USAGE
+
+
+def _replay_here(options: argparse.Namespace) -> int:
+    from pipeline.replay_local import find_run, replay_local
+    from pipeline.terminal import report_document, show_report
+
+    def work(watch: Any, note: Any) -> tuple[str, "Comparison", "RunReport | None"]:
+        run = find_run(options.out, options.run)
+        return (run.run_id, *replay_local(run, options.reason, watch, note))
+
+    def show(console: "Console", result: tuple[str, "Comparison", "RunReport | None"]) -> int:
+        run_id, comparison, report = result
+        if options.json:
+            run = report and report_document(report)
+            print_json({"replays": run_id, **comparison.to_json(), "run": run})
+        else:
+            console.print(told(run_id, comparison), highlight=False, markup=False, soft_wrap=True)
+            if report:
+                show_report(console, report)
+        return 0 if report is None or report.succeeded else EXIT_FAILED
+
+    return local.carry_out(options, work, show)
+
+
+def _replay_in_aws(options: argparse.Namespace) -> int:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from pipeline import aws
+    from pipeline.replay import InvalidReplay, choose, compare
+    from pipeline.replay_deployed import find_deployment, find_rejections, start_replay
+
+    # Clients follow the environment (pipeline/aws.py), and none has been made yet.
+    for variable, value in {"AWS_PROFILE": options.profile, "AWS_DEFAULT_REGION": options.region}.items():
+        if value:
+            os.environ[variable] = value
+    try:
+        deployment, s3 = find_deployment(aws.client("cloudformation"), options.stack), aws.client("s3")
+        run, rejections = find_rejections(s3, deployment.bucket, options.run)
+        comparison = compare(choose(rejections, options.reason), s3)
+        started = None
+        if comparison.fixed:
+            started = start_replay(deployment, run, comparison, s3, aws.client("stepfunctions"))
+    except InvalidReplay as error:
+        print(f"imagebatch: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except (BotoCoreError, ClientError) as error:
+        print(f"imagebatch: the run could not be replayed: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    if options.json:
+        where = {"execution": started and started.execution, "console": started and started.console}
+        print_json({"replays": run.run_id, **comparison.to_json(), **where})
+        return 0
+    print(told(run.run_id, comparison))
+    if started:
+        print(f"{'Started' if started.is_new else 'Started before'}: {started.execution}\n{started.console}")
+    return 0
+
+
+def told(run_id: str, comparison: "Comparison") -> str:
+    return f"Of what {run_id} rejected: {comparison}." + ("" if comparison.fixed else " There is nothing to replay.")
