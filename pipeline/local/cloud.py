@@ -13,7 +13,7 @@ import os
 import resource
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from io import BytesIO
 from pathlib import Path
@@ -29,7 +29,7 @@ from pipeline.local.gateway import Gateway
 from pipeline.local.http_messages import Body, Request
 from pipeline.local.lambdas import LambdaService
 from pipeline.local.processes import Processes
-from pipeline.local.sagemaker import SageMakerService
+from pipeline.local.sagemaker import Image, Images, SageMakerService
 from pipeline.local.states.api import StatesService
 
 _ACCESS_KEY = "local"
@@ -98,11 +98,14 @@ class LocalCloud:
         for bucket in self._gateway.stored_buckets():
             self._create_bucket(bucket)
         processes = Processes()
+        source_root = Path(__file__).resolve().parents[2]
+        self._images = Images({"imagebatch": Image(("python3", "-m", "processing_scripts.serve"), source_root)})
         self._sagemaker = SageMakerService(
             processes=processes,
             environment=self._child_environment,
             state_dir=self.state_dir / "sagemaker",
-            image_root=Path(__file__).resolve().parents[2],
+            image_root=source_root,
+            images=self._images,
             clients=self.client,
             account_id=account_id,
             region=region,
@@ -175,9 +178,15 @@ class LocalCloud:
         """What a Lambda function has printed and logged so far."""
         return self._lambda.logs(function)
 
-    def job_log(self, processing_job: str) -> str:
-        """What the processes of a Processing job have printed so far."""
-        return self._sagemaker.log(processing_job)
+    def add_image(self, repository: str, serve: Sequence[str], folder: Path) -> None:
+        """Say what a container image runs: models may name it then, whatever registry and tag stand around the
+        repository's name. `serve` is the command behind `docker run IMAGE serve`, `folder` where it runs and finds its
+        Python modules."""
+        self._images.add(repository, Image(tuple(serve), folder))
+
+    def job_log(self, job: str) -> str:
+        """What the processes of a Processing job or a transform job have printed so far."""
+        return self._sagemaker.log(job)
 
     def close(self) -> None:
         """Stop everything that runs, and forget everything outside `state_dir`."""

@@ -1,5 +1,6 @@
-"""Amazon SageMaker: Processing jobs, run as processes of this machine, and models."""
+"""Amazon SageMaker: Processing jobs and Batch Transform, run as processes of this machine, and models."""
 
+from pipeline.local.sagemaker.containers import Image, Images
 from pipeline.local.sagemaker.service import SageMakerService
 
-__all__ = ["SageMakerService"]
+__all__ = ["Image", "Images", "SageMakerService"]

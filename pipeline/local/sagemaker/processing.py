@@ -7,24 +7,21 @@ IMAGEBATCH_ROOT names that folder, so that a job needs no privileges; the workin
 would have, the root of the source tree.
 """
 
-import datetime
 import json
 import queue
-import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.local.processes import Child, Processes
-from pipeline.local.sagemaker.transfers import OutputUpload, TransferError, download, input_objects, share
+from pipeline.local.sagemaker.containers import command_here, exit_code, last_lines
+from pipeline.local.sagemaker.jobs import MAX_REASON, Job, now
+from pipeline.local.sagemaker.transfers import OutputUpload, download, input_objects, share
 
 DEFAULT_MAX_RUNTIME = 86_400  # seconds; SageMaker quotas, "Longest run time for a processing job", when none is given
 STOP_GRACE = 120  # seconds between SIGTERM and SIGKILL; SageMaker API reference, StopProcessingJob
-MAX_REASON = 1024  # characters; SageMaker API reference, DescribeProcessingJob
-_LOG_LINES = 15
 
 # What the job's own configuration file repeats of the request.
 _CONFIGURED = (
@@ -39,8 +36,10 @@ _CONFIGURED = (
 )
 
 
-class ProcessingJob:
-    """A job from its creation on. `describe` may be called at any time, from any thread."""
+class ProcessingJob(Job):
+    """A Processing job from its creation on."""
+
+    kind = "Processing"
 
     def __init__(
         self,
@@ -53,73 +52,18 @@ class ProcessingJob:
         s3: Any,
         processes: Processes,
     ) -> None:
-        self.name: str = request["ProcessingJobName"]
-        self.arn = arn
-        self.created = _now()
-        self._request = request
-        self._folder = folder
+        super().__init__(request, arn, folder)
         self._image_root = image_root
         self._environment = environment
         self._s3 = s3
         self._processes = processes
-        self._lock = threading.Lock()
-        self._state: dict[str, Any] = {"ProcessingJobStatus": "InProgress", "LastModifiedTime": self.created}
         # What the job's thread waits for: the end of a process (host, exit status), or None, the request to stop.
         self._events: queue.SimpleQueue[tuple[str, int] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=f"job-{self.name}", daemon=True)
 
-    @property
-    def status(self) -> str:
-        """InProgress, Completed, Failed, Stopping or Stopped."""
-        with self._lock:
-            return str(self._state["ProcessingJobStatus"])
-
-    @property
-    def log_path(self) -> Path:
-        """Where all that the job's processes print goes."""
-        return self._folder / "log"
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def join(self) -> None:
-        """Wait until the job has ended."""
-        self._thread.join()
-
-    def describe(self) -> dict[str, Any]:
-        """Everything that was asked for, and what became of it so far."""
-        asked = {name: value for name, value in self._request.items() if name != "Tags"}
-        with self._lock:
-            return {**asked, "ProcessingJobArn": self.arn, "CreationTime": self.created, **self._state}
-
-    def stop(self) -> None:
-        """Ask the job to stop; it is Stopping until its processes have ended."""
-        with self._lock:
-            if self._state["ProcessingJobStatus"] != "InProgress":
-                return
-            self._state.update(ProcessingJobStatus="Stopping", LastModifiedTime=_now())
+    def _interrupt(self) -> None:
         self._events.put(None)
 
-    def _run(self) -> None:
-        try:
-            failure = self._work()
-        except TransferError as error:
-            failure = f"ClientError: {error}"
-        except Exception as error:  # noqa: BLE001 - the job must end, whatever happened to it
-            failure = f"InternalServerError: {type(error).__name__}: {error}"
-        with self._lock:
-            now = _now()
-            stopped = self._state["ProcessingJobStatus"] == "Stopping"
-            self._state.update(
-                ProcessingJobStatus="Stopped" if stopped else "Failed" if failure else "Completed",
-                LastModifiedTime=now,
-                ProcessingEndTime=now,
-            )
-            if failure:
-                self._state["FailureReason"] = failure[:MAX_REASON]
-
     def _work(self) -> str | None:
-        """Do it all; the reason of a failure, or None."""
         cluster = self._request["ProcessingResources"]["ClusterConfig"]
         hosts = [f"algo-{number}" for number in range(1, cluster.get("InstanceCount", 1) + 1)]
         self._prepare(hosts)
@@ -132,8 +76,7 @@ class ProcessingJob:
             for mode, upload in uploads
             if mode == "Continuous"
         ]
-        with self._lock:
-            self._state["ProcessingStartTime"] = _now()
+        self._tell(ProcessingStartTime=now())
         try:
             for thread in continuous:
                 thread.start()
@@ -146,8 +89,7 @@ class ProcessingJob:
             upload.sweep(final=True)
         message = next(filter(None, map(self._message, hosts)), "")
         if message:
-            with self._lock:
-                self._state["ExitMessage"] = message[:MAX_REASON]
+            self._tell(ExitMessage=message[:MAX_REASON])
         return failure
 
     def _prepare(self, hosts: list[str]) -> None:
@@ -174,9 +116,7 @@ class ProcessingJob:
 
     def _start(self, host: str) -> Child:
         application = self._request["AppSpecification"]
-        entrypoint = list(application.get("ContainerEntrypoint", ()))
-        if entrypoint[0] in ("python", "python3"):
-            entrypoint[0] = sys.executable
+        command = [*application["ContainerEntrypoint"], *application.get("ContainerArguments", ())]
         environment = {
             **self._environment,
             "PYTHONPATH": str(self._image_root),
@@ -186,7 +126,7 @@ class ProcessingJob:
         }
         with self.log_path.open("ab") as log:
             return self._processes.start(
-                [*entrypoint, *application.get("ContainerArguments", ())],
+                command_here(command),
                 environment=environment,
                 folder=self._image_root,
                 output=log,
@@ -230,9 +170,8 @@ class ProcessingJob:
         self._events.put((host, child.wait() or 0))
 
     def _algorithm_error(self, host: str, status: int) -> str:
-        code = status if status >= 0 else 128 - status  # as a shell, and a container, tell of a signal
-        reason = self._message(host) or self._last_lines() or "See job logs for more information"
-        ending = f", exit code: {code}"
+        reason = self._message(host) or last_lines(self.log_path) or "See job logs for more information"
+        ending = f", exit code: {exit_code(status)}"
         return f"AlgorithmError: {reason[: MAX_REASON - len('AlgorithmError: ') - len(ending)]}{ending}"
 
     def _message(self, host: str) -> str:
@@ -240,10 +179,6 @@ class ProcessingJob:
             return (self._root(host) / "opt/ml/output/message").read_text(errors="replace").strip()
         except FileNotFoundError:
             return ""
-
-    def _last_lines(self) -> str:
-        with self.log_path.open(errors="replace") as log:
-            return "".join(deque(log, _LOG_LINES)).strip()[-MAX_REASON // 2 :]
 
     def _uploads(self, hosts: list[str]) -> list[tuple[str, OutputUpload]]:
         return [
@@ -271,7 +206,3 @@ def _inside(root: Path, container_path: str) -> Path:
 def _each(children: Mapping[str, Child], action: Callable[[Child], None]) -> None:
     for child in children.values():
         action(child)
-
-
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)

@@ -91,25 +91,9 @@ def test_jobs_are_listed_by_name_status_and_page(cloud: LocalCloud, run: Run) ->
     assert names(StatusEquals="Failed") == ["second"]
 
 
-@pytest.mark.parametrize(
-    ("operation", "arguments"),
-    [
-        (
-            "create_transform_job",
-            {
-                "TransformJobName": "t",
-                "ModelName": "m",
-                "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/"}}},
-                "TransformOutput": {"S3OutputPath": "s3://b/"},
-                "TransformResources": {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1},
-            },
-        ),
-        ("create_endpoint", {"EndpointName": "e", "EndpointConfigName": "c"}),
-    ],
-)
-def test_what_is_not_served_is_refused_by_name(cloud: LocalCloud, operation: str, arguments: dict[str, Any]) -> None:
-    with pytest.raises(ClientError, match="UnsupportedOperation"):
-        getattr(cloud.client("sagemaker"), operation)(**arguments)
+def test_what_is_not_served_is_refused_by_name(cloud: LocalCloud) -> None:
+    with pytest.raises(ClientError, match=r"UnsupportedOperation.*ListTrainingJobs"):
+        cloud.client("sagemaker").list_training_jobs()
 
 
 def test_a_model_lives_from_its_creation_to_its_deletion(cloud: LocalCloud, role: str) -> None:

@@ -1,0 +1,1 @@
+"""The operations of the SageMaker API that are served, in files by what they act on."""

@@ -1,0 +1,72 @@
+"""What the operations share: the account's resources, and what they are made with."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any, ClassVar
+
+from pipeline.local.processes import Processes
+from pipeline.local.protocol import JsonService, ServiceError
+from pipeline.local.sagemaker.containers import Images
+from pipeline.local.sagemaker.processing import ProcessingJob
+from pipeline.local.sagemaker.register import JobRegister
+from pipeline.local.sagemaker.transform import TransformJob
+
+
+class Operations(JsonService):
+    """Base of the groups of operations.
+
+    Args:
+        processes: starts the processes of jobs and endpoints.
+        environment: what the environment of such a process begins with.
+        state_dir: where each job and endpoint has its folder.
+        image_root: the working directory of a Processing job's processes, which stands for the container image's.
+        images: what the images of models come to.
+        clients: gives the boto3 client of a service of this cloud.
+    """
+
+    service: ClassVar[str] = "sagemaker"
+    signing_name: ClassVar[str] = "sagemaker"
+
+    def __init__(
+        self,
+        *,
+        processes: Processes,
+        environment: Callable[[], Mapping[str, str]],
+        state_dir: Path,
+        image_root: Path,
+        images: Images,
+        clients: Callable[[str], Any],
+        account_id: str,
+        region: str,
+    ) -> None:
+        self.processes = processes
+        self.environment = environment
+        self.state_dir = state_dir
+        self.image_root = image_root
+        self.images = images
+        self.clients = clients
+        self.arn_prefix = f"arn:aws:sagemaker:{region}:{account_id}:"
+        self.processing_jobs: JobRegister[ProcessingJob] = JobRegister("Processing", state_dir / "processing")
+        self.transform_jobs: JobRegister[TransformJob] = JobRegister("Transform", state_dir / "transform")
+        self.models: dict[str, dict[str, Any]] = {}
+        self.tags: dict[str, dict[str, str]] = {}
+        self.lock = Lock()
+        """Guards models and tags."""
+
+    def arn(self, resource: str, name: str) -> str:
+        """The ARN of a resource; names are in lower case there."""
+        return f"{self.arn_prefix}{resource}/{name.lower()}"
+
+    def tag(self, arn: str, parameters: Mapping[str, Any]) -> None:
+        """Keep the tags with which a resource was created."""
+        with self.lock:
+            self.tags[arn] = {tag["Key"]: tag["Value"] for tag in parameters.get("Tags", ())}
+
+    def existing_model(self, name: str) -> dict[str, Any]:
+        """The description of a model. Raises ServiceError: ValidationException."""
+        with self.lock:
+            model = self.models.get(name)
+        if model is None:
+            raise ServiceError("ValidationException", f'Could not find model "{self.arn("model", name)}".')
+        return model

@@ -1,0 +1,87 @@
+"""The jobs of one kind that an account has had: names are used up for ever, and listings come in pages."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from pipeline.local.protocol import ServiceError
+from pipeline.local.sagemaker.jobs import Job
+from pipeline.local.sagemaker.listing import is_listed, page
+
+J = TypeVar("J", bound=Job)
+
+_ENDED = ("Completed", "Failed", "Stopped")
+
+
+class JobRegister(Generic[J]):
+    """Jobs by name.
+
+    Args:
+        kind: as in `Job.kind`.
+        folder: below which each job has its own.
+    """
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        self._kind = kind
+        self._folder = folder
+        # Names that differ in case only would share a folder on some systems, and share an ARN on AWS.
+        self._jobs: dict[str, J] = {}
+        self._lock = threading.Lock()
+
+    def folder_of(self, name: str) -> Path:
+        """Where the job of this name keeps what is its own."""
+        return self._folder / name.lower()
+
+    def start(self, job: J) -> None:
+        """Start a job under its name. Raises ServiceError: ResourceInUse."""
+        with self._lock:
+            if job.name.lower() in self._jobs:
+                raise ServiceError(
+                    "ResourceInUse", f"Job name must be unique within an AWS account and region: {job.arn}"
+                )
+            job.start()
+            self._jobs[job.name.lower()] = job
+
+    def get(self, name: str) -> J:
+        """The job of this name. Raises ServiceError: ResourceNotFound."""
+        job = self.find(name)
+        if job is None:
+            raise ServiceError("ResourceNotFound", f"Could not find requested job with name: {name}")
+        return job
+
+    def find(self, name: str) -> J | None:
+        """The job of this name, if there is one."""
+        with self._lock:
+            return self._jobs.get(name.lower())
+
+    def stop(self, name: str) -> None:
+        """Ask a job to stop. Raises ServiceError: ResourceNotFound; ValidationException when it has ended."""
+        job = self.get(name)
+        if job.status in _ENDED:
+            raise ServiceError(
+                "ValidationException",
+                f"The request was rejected because the {self._kind.lower()} job is {job.status}: {job.arn}",
+            )
+        job.stop()
+
+    def all(self) -> list[J]:
+        """Every job, in the order of their creation."""
+        with self._lock:
+            return list(self._jobs.values())
+
+    def page(self, parameters: Mapping[str, Any], *further: str) -> dict[str, Any]:
+        """What a listing with these parameters answers; `further` are members of a summary that only this kind has."""
+        kind = f"{self._kind}Job"
+        members = (
+            *(f"{kind}{member}" for member in ("Name", "Arn", "Status")),
+            "CreationTime",
+            f"{self._kind}EndTime",
+            "LastModifiedTime",
+            "FailureReason",
+            *further,
+        )
+        described = [job.describe() for job in self.all()]
+        kept, token = page([job for job in described if is_listed(job, kind, parameters)], kind, parameters)
+        summaries = [{member: job[member] for member in members if member in job} for job in kept]
+        return {f"{kind}Summaries": summaries, "NextToken": token}
