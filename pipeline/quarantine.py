@@ -59,6 +59,11 @@ def set_apart(run: Run, verdicts: Sequence[Verdict], s3: "S3Client") -> list[Ver
         return list(pool.map(treated, verdicts))
 
 
+def is_set_apart(image: Rejected) -> bool:
+    """Whether the object was copied or tagged, as the policy wanted."""
+    return image.quarantined == TAGGED or image.quarantined.startswith("s3://")
+
+
 def quarantine_key(run: Run, image: Rejected) -> str:
     """Where the copy of a rejected object lies: `quarantine/<reason>/<key>`.
 

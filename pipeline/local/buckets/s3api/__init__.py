@@ -86,6 +86,8 @@ def _answer(call: Call[Bucket], operation: str | None) -> Response:
         return _serve(_ON_ANY[operation], call, operation)
     if operation in _ON_DISK and isinstance(call.bucket, DiskBucket):
         return _serve(_ON_DISK[operation], cast(Call[DiskBucket], call), operation)
+    if operation in _ON_DISK and isinstance(call.bucket, ReadOnlyBucket):
+        raise BucketError(501, "NotImplemented", f"{operation} is not served here. {call.bucket.refusal}")
     raise BucketError(501, "NotImplemented", f"{operation or 'This request'} is not served for the objects of a bucket")
 
 
