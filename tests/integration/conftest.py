@@ -148,7 +148,11 @@ class Deployment:
         started = machine.start_execution(
             stateMachineArn=self.stack.outputs["StateMachineArn"], input=json.dumps(run_input)
         )
-        while (ended := machine.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
+        return self.wait(started["executionArn"])
+
+    def wait(self, execution: str) -> Ended:
+        machine = self.cloud.client("stepfunctions")
+        while (ended := machine.describe_execution(executionArn=execution))["status"] == "RUNNING":
             time.sleep(0.1)
         return Ended(self.s3, ended)
 
