@@ -191,7 +191,9 @@ class RestJsonService(JsonService):
             if payload:
                 content = content.get(payload, b"")
         response = self._respond(status, {})
-        response.headers = [("Content-Type", "application/json"), response.headers[1], *headers]
+        if not any(name == "Content-Type" for name, _ in headers):
+            headers.insert(0, ("Content-Type", "application/json"))
+        response.headers = [response.headers[1], *headers]
         response.body = content if isinstance(content, bytes) else to_json(content) if content or shape else b""
         return response
 

@@ -17,6 +17,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,8 @@ class ModelServer:
         self._log = log
         self._processes = processes
         self._child: Child | None = None
-        self._exit_status = 0
-        self._ended = threading.Event()
+        self.ended: Future[int] = Future()
+        """Done when the process has ended, with its exit status."""
         self._pool: urllib3.HTTPConnectionPool | None = None
 
     def start(self, s3: Any) -> None:
@@ -124,7 +125,7 @@ class ModelServer:
         deadline, pause = time.monotonic() + seconds, _FIRST_POLL
         while not stopping.is_set():
             ready = self._ping()
-            if self._ended.is_set():
+            if self.ended.done():
                 raise ServerFailedError(f"{NO_PING}. {self.obituary()}")
             if ready:
                 return
@@ -148,14 +149,14 @@ class ModelServer:
             return self._request("POST", "/invocations", body, headers, timeout, chunked=chunked)
         except NoReplyError as error:
             timed_out = isinstance(error.__cause__, urllib3.exceptions.ReadTimeoutError)
-            if self._ended.wait(0 if timed_out else _CRASH_NOTICE):
+            if self._has_ended(within=0 if timed_out else _CRASH_NOTICE):
                 raise ServerFailedError(self.obituary()) from error
             raise
 
     def obituary(self) -> str:
-        """How the process ended, and what it said last."""
+        """How the process ended, and what it said last. Waits for the end."""
         said = last_lines(self._log)
-        return f"The model server ended with exit code {exit_code(self._exit_status)}" + (f": {said}" if said else "")
+        return f"The model server ended with exit code {exit_code(self.ended.result())}" + (f": {said}" if said else "")
 
     def terminate(self) -> None:
         """Ask the process to stop (SIGTERM)."""
@@ -168,9 +169,12 @@ class ModelServer:
             return
         self._pool.close()
         self._child.terminate()
-        if not self._ended.wait(STOP_GRACE):
+        if not self._has_ended(within=STOP_GRACE):
             self._child.kill()
-            self._ended.wait()
+            self.ended.result()
+
+    def _has_ended(self, within: float) -> bool:
+        return bool(wait({self.ended}, within).done)
 
     def _ping(self) -> bool:
         try:
@@ -192,8 +196,7 @@ class ModelServer:
         return Reply(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data)
 
     def _await_end(self, child: Child) -> None:
-        self._exit_status = child.wait() or 0
-        self._ended.set()
+        self.ended.set_result(child.wait() or 0)
 
 
 def _free_port() -> int:
