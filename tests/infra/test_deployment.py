@@ -52,6 +52,28 @@ def test_there_is_no_model_until_its_data_are_named(stack):
     assert "Model" not in stack.resources
 
 
+def test_what_validation_may_is_set_by_parameters(cloud, template_path):
+    given = {"Quarantine": "tag", "ValidateTimeout": "3", "Decoders": "more:formats", "AllowedFormats": "JPEG,PNG"}
+    stack = deploy(cloud, template_path, given, "validation")
+
+    def configuration(function):
+        return cloud.client("lambda").get_function_configuration(FunctionName=stack.resources[function])
+
+    validate = configuration("ValidateImagesFunction")
+    assert (validate["Timeout"], validate["Environment"]["Variables"]["DECODERS"]) == (3, "more:formats")
+    variables = configuration("StartRunFunction")["Environment"]["Variables"]
+    assert (variables["QUARANTINE"], variables["ALLOWED_FORMATS"], variables["MAX_PIXELS"]) == (
+        "tag",
+        "JPEG,PNG",
+        "50000000",
+    )
+    assert "TaggingPolicy" in stack.resources
+
+
+def test_nobody_may_tag_images_unless_that_is_asked_for(stack):
+    assert "TaggingPolicy" not in stack.resources
+
+
 def test_a_model_is_made_of_the_data_that_are_named(cloud, template_path):
     given = {"ModelDataUrl": "s3://models/model.tar.gz", "ContainerImageUri": "image", "NotificationEmail": "a@b.test"}
     stack = deploy(cloud, template_path, given, "with-model")

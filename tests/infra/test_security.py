@@ -106,6 +106,17 @@ def test_the_state_machine_may_do_what_its_states_do_and_nothing_else(of_type, t
     assert allowed == needed
 
 
+def test_images_are_tagged_only_where_that_is_the_stack_s_policy(policies, template):
+    allowed = {
+        name
+        for name, statements in policies
+        for entry in statements
+        if "Tagging" in json.dumps(entry["Action"]) and "ImagesBucket" in json.dumps(entry["Resource"])
+    }
+    assert allowed == {"TaggingPolicy"}
+    assert template["Resources"]["TaggingPolicy"]["Condition"] == "TagsRejectedImages"
+
+
 def test_the_results_bucket_is_listed_by_prefix_only(policies):
     listings = [
         entry

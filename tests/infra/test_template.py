@@ -7,6 +7,8 @@ import re
 import pytest
 import yaml
 
+from pipeline import quarantine
+from pipeline.limits import DEFAULT_LIMITS, Animation, Quarantine
 from pipeline.runs import SHARD_TAGS
 from pipeline.settings import PlanInferenceSettings, StartRunSettings
 
@@ -17,6 +19,13 @@ FUNCTION_OF_TASK = {
     "AggregatePredictions": "AggregatePredictionsFunction",
     "ReportFailure": "ReportFailureFunction",
 }
+
+
+def environment(function, template):
+    """What the function is told where no parameter is given; the names of resources are any text."""
+    defaults = {name: str(entry["Default"]) or "given" for name, entry in template["Parameters"].items()}
+    variables = function["Environment"]["Variables"]
+    return {name: defaults.get(value["Ref"], "given") for name, value in variables.items()}
 
 
 @pytest.fixture(scope="module")
@@ -68,17 +77,38 @@ def test_every_handler_exists(functions, template_path):
     ("function", "settings"),
     [("StartRunFunction", StartRunSettings), ("PlanInferenceFunction", PlanInferenceSettings)],
 )
-def test_a_function_finds_its_settings_in_its_environment(functions, function, settings):
-    settings.from_env(dict.fromkeys(functions[function]["Environment"]["Variables"], "given"))
+def test_a_function_finds_its_settings_in_its_environment(functions, template, function, settings):
+    settings.from_env(environment(functions[function], template))
+
+
+def test_a_stack_limits_its_runs_as_the_code_does_unless_it_is_told_otherwise(functions, template):
+    settings = StartRunSettings.from_env(environment(functions["StartRunFunction"], template))
+    assert settings.limits == DEFAULT_LIMITS
+
+
+@pytest.mark.parametrize(("parameter", "values"), [("Animations", set(Animation)), ("Quarantine", set(Quarantine))])
+def test_a_parameter_has_the_choices_that_the_code_has(template, parameter, values):
+    assert set(template["Parameters"][parameter]["AllowedValues"]) == values
+
+
+def test_every_variable_of_the_limits_is_set(functions):
+    variables = set(functions["StartRunFunction"]["Environment"]["Variables"])
+    assert {"ALLOWED_FORMATS", "MAX_PIXELS", "MAX_BYTES", "MIN_SIDE", "ANIMATED", "QUARANTINE"} <= variables
 
 
 def test_every_function_is_told_how_much_to_log(functions):
     assert [name for name, entry in functions.items() if "LOG_LEVEL" not in entry["Environment"]["Variables"]] == []
 
 
-def test_a_task_waits_longer_than_its_function_may_run(functions, asl_text):
+def test_a_task_waits_longer_than_its_function_may_run(functions, template, asl_text):
+    def longest(timeout):
+        return template["Parameters"][timeout["Ref"]]["MaxValue"] if isinstance(timeout, dict) else timeout
+
     timeouts = {name: state["TimeoutSeconds"] for name, state in tasks(json.loads(asl_text))}
-    assert [task for task, name in FUNCTION_OF_TASK.items() if timeouts[task] <= functions[name]["Timeout"]] == []
+    too_short = [
+        name for name, function in FUNCTION_OF_TASK.items() if timeouts[name] <= longest(functions[function]["Timeout"])
+    ]
+    assert too_short == []
 
 
 def test_every_function_logs_to_a_group_of_its_own_with_retention(functions, of_type):
@@ -96,9 +126,16 @@ def test_every_function_has_a_role_of_its_own(functions):
 
 def test_the_tag_of_a_shard_is_the_one_that_the_bucket_deletes(of_type):
     rules = of_type("AWS::S3::Bucket")["ResultsBucket"]["LifecycleConfiguration"]["Rules"]
-    (rule,) = (rule for rule in rules if "ExpirationInDays" in rule)
+    (rule,) = (rule for rule in rules if "TagFilters" in rule)
     assert {tag["Key"]: tag["Value"] for tag in rule["TagFilters"]} == SHARD_TAGS
     assert "NoncurrentVersionExpiration" in rule
+
+
+def test_the_folder_of_copies_is_the_one_that_the_bucket_empties(of_type):
+    rules = of_type("AWS::S3::Bucket")["ResultsBucket"]["LifecycleConfiguration"]["Rules"]
+    (rule,) = (rule for rule in rules if rule.get("Prefix"))
+    assert rule["Prefix"] == quarantine.PREFIX
+    assert {"ExpirationInDays", "NoncurrentVersionExpiration"} <= set(rule)
 
 
 def test_all_that_a_laptop_needs_to_know_is_an_output(template):

@@ -101,13 +101,19 @@ def test_a_role_has_its_policies(cloud, template):
                     - PolicyName: own
                       PolicyDocument:
                         {Version: 2012-10-17, Statement: [{Effect: Allow, Action: s3:GetObject, Resource: "*"}]}
+              Added:
+                Type: AWS::IAM::ManagedPolicy
+                Properties:
+                  Roles: [!Ref Role]
+                  PolicyDocument:
+                    {Version: 2012-10-17, Statement: [{Effect: Allow, Action: sns:Subscribe, Resource: "*"}]}
         """),
         {},
         "roles",
     )
     iam, role = cloud.client("iam"), stack.resources["Role"]
     attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-    assert [policy["PolicyArn"] for policy in attached] == [stack.resources["Policy"]]
+    assert {policy["PolicyArn"] for policy in attached} == {stack.resources["Policy"], stack.resources["Added"]}
     assert (
         iam.get_role_policy(RoleName=role, PolicyName="own")["PolicyDocument"]["Statement"][0]["Action"]
         == "s3:GetObject"

@@ -24,11 +24,14 @@ def create_role(target: Target, properties: Properties) -> Created:
 
 
 def create_managed_policy(target: Target, properties: Properties) -> Created:
-    policy = target.client("iam").create_policy(
+    iam = target.client("iam")
+    policy = iam.create_policy(
         PolicyName=properties.get("ManagedPolicyName", target.name(longest=128)),
         PolicyDocument=json.dumps(properties["PolicyDocument"]),
         **pick(properties, "Description", "Path"),
     )["Policy"]
+    for role in properties.get("Roles", []):
+        iam.attach_role_policy(RoleName=role, PolicyArn=policy["Arn"])
     return Created(policy["Arn"], {"PolicyArn": policy["Arn"]})
 
 
@@ -52,7 +55,7 @@ TYPES = {
     ),
     "AWS::IAM::ManagedPolicy": ResourceType(
         create_managed_policy,
-        properties=frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument"}),
+        properties=frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles"}),
         required=frozenset({"PolicyDocument"}),
         attributes=frozenset({"PolicyArn"}),
     ),
