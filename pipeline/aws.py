@@ -7,10 +7,12 @@ here knows whether the other side is AWS or the local cloud.
 
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import boto3
 from botocore.config import Config
+
+from pipeline.s3_reader import S3Reader
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,7 +44,19 @@ def _client(service: str) -> Any:
     return boto3.client(service, config=CONFIG)  # type: ignore[call-overload]
 
 
+def object_reader() -> "S3Client":
+    """The S3 client for who reads many objects: its GetObject takes less of a core (pipeline/s3_reader.py)."""
+    with _making:
+        return cast("S3Client", _object_reader())
+
+
+@cache
+def _object_reader() -> S3Reader:
+    return S3Reader(_client("s3"))
+
+
 def forget_clients() -> None:
     """Drop every client, so that the next call reads the environment again (credentials, region, endpoint)."""
     with _making:
+        _object_reader.cache_clear()
         _client.cache_clear()

@@ -13,6 +13,7 @@ run.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -177,7 +178,8 @@ def _read(s3: "S3Client", bucket: str, item: ListedImage, limits: Limits) -> _Ob
     def read() -> _Object | Rejected:
         response = s3.get_object(Bucket=bucket, Key=item.key)
         etag = response["ETag"].strip('"')
-        with response["Body"] as body:
+        # Entered itself, a body gives out the bare stream, which checks neither its length nor its checksum.
+        with closing(response["Body"]) as body:
             # An object that grew since it was listed is as dangerous as one that was listed large.
             if response["ContentLength"] > limits.max_bytes:
                 return too_large(etag, response["ContentLength"])

@@ -12,5 +12,5 @@ decoders.install(os.environ.get("DECODERS", ""))
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run": {"bucket", "key"}, "bucket", "items", "condemn"?}` -> a batch result (pipeline/batches.py)."""
-    s3 = aws.client("s3")
+    s3 = aws.object_reader()
     return validate_batch(load_run(s3, event["run"]), event["bucket"], event["items"], s3, event.get("condemn"))

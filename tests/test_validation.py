@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, IncompleteReadError
+from botocore.response import StreamingBody
 
 from pipeline import objects, shards, validation, verdicts
 from pipeline.images import decode
@@ -164,7 +166,7 @@ def test_a_batch_of_folders_writes_no_shard(s3: Any, run: Run) -> None:
 def test_keys_arrive_as_they_are(s3: Any, run: Run, photo: Photo, tmp_path: Path, key: str) -> None:
     item = {"Key": key, "Etag": '"e"', "Size": 1}
     response = {"ETag": '"e"', "ContentLength": 1}
-    double = S3Double(s3, lambda _: {**response, "Body": _Body(photo())})
+    double = S3Double(s3, lambda _: {**response, "Body": body(photo(), len(photo()))})
 
     result = validation.validate_batch(run, IMAGES, [item], double)
 
@@ -174,25 +176,9 @@ def test_keys_arrive_as_they_are(s3: Any, run: Run, photo: Photo, tmp_path: Path
     assert (verdict.row.key, shard.rows[0].key) == (key, key)
 
 
-class _Body:
-    """A response body, as far as it is read here."""
-
-    def __init__(self, *parts: bytes | Exception) -> None:
-        self._parts = parts
-
-    def __enter__(self) -> "_Body":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def read(self) -> bytes:
-        data = b""
-        for part in self._parts:
-            if isinstance(part, Exception):
-                raise part
-            data += part
-        return data
+def body(data: bytes, length: int) -> StreamingBody:
+    """The body of a response that promised `length` bytes."""
+    return StreamingBody(BytesIO(data), length)
 
 
 def test_an_object_deleted_since_it_was_listed_is_unreadable(s3: Any, run: Run, photo: Photo) -> None:
@@ -231,8 +217,7 @@ def test_a_fault_of_the_service_is_raised_for_the_state_machine_to_retry(
 
 
 def test_a_body_that_breaks_off_is_read_again(s3: Any, run: Run, photo: Photo) -> None:
-    broken = IncompleteReadError(actual_bytes=3, expected_bytes=9)
-    answers = iter([{"ETag": '"e"', "ContentLength": 9, "Body": _Body(b"abc", broken)}, None])
+    answers = iter([{"ETag": '"e"', "ContentLength": 9, "Body": body(b"abc", 9)}, None])
     items = upload(s3, {"a.jpg": photo()})
 
     result = validation.validate_batch(run, IMAGES, items, S3Double(s3, lambda _: next(answers)))
@@ -241,8 +226,7 @@ def test_a_body_that_breaks_off_is_read_again(s3: Any, run: Run, photo: Photo) -
 
 
 def test_a_body_that_keeps_breaking_off_is_raised(s3: Any, run: Run, photo: Photo) -> None:
-    broken = IncompleteReadError(actual_bytes=3, expected_bytes=9)
-    double = S3Double(s3, lambda _: {"ETag": '"e"', "ContentLength": 9, "Body": _Body(broken)})
+    double = S3Double(s3, lambda _: {"ETag": '"e"', "ContentLength": 9, "Body": body(b"abc", 9)})
 
     with pytest.raises(IncompleteReadError):
         validation.validate_batch(run, IMAGES, upload(s3, {"a.jpg": photo()}), double)
