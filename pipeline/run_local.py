@@ -27,6 +27,7 @@ from pipeline.local.sources import Source, UsageError, open_source
 from pipeline.names import fingerprint, slug
 from pipeline.packages import load_package
 from pipeline.progress import Progress, RunWatcher
+from pipeline.quarantine_files import save_copies
 from pipeline.run_request import RunRequest
 from pipeline.runs import model_prefix, results_prefix
 
@@ -248,6 +249,7 @@ def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request:
         _download(cloud, stack.outputs["ResultsBucket"], results_prefix(run_id), results)
         if results.exists():
             request.save(results)
+            save_copies(cloud.client("s3"), stack.outputs["ResultsBucket"], results / "quarantine")
         if (results / "summary.json").exists():
             summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
     return RunReport(
