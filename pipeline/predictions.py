@@ -98,7 +98,7 @@ class Prediction:
                 top=tuple(map(_ranked, document.get("top", ()) if found is None else found)),
                 values=tuple(float(value) for value in document.get("values", ())),
                 boxes=None if found is None else tuple(_box(each["box"]) for each in found),
-                array_row=int(document["array_row"]) if "array_row" in document else None,
+                array_row=_array_row(document.get("array_row")),
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise CorruptPredictions(f"{_excerpt(line)} is no prediction: {error!r}") from error
@@ -121,6 +121,12 @@ class Prediction:
 
 def _ranked(document: Mapping[str, Any]) -> Ranked:
     return Ranked(str(document["label"]), int(document["index"]), float(document["score"]))
+
+
+def _array_row(value: Any) -> int | None:
+    if value is not None and (type(value) is not int or value < 0):
+        raise TypeError(f"array_row should be a whole number from 0: {value!r}")
+    return value
 
 
 def _box(sides: Sequence[Any]) -> Box:

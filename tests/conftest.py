@@ -10,11 +10,14 @@ import pytest
 from moto import mock_aws
 from PIL import Image
 
-from pipeline import aws
+from pipeline import aws, objects, planning, runs, validation
+from pipeline.batches import Batch
 from pipeline.contract import ModelContract, parse_contract
 from pipeline.limits import DEFAULT_LIMITS, Quarantine
+from pipeline.planning import Plan
 from pipeline.run_input import Trigger
 from pipeline.runs import Run
+from pipeline.settings import PlanInferenceSettings
 from pipeline.sources import Prefix
 
 IMAGES, RESULTS = "example-images", "example-results"
@@ -131,3 +134,28 @@ def run(contract: ModelContract) -> Run:
         limits=DEFAULT_LIMITS,
         quarantine=Quarantine.LEAVE,
     )
+
+
+@pytest.fixture
+def validated(s3: Any, run: Run, photo: Callable[..., bytes]) -> Callable[..., Plan]:
+    """Validates and plans a run in two batches: `validated(good=3, bad=1)` has three photos and a file that is none."""
+
+    def validate(good: int, bad: int = 0) -> Plan:
+        bodies = {f"incoming/{n}.jpg": photo(seed=n) for n in range(good)} | {
+            f"incoming/bad{n}.jpg": b"hello" for n in range(bad)
+        }
+        listed = [
+            {"Key": key, "Etag": s3.put_object(Bucket=IMAGES, Key=key, Body=body)["ETag"], "Size": len(body)}
+            for key, body in bodies.items()
+        ]
+        half = (len(listed) + 1) // 2
+        batches = [
+            Batch.from_json(validation.validate_batch(run, IMAGES, items, s3))
+            for items in (listed[:half], listed[half:])
+            if items
+        ]
+        plan = planning.make_plan(run, batches, PlanInferenceSettings("ml.c7i.xlarge"))
+        objects.put_json(s3, RESULTS, runs.plan_key(run.run_id), plan.to_json(run.run_id))
+        return plan
+
+    return validate

@@ -141,6 +141,11 @@ def test_boxes_of_two_classes_do_not_suppress_each_other() -> None:
     assert found.classes.tolist() == [0, 1]
 
 
+def test_an_iou_threshold_of_one_keeps_what_a_graph_has_already_chosen() -> None:
+    rows = [(0, 0, 4, 4, 0.9, 0), (0, 0, 4, 4, 0.8, 0)]
+    assert len(detect(answer(*rows), detector(iou_threshold=1), (8, 8)).scores) == 2
+
+
 def test_a_box_at_the_threshold_is_left_out() -> None:
     found = detect(answer((0, 0, 4, 4, 0.3, 0), (4, 4, 8, 8, 0.31, 0)), detector(), (8, 8))
     assert found.scores.tolist() == pytest.approx([0.31])

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.contract import DataType, ModelContract, Output, Task
+from pipeline.contract import Activation, DataType, Detection, ModelContract, Output, Task
 from pipeline.errors import ContractMismatch, InvalidModelPackage, InvalidPrediction
 from pipeline.inference import OnnxRuntime, Predictor, open_predictor
 from pipeline.packages import ModelPackage, load_package
+from pipeline.predictions import Ranked
+from pipeline.schemes import BoxUnit, Xyxy
 from pipeline.shards import Row, Shard
 
 EXAMPLE = Path(__file__).parents[1] / "examples/models/efficientnet-lite0"
@@ -97,6 +99,56 @@ def test_an_embedding_is_the_whole_output(package: ModelPackage) -> None:
     (only,) = predict(embedder, Brightness(), count=1)
     assert only.values == pytest.approx(quadrants(shard_of(1, package.contract), 0), abs=1e-6)
     assert only.top == ()
+
+
+def for_task(package: ModelPackage, task: Task, **fields: Any) -> ModelPackage:
+    output = Output("y", Activation.NONE, 5, None, **fields)
+    return replace(package, contract=replace(package.contract, task=task, output=output))
+
+
+@pytest.fixture
+def detector(package: ModelPackage) -> ModelPackage:
+    """Answers corners in pixels of its 8 x 8 input."""
+    return for_task(package, Task.DETECTION, detection=Detection(Xyxy(BoxUnit.PIXELS), 0.3, 0.5, 10))
+
+
+def answering(*rows: list[float]) -> Brightness:
+    """A model that answers the same boxes for every image."""
+    return Brightness(change=lambda outputs: np.tile(np.array(rows, np.float32), (len(outputs), 1, 1)))
+
+
+def test_boxes_are_in_pixels_of_the_original_and_have_labels(detector: ModelPackage) -> None:
+    (only,) = predict(detector, answering([0, 0, 8, 4, 0.5, 1], [4, 4, 8, 8, 0.75, 3]), count=1)
+    assert (only.row.width, only.row.height) == (2, 3)
+    assert only.top == (Ranked("fish", 3, 0.75), Ranked("dog", 1, 0.5))
+    assert only.boxes == ((1.0, 1.5, 2.0, 3.0), (0.0, 0.0, 2.0, 1.5))
+
+
+def test_an_image_in_which_nothing_is_found_is_predicted_without_boxes(detector: ModelPackage) -> None:
+    (only,) = predict(detector, answering([0, 0, 8, 4, 0.1, 1]), count=1)
+    assert (only.top, only.boxes, only.values) == ((), (), ())
+
+
+@pytest.mark.parametrize(("answered", "words"), [(4, "class 4"), (-1, "no index")])
+def test_a_class_without_a_label_is_refused(detector: ModelPackage, answered: int, words: str) -> None:
+    with pytest.raises(ContractMismatch, match=f"answers {words} where s3://bucket/0.jpg has a class, and 4 labels"):
+        predict(detector, answering([0, 0, 8, 4, 0.5, answered]))
+
+
+def test_an_output_that_the_scheme_does_not_read_is_refused(detector: ModelPackage) -> None:
+    with pytest.raises(ContractMismatch, match=r"has shape \[2, 4\]; the scheme xyxy needs \[N, boxes, 6\]"):
+        predict(detector, Brightness())
+
+
+def test_raw_answers_are_handed_over_as_they_come_and_predictions_name_their_rows(package: ModelPackage) -> None:
+    raw, shard, batches = for_task(package, Task.RAW), shard_of(5, package.contract), []
+    runtime = Brightness(batch_size=2, change=lambda outputs: outputs.reshape(-1, 2, 2))
+    predictions = list(Predictor(raw, runtime, "run", 3).predict(shard, "s-0", batches.append))
+    assert [(each.array, each.array_row) for each in predictions] == [("s-0.npy", row) for row in range(5)]
+    assert [batch.shape for batch in batches] == [(2, 2, 2), (2, 2, 2), (1, 2, 2)]
+    means = [quadrants(shard, row) for row in range(5)]
+    assert np.concatenate(batches).reshape(5, 4).tolist() == [pytest.approx(each, abs=1e-6) for each in means]
+    assert not any(each.top or each.values or each.boxes is not None for each in predictions)
 
 
 def nan_in_second(outputs: Any) -> Any:

@@ -1,6 +1,7 @@
 """Prediction lines survive every key, and a line that is no prediction is refused."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,15 @@ common = {"row": rows, "model": texts, "contract": texts, "run_id": texts, "shar
 predictions = st.one_of(
     st.builds(Prediction, **common, top=st.lists(ranked, min_size=1, max_size=5).map(tuple)),
     st.builds(Prediction, **common, values=st.lists(finite, min_size=1, max_size=5).map(tuple)),
+    st.builds(Prediction, **common, array_row=st.integers(0, 200)),
+    st.lists(st.tuples(ranked, st.tuples(finite, finite, finite, finite)), max_size=5).flatmap(
+        lambda found: st.builds(
+            Prediction,
+            **common,
+            top=st.just(tuple(answer for answer, _ in found)),
+            boxes=st.just(tuple(box for _, box in found)),
+        )
+    ),
 )
 
 PREDICTION = Prediction(
@@ -63,6 +73,23 @@ def test_a_line_says_what_people_look_for() -> None:
     }
 
 
+def test_a_line_has_a_box_with_each_answer_of_a_detector() -> None:
+    line = json.loads(replace(PREDICTION, boxes=((1.5, 2, 3, 4),)).to_line())
+    assert "top" not in line
+    assert line["boxes"] == [{"label": "cat", "index": 3, "score": 0.5, "box": [1.5, 2, 3, 4]}]
+
+
+def test_a_line_without_a_box_is_a_prediction_too() -> None:
+    line = replace(PREDICTION, top=(), boxes=()).to_line()
+    assert json.loads(line)["boxes"] == []
+    assert Prediction.from_line(line).boxes == ()
+
+
+def test_a_line_names_the_file_and_the_row_of_an_array() -> None:
+    line = json.loads(replace(PREDICTION, top=(), array_row=7).to_line())
+    assert (line["array"], line["array_row"]) == ("s.npy", 7)
+
+
 @given(st.text(max_size=200))
 def test_text_that_is_no_prediction_is_refused(text: str) -> None:
     with pytest.raises(CorruptPredictions):
@@ -80,6 +107,13 @@ def test_text_that_is_no_prediction_is_refused(text: str) -> None:
         changed(key=7),
         changed(size=-1),
         changed(top="cat"),
+        changed(boxes=[{"label": "cat", "index": 3, "score": 0.5}]),
+        changed(boxes=[{"label": "cat", "index": 3, "score": 0.5, "box": [1, 2, 3]}]),
+        changed(boxes=[{"label": "cat", "index": 3, "score": 0.5, "box": [1, 2, 3, float("inf")]}]),
+        changed(boxes=7),
+        changed(array_row=-1),
+        changed(array_row="first"),
+        changed(array_row=1.5),
         PREDICTION.to_line()[:-9],
     ],
 )

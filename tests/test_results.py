@@ -11,13 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import objects, planning, results, runs, validation, verdicts
-from pipeline.batches import Batch
+from pipeline import objects, results, runs, verdicts
 from pipeline.errors import CorruptVerdicts, RunDoesNotAddUp, TooManyFailed
 from pipeline.planning import Plan
 from pipeline.predictions import Prediction, Ranked, ShardFailure
 from pipeline.runs import Run
-from pipeline.settings import PlanInferenceSettings
 from pipeline.shards import Row
 from pipeline.verdicts import Accepted
 
@@ -26,31 +24,6 @@ DOCUMENTATION = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 COMPLETED = [{"id": "p0000", "status": "Completed"}]
 DIED = [{"id": "p0000", "status": "Failed", "error": "SageMaker.JobFailed", "cause": '{"FailureReason": "no memory"}'}]
 Validated = Callable[..., Plan]
-
-
-@pytest.fixture
-def validated(s3: Any, run: Run, photo: Callable[..., bytes]) -> Validated:
-    """Validates and plans a run in two batches: `validated(good=3, bad=1)` has three photos and a file that is none."""
-
-    def validate(good: int, bad: int = 0) -> Plan:
-        bodies = {f"incoming/{n}.jpg": photo(seed=n) for n in range(good)} | {
-            f"incoming/bad{n}.jpg": b"hello" for n in range(bad)
-        }
-        listed = [
-            {"Key": key, "Etag": s3.put_object(Bucket=IMAGES, Key=key, Body=body)["ETag"], "Size": len(body)}
-            for key, body in bodies.items()
-        ]
-        half = (len(listed) + 1) // 2
-        batches = [
-            Batch.from_json(validation.validate_batch(run, IMAGES, items, s3))
-            for items in (listed[:half], listed[half:])
-            if items
-        ]
-        plan = planning.make_plan(run, batches, PlanInferenceSettings("ml.c7i.xlarge"))
-        objects.put_json(s3, RESULTS, runs.plan_key(run.run_id), plan.to_json(run.run_id))
-        return plan
-
-    return validate
 
 
 def infer(s3: Any, run: Run, plan: Plan, leave_out: int | None = None) -> None:

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path, PosixPath
 from typing import Any
@@ -12,11 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import shards
-from pipeline.errors import ContractMismatch
+from pipeline import shards, workers
+from pipeline.errors import ContractMismatch, InvalidPrediction
+from pipeline.inference import OnnxRuntime
 from pipeline.packages import load_package
 from pipeline.predictions import read_lines
 from pipeline.shards import Row
+from pipeline.tensors import TensorMaker
 from pipeline.workers import Job, ShardOutcome, predict_partition
 
 ROOT = Path(__file__).parents[1]
@@ -72,6 +75,68 @@ def test_every_shard_gets_a_file_of_predictions(job: Job, paths: list[Path], pro
 def test_nothing_incomplete_is_left_behind(job: Job, paths: list[Path], processes: int) -> None:
     list(predict_partition(job, paths, processes))
     assert sorted(path.name for path in job.predictions.iterdir()) == [f"b-{n}.jsonl" for n in range(3)]
+
+
+@pytest.fixture
+def raw_job(job: Job, paths: list[Path], tmp_path: Path) -> Job:
+    """The same model and shards, with a contract that asks for the model's whole answer."""
+    package = tmp_path / "raw"
+    package.mkdir()
+    (package / "model.onnx").symlink_to(EXAMPLE / "model.onnx")
+    document = load_package(EXAMPLE).contract.to_json()
+    document |= {"task": "raw", "output": {"name": "logits", "activation": "none"}}
+    (package / "contract.json").write_text(json.dumps(document))
+    contract = load_package(package).contract
+    for path in paths:
+        shard = shards.read(path, load_package(EXAMPLE).contract)
+        path.write_bytes(shards.pack(shard.images, shard.rows, contract))
+    return replace(job, package=package, contract=contract.digest)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_raw_answer_lies_in_the_row_that_its_prediction_names(
+    raw_job: Job, paths: list[Path], processes: int
+) -> None:
+    list(predict_partition(raw_job, paths, processes))
+    contract = load_package(raw_job.package).contract
+    shard = shards.read(paths[1], contract)
+    tensor = TensorMaker(contract, 2)(shard.images)
+    expected = OnnxRuntime(raw_job.package / "model.onnx", contract).run(tensor)
+    lines = read_lines((raw_job.predictions / "b-1.jsonl").read_bytes().split(b"\n"))
+    assert [(line.array, line.array_row) for line in lines] == [("b-1.npy", 0), ("b-1.npy", 1)]
+    assert np.allclose(np.load(raw_job.predictions / "b-1.npy"), expected, atol=1e-4)
+
+
+class GivesUp:
+    """A predictor that fails after its first batch."""
+
+    def predict(self, shard: shards.Shard, shard_id: str, keep: Callable[[Any], None]) -> Iterator[Any]:
+        keep(np.zeros((1, 3), np.float32))
+        raise InvalidPrediction("enough")
+        yield
+
+
+def test_a_shard_that_fails_half_way_leaves_no_array(
+    raw_job: Job, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "open_predictor", lambda *arguments: GivesUp())
+    list(predict_partition(raw_job, paths[:1], processes=1))
+    assert [path.name for path in raw_job.predictions.iterdir()] == ["b-0.failed.json"]
+
+
+def test_an_array_is_there_before_the_lines_that_name_it(
+    raw_job: Job, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[str] = []
+    rename = Path.replace
+
+    def replace_noting(partial: Path, target: Path) -> Path:
+        published.append(target.name)
+        return rename(partial, target)
+
+    monkeypatch.setattr(Path, "replace", replace_noting)
+    list(predict_partition(raw_job, paths[:1], processes=1))
+    assert published == ["b-0.npy", "b-0.jsonl"]
 
 
 def test_a_corrupt_shard_costs_only_itself(job: Job, paths: list[Path]) -> None:
