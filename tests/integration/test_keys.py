@@ -37,6 +37,7 @@ HOSTILE = [
     "control\x01\x1f\x7f.jpg",
     "é" * ((1024 - len(PREFIX)) // 2) + "x" * ((1024 - len(PREFIX)) % 2),
 ]
+BROKEN = b"no image"
 FOLDERS = ["folder/", "folder/inner/", "//"]
 
 
@@ -53,7 +54,7 @@ def ended(deployed: Callable[..., Any]) -> Any:
     good = picture()
     deployment.put({PREFIX + key: good for key in HOSTILE})
     # Another prefix of the same length: the longest key stays within S3's 1,024 bytes.
-    deployment.put({"rejected/" + key: b"no image" for key in HOSTILE})
+    deployment.put({"rejected/" + key: BROKEN for key in HOSTILE})
     deployment.put({PREFIX + key: b"" for key in FOLDERS})
     return deployment.run(prefixes=[PREFIX, "rejected/"])
 
@@ -76,3 +77,10 @@ def test_each_broken_image_is_rejected_under_its_key_byte_for_byte(ended: Any) -
 
 def test_folders_are_counted_as_no_image(ended: Any) -> None:
     assert ended.counts["listed"] == 2 * len(HOSTILE)
+
+
+def test_each_broken_image_lies_in_quarantine_where_its_row_says(ended: Any) -> None:
+    places = [row["quarantined"].removeprefix("s3://").split("/", 1) for row in ended.rejected.values()]
+    assert all(key.startswith("quarantine/not_an_image/") for _, key in places)
+    copies = [ended.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for bucket, key in places]
+    assert copies == [BROKEN] * len(HOSTILE)
