@@ -22,6 +22,23 @@ _FILES = {
     "summary.json": "the counts above, and more",
 }
 
+_REASONS_TOLD = 5
+# What to do about a reason of pipeline/images.py. docs/results.md says the same, and more.
+_HINTS = {
+    "empty": "Upload the file again: the upload made the object and sent nothing.",
+    "not_an_image": "Look at what writes to this prefix: something that is no image is uploaded there.",
+    "format_not_allowed": "Convert the file, or allow its format.",
+    "truncated": "Upload the file again: the upload broke off.",
+    "corrupt": "Export the picture again from its source: these bytes are damaged.",
+    "too_many_pixels": "Upload it smaller, or raise the limit.",
+    "too_many_bytes": "Upload it smaller, or raise the limit.",
+    "too_small": "Upload the original in place of a thumbnail, or lower the limit.",
+    "animated": "Upload a still picture, or take the first frame.",
+    "unreadable": "Give access, enable the key, or restore the object: its detail says which.",
+    "crashes_decoder": "Export the picture again from its source, and do not open it on a machine that matters.",
+    "decode_timeout": "Export the picture again from its source, or allow more time.",
+}
+
 # What to do about an error of pipeline/errors.py.
 _ADVICE = {
     "InvalidRunInput": "Correct the input, and start the state machine again.",
@@ -52,6 +69,7 @@ def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
         _counts(summary),
         _labels(summary["top_labels"], summary["without_boxes"]),
         _rejected(summary),
+        _what_to_do(summary),
         _failed(summary),
         _files(summary),
     ]
@@ -130,6 +148,29 @@ def _rejected(summary: Mapping[str, Any]) -> list[str]:
         (image["bucket"], image["key"], image["reason"], image["detail"]) for image in summary["rejected_examples"]
     ]
     return _images("Rejected images", examples, summary["counts"]["rejected"], "rejected.csv")
+
+
+def _what_to_do(summary: Mapping[str, Any]) -> list[str]:
+    """About the reasons that rejected most images; where those images are; and how to take them up again."""
+    reasons = list(summary["rejected_by_reason"])[:_REASONS_TOLD]
+    if not reasons:
+        return []
+    width = max(map(len, reasons))
+    return [
+        "What to do about rejected images",
+        *(f"  {reason:<{width}}  {_HINTS[reason]}" for reason in reasons),
+        *_set_apart(summary["quarantine"], summary["counts"]["rejected"]),
+        f"  When they are fixed, this predicts them: imagebatch replay {summary['run_id']}",
+    ]
+
+
+def _set_apart(quarantine: Mapping[str, Any], rejected: int) -> list[str]:
+    if quarantine["policy"] == "leave":
+        return []
+    done = f"copied to {quarantine['copies']}" if quarantine["policy"] == "copy" else "tagged imagebatch-quarantine"
+    left = rejected - quarantine["set_apart"]
+    why = f"; {left:,} could not be, and rejected.csv says why" if left else ""
+    return [f"  {quarantine['set_apart']:,} of {rejected:,} are {done}{why}"]
 
 
 def _failed(summary: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Messages: subjects that SNS takes, bodies that a person understands, and keys that cannot pass for either."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from pipeline import errors, messages
 from pipeline.errors import ImageBatchError
+from pipeline.images import Reason
 
+DOCUMENTATION = (Path(__file__).parents[1] / "docs" / "results.md").read_text(encoding="utf-8")
 EXECUTION = {
     "arn": "arn:aws:states:us-east-1:123456789012:execution:imagebatch:first",
     "name": "first",
@@ -48,6 +51,7 @@ def summary(**changes: Any) -> dict[str, Any]:
                 "detail": "image file is truncated",
             }
         ],
+        "quarantine": {"policy": "leave", "set_apart": 0, "copies": None},
         "failed_by_error": {},
         "failed_examples": [],
         "results": "s3://example-results/runs/r/results/",
@@ -76,6 +80,11 @@ Most frequent labels
 Rejected images
   s3://example-images/incoming/a.jpg
     truncated: image file is truncated
+
+What to do about rejected images
+  truncated     Upload the file again: the upload broke off.
+  not_an_image  Look at what writes to this prefix: something that is no image is uploaded there.
+  When they are fixed, this predicts them: imagebatch replay 2026-11-20T0200-incoming-7f3a9c
 
 Results in s3://example-results/runs/r/results/
   predictions.parquet  one row for each predicted image
@@ -109,6 +118,29 @@ def test_more_images_than_a_message_shows_are_counted() -> None:
 
     assert message["body"].count("incoming/a.jpg") == 10
     assert "and 302 more, in rejected.csv" in message["body"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "set_apart", "told"),
+    [
+        ("copy", 3, "  3 of 3 are copied to s3://r/quarantine/\n"),
+        ("copy", 1, "  1 of 3 are copied to s3://r/quarantine/; 2 could not be, and rejected.csv says why\n"),
+        ("tag", 3, "  3 of 3 are tagged imagebatch-quarantine\n"),
+    ],
+)
+def test_a_message_says_where_rejected_images_are(policy: str, set_apart: int, told: str) -> None:
+    quarantine = {
+        "policy": policy,
+        "set_apart": set_apart,
+        "copies": "s3://r/quarantine/" if policy == "copy" else None,
+    }
+
+    assert told in messages.run_finished(summary(quarantine=quarantine))["body"]
+
+
+def test_there_is_a_hint_for_every_reason_and_the_documentation_gives_it() -> None:
+    assert set(messages._HINTS) == set(Reason)
+    assert [hint for hint in messages._HINTS.values() if f"| {hint}" not in DOCUMENTATION] == []
 
 
 @given(key=st.text(), detail=st.text(), label=st.text(min_size=1))

@@ -22,7 +22,22 @@ from pipeline.verdicts import Rejected
 
 DOCUMENTATION = (Path(__file__).parents[1] / "docs" / "results.md").read_text()
 NOW = datetime(2026, 11, 20, 2, 0, tzinfo=UTC)
-any_key = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+any_key = st.one_of(
+    any_text.filter(bool),
+    st.sampled_from(["../../etc/passwd", "a b+c%2F.jpg", '"', "line\nbreak\r\n", "\u202egpj.", "=1+1", "x" * 1024]),
+)
+any_rejected = st.builds(
+    Rejected,
+    bucket=st.just("images"),
+    key=any_key,
+    etag=st.just("e"),
+    size=st.integers(0, 2**40),
+    reason=st.sampled_from(Reason),
+    detail=any_text,
+    notes=st.lists(any_text, max_size=3).map(tuple),
+    quarantined=any_text,
+)
 
 
 def prediction(key: str, top: tuple[Ranked, ...] = (Ranked("cat", 0, 0.75),), **fields: Any) -> Prediction:
@@ -120,15 +135,27 @@ def test_keys_arrive_in_parquet_as_they_are(keys: list[str]) -> None:
     assert parquet(*map(prediction, keys)).column("key").to_pylist() == keys
 
 
-@given(keys=st.lists(any_key, min_size=1, max_size=5), detail=st.text(st.characters(exclude_categories=["Cs"])))
-def test_keys_and_details_arrive_in_csv_as_they_are(keys: list[str], detail: str) -> None:
+@given(rejected=st.lists(any_rejected, max_size=5))
+def test_rejected_images_arrive_in_csv_as_they_are(rejected: list[Rejected]) -> None:
     file = BytesIO()
     table = tables.CsvTable(file, tables.REJECTED_COLUMNS)
-    table.add_rejected(Rejected("images", key, "e", 1, "corrupt", detail) for key in keys)
+    table.add_rejected(rejected)
     table.close()
 
-    rows = list(csv.DictReader(StringIO(file.getvalue().decode(), newline="")))
-    assert [(row["key"], row["detail"]) for row in rows] == [(key, detail) for key in keys]
+    rows = csv.DictReader(StringIO(file.getvalue().decode(), newline=""), strict=True)
+    assert list(rows) == [
+        {
+            "bucket": image.bucket,
+            "key": image.key,
+            "etag": image.etag,
+            "size": str(image.size),
+            "reason": image.reason,
+            "detail": image.detail,
+            "notes": "; ".join(image.notes),
+            "quarantined": image.quarantined,
+        }
+        for image in rejected
+    ]
 
 
 def test_a_failed_image_says_which_partition_failed_it() -> None:

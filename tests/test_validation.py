@@ -13,7 +13,7 @@ from botocore.response import StreamingBody
 
 from pipeline import objects, shards, validation, verdicts
 from pipeline.images import decode
-from pipeline.limits import DEFAULT_LIMITS
+from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.runs import Run
 from pipeline.shards import Shard
 from pipeline.verdicts import Accepted, Rejected, Verdict
@@ -243,6 +243,48 @@ def test_an_object_overwritten_since_it_was_listed_is_judged_as_it_is(s3: Any, r
     assert verdict.notes == ("changed since listing",)
 
 
+def test_a_name_that_lies_is_noted_and_decides_nothing(s3: Any, run: Run, photo: Photo) -> None:
+    item = {"Key": "a.png", "Size": len(photo())}
+    item["Etag"] = s3.put_object(Bucket=IMAGES, Key="a.png", Body=photo(), ContentType="image/gif")["ETag"]
+
+    (verdict,) = read_verdicts(s3, validation.validate_batch(run, IMAGES, [item], s3))
+
+    assert isinstance(verdict, Accepted)
+    assert verdict.notes == (
+        "suffix: .png, but the bytes are JPEG",
+        "Content-Type: image/gif, but the bytes are JPEG",
+    )
+
+
+def test_of_a_rejected_image_it_is_noted_what_it_is_in_truth(s3: Any, run: Run) -> None:
+    (verdict,) = read_verdicts(
+        s3, validation.validate_batch(run, IMAGES, upload(s3, {"a.jpg": b"<!DOCTYPE html><html>404"}), s3)
+    )
+
+    assert isinstance(verdict, Rejected)
+    assert verdict.notes == ("suffix: .jpg, but the bytes are HTML",)
+
+
+def test_rejected_images_are_set_apart_as_the_run_s_policy_says(s3: Any, run: Run, photo: Photo) -> None:
+    items = upload(s3, {"a.jpg": photo(), "b.jpg": b"hello"})
+
+    result = validation.validate_batch(replace(run, quarantine=Quarantine.COPY), IMAGES, items, s3)
+
+    (verdict,) = (each for each in read_verdicts(s3, result) if isinstance(each, Rejected))
+    assert verdict.quarantined == "s3://example-results/quarantine/not_an_image/b.jpg"
+
+
+def test_a_condemned_image_is_set_apart_too(s3: Any, run: Run, photo: Photo) -> None:
+    items = upload(s3, {"a.jpg": photo()})
+    copying = replace(run, quarantine=Quarantine.COPY)
+
+    result = validation.validate_batch(copying, IMAGES, items, s3, {"Error": "Runtime.ExitError", "Cause": ""})
+
+    (verdict,) = read_verdicts(s3, result)
+    assert isinstance(verdict, Rejected)
+    assert verdict.quarantined == "s3://example-results/quarantine/crashes_decoder/a.jpg"
+
+
 def test_an_object_listed_too_large_is_not_read(s3: Any, run: Run) -> None:
     def fail(key: str) -> None:
         raise AssertionError("this object should not be read")
@@ -261,7 +303,9 @@ def test_an_object_that_grew_too_large_since_it_was_listed_is_not_read(s3: Any, 
 
     (verdict,) = read_verdicts(s3, validation.validate_batch(run, IMAGES, items, s3))
 
-    assert reasons([verdict]) == ["too_many_bytes"]
+    assert isinstance(verdict, Rejected)
+    assert (verdict.reason, verdict.size) == ("too_many_bytes", len(photo()))
+    assert verdict.notes == ("changed since listing",)
 
 
 @pytest.mark.parametrize(
