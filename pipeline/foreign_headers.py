@@ -1,4 +1,4 @@
-"""What the headers of formats outside the allow-list declare, read without a decoder.
+"""What headers declare, read without a decoder: of formats outside the allow-list, and of files no decoder takes.
 
 No decoder sees such a file, and it is rejected in any case. But "we do not take icons" is the wrong thing to tell
 somebody whose icon is a decompression bomb, or whose upload broke off: what is dangerous or broken is said first.
@@ -8,6 +8,7 @@ somebody whose icon is a decompression bomb, or whose upload broke off: what is 
     PSD, PSB     the file header and the lengths of the sections (Adobe, "Photoshop File Formats Specification")
     DDS          the header (Microsoft, "DDS_HEADER structure")
     QOI          the header and the end marker (qoiformat.org)
+    AVIF, HEIF   the spatial extents of the items (ISO/IEC 23008-12, 6.5.3)
 
 Every step reads a few bytes at an offset that was checked against the file's length, and goes forward: a file of any
 kind is read in time proportional to its number of pieces, of which there are at most a few thousand.
@@ -21,6 +22,7 @@ from typing import Any
 Size = tuple[int, int]
 
 _MOST_PIECES = 4096
+_BMP_HEADERS = frozenset({40, 108, 124})
 
 
 class HeaderError(ValueError):
@@ -55,50 +57,53 @@ def _within(end: int, data: bytes, what: str) -> None:
 
 def _ico(data: bytes) -> Iterator[Size]:
     (count,) = _unpack("<H", data, 4, "the number of pictures")
-    for index in range(count):
+    for index in range(min(count, _MOST_PIECES)):
         what = f"picture {index + 1} of {count}"
         *_, size, offset = _unpack("<BBBBHHII", data, 6 + 16 * index, what)
         if offset < 6 + 16 * count:
             raise HeaderError(f"{what} would begin at byte {offset}, inside the directory")
-        yield _picture_of_an_icon(data, offset, what)
+        if data[offset : offset + 8] == b"\x89PNG\r\n\x1a\n":
+            yield _png_in_an_icon(data, offset, what)
+        else:
+            width, height, needed = _bmp_in_an_icon(data, offset, what)
+            yield width, height
+            if needed > size:
+                raise HeaderError(f"{what} has {size} bytes; its header asks for {needed}")
         _within(offset + size, data, what)
 
 
-def _picture_of_an_icon(data: bytes, offset: int, what: str) -> Size:
-    if data[offset : offset + 8] == b"\x89PNG\r\n\x1a\n":
-        length, kind, width, height = _unpack(">I4sII", data, offset + 8, what)
-        (checksum,) = _unpack(">I", data, offset + 29, what)
-        if (length, kind) != (13, b"IHDR") or zlib.crc32(data[offset + 12 : offset + 29]) != checksum:
-            raise HeaderError(f"the PNG header of {what} is broken")
-        return width, height
-    header_size, width, height = _unpack("<Iii", data, offset, what)
-    if header_size != 40:
+def _png_in_an_icon(data: bytes, offset: int, what: str) -> Size:
+    length, kind, width, height = _unpack(">I4sII", data, offset + 8, what)
+    (checksum,) = _unpack(">I", data, offset + 29, what)
+    if (length, kind) != (13, b"IHDR") or zlib.crc32(data[offset + 12 : offset + 29]) != checksum:
+        raise HeaderError(f"the PNG header of {what} is broken")
+    return width, height
+
+
+def _bmp_in_an_icon(data: bytes, offset: int, what: str) -> tuple[int, int, int]:
+    """Width, height, and how many bytes the colours take. The mask below them may be missing."""
+    header_size, width, height, _, depth, compression, _, _, _, used = _unpack("<IiiHHIIiiI", data, offset, what)
+    if header_size not in _BMP_HEADERS:
         raise HeaderError(f"{what} is neither a PNG nor a BMP")
     # The colours and the mask below them count as one height.
-    return abs(width), abs(height) // 2
+    width, height = abs(width), abs(height) // 2
+    palette = 4 * (used or 1 << depth) if depth <= 8 else 0
+    row = (width * depth + 31) // 32 * 4
+    return width, height, 0 if compression else header_size + palette + row * height
 
 
 def _jpeg_2000(data: bytes) -> Iterator[Size]:
-    codestream, depths = 0, None
-    if data[:2] != b"\xff\x4f":
-        offset = 0
-        for _ in range(_MOST_PIECES):
-            length, kind = _unpack(">I4s", data, offset, "a box")
-            start = offset + 8
-            if length == 1:
-                (length,) = _unpack(">Q", data, start, "the length of a box")
-                start += 8
-            if kind == b"jp2c":
-                codestream = start
-                break
-            if length < start - offset:
-                raise HeaderError(f"the box {kind!r} at byte {offset} declares a length of {length}")
-            if kind == b"jp2h":
-                depths = _image_header_depth(data, start)
-            offset += length
-        else:
-            raise HeaderError(f"no picture among the first {_MOST_PIECES} boxes")
-    yield from _codestream(data, codestream, depths)
+    if data.startswith(b"\xff\x4f"):
+        yield from _codestream(data, 0, None)
+        return
+    depth = None
+    for kind, start, _ in _boxes(data, 0, len(data)):
+        if kind == b"jp2h":
+            depth = _image_header_depth(data, start)
+        if kind == b"jp2c":
+            yield from _codestream(data, start, depth)
+            return
+    raise HeaderError("there is no picture")
 
 
 def _image_header_depth(data: bytes, offset: int) -> int | None:
@@ -119,8 +124,10 @@ def _codestream(data: bytes, offset: int, depth: int | None) -> Iterator[Size]:
     yield right - left, bottom - top
     for index in range(components):
         coded, across, down = _unpack(">BBB", data, offset + 42 + 3 * index, "a component")
-        if not (across and down) or (depth is not None and coded != depth):
+        if depth is not None and coded != depth:
             raise HeaderError(f"component {index + 1} contradicts the image header")
+        if not (0 < across <= right - left and 0 < down <= bottom - top):
+            raise HeaderError(f"component {index + 1} has a sample every {across} x {down} pixels")
     _check_tile_parts(data, offset + 4 + length)
 
 
@@ -181,10 +188,46 @@ def _qoi(data: bytes) -> Iterator[Size]:
         raise HeaderError("the end marker is missing", truncated=True)
 
 
+def _iso_media(data: bytes) -> Iterator[Size]:
+    for kind, start, end in _boxes(data, 0, len(data)):
+        if kind == b"meta":
+            yield from _spatial_extents(data, start + 4, end)
+
+
+def _spatial_extents(data: bytes, start: int, end: int) -> Iterator[Size]:
+    """The sizes below a meta box: those of items, of tiles and of thumbnails."""
+    for kind, inner, inner_end in _boxes(data, start, end):
+        if kind in {b"iprp", b"ipco"}:
+            yield from _spatial_extents(data, inner, inner_end)
+        elif kind == b"ispe":
+            width, height = _unpack(">4xII", data, inner, "the extent of a picture")
+            yield width, height
+
+
+def _boxes(data: bytes, offset: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Each box from `offset` to `end`: its kind, where its content begins, where it ends (ISO/IEC 14496-12, 4.2)."""
+    for _ in range(_MOST_PIECES):
+        if offset + 8 > end:
+            return
+        length, kind = _unpack(">I4s", data, offset, "a box")
+        start = offset + 8
+        if length == 1:
+            (length,) = _unpack(">Q", data, start, "the length of a box")
+            start += 8
+        following = offset + length if length else end
+        if following < start:
+            raise HeaderError(f"the box {kind!r} at byte {offset} declares a length of {length}")
+        _within(following, data, f"the box {kind!r}")
+        yield kind, start, following
+        offset = following
+
+
 _READERS: Mapping[str, Callable[[bytes], Iterator[Size]]] = {
     "icon (ICO)": _ico,
     "JPEG 2000": _jpeg_2000,
     "Photoshop (PSD)": _psd,
     "DDS": _dds,
     "QOI": _qoi,
+    "AVIF": _iso_media,
+    "HEIF": _iso_media,
 }

@@ -24,6 +24,7 @@ from pipeline.contract import ModelContract
 from pipeline.foreign_headers import HeaderError, declared_sizes
 from pipeline.limits import DEFAULT_LIMITS, Animation, Limits
 from pipeline.signatures import recognise
+from pipeline.truncation import ends_early
 
 
 class Reason(StrEnum):
@@ -138,7 +139,7 @@ def _read(data: bytes, contract: ModelContract, limits: Limits) -> tuple[Image.I
     except _RejectedError:
         raise
     except Exception as error:
-        raise _decoder_refused(error) from error
+        raise _decoder_refused(error, data) from error
 
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
@@ -148,7 +149,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     except UnidentifiedImageError:
         raise _unidentified(data, limits) from None
     except Exception as error:
-        raise _decoder_refused(error) from error
+        raise _decoder_refused(error, data) from error
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:
@@ -187,9 +188,11 @@ def _unidentified(data: bytes, limits: Limits) -> _RejectedError:
     found = recognise(data)
     if found is None:
         return _RejectedError(Reason.NOT_AN_IMAGE, f"the bytes begin {data[:12]!r}, as no known format does")
+    if worse := _broken_header(data, found, limits):
+        return worse
     if found in limits.formats & decoders.available():
         return _header_refused(data, found)
-    return _broken_header(data, found, limits) or _RejectedError(Reason.FORMAT_NOT_ALLOWED, _why_not(found, limits))
+    return _RejectedError(Reason.FORMAT_NOT_ALLOWED, _why_not(found, limits))
 
 
 def _why_not(found: str, limits: Limits) -> str:
@@ -214,18 +217,20 @@ def _header_refused(data: bytes, name: str) -> _RejectedError:
     try:
         Image.OPEN[name][0](BytesIO(data), "").close()
     except Exception as error:  # noqa: BLE001 - see _decoder_refused
-        return _decoder_refused(error)
+        return _decoder_refused(error, data)
     return _RejectedError(Reason.CORRUPT, f"the bytes begin as {name}, but no decoder takes them")
 
 
 _ENDS_EARLY = re.compile(r"truncat|end of (file|data)|\bEOF\b|not enough|incomplete|premature", re.IGNORECASE)
 
 
-def _decoder_refused(error: Exception) -> _RejectedError:
+def _decoder_refused(error: Exception, data: bytes) -> _RejectedError:
     """Hostile bytes make a decoder raise anything at all; the error's class says little, its words say more."""
     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, MemoryError):
         return _RejectedError(Reason.CRASHES_DECODER, words)
     if isinstance(error, EOFError) or _ENDS_EARLY.search(words):
         return _RejectedError(Reason.TRUNCATED, words)
+    if ends_early(recognise(data), data):
+        return _RejectedError(Reason.TRUNCATED, f"{words}; the file ends before it says that it does")
     return _RejectedError(Reason.CORRUPT, words)

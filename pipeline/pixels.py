@@ -36,6 +36,8 @@ _FILTERS = {
     Interpolation.BICUBIC: Resampling.BICUBIC,
     Interpolation.LANCZOS: Resampling.LANCZOS,
 }
+# Nearest and box take whole pixels or leave them: of a reduced picture these would be others.
+_SMOOTH = frozenset({Interpolation.BILINEAR, Interpolation.BICUBIC, Interpolation.LANCZOS})
 # What brings the stored pixels upright (Exif 2.3, tag 0x0112).
 _UPRIGHT = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -80,8 +82,7 @@ def fit(image: Image.Image, contract: ModelContract) -> Fitted:
     resize = contract.pixels.resize
     box = geometry.source_box(stored, target, resize)
     target = geometry.resized_size(stored, target, resize)
-    if resize.interpolation is not Interpolation.NEAREST:
-        # Nearest picks single pixels, and those are gone from a reduced picture.
+    if resize.interpolation in _SMOOTH:
         box = _draft(image, box, target)
     image.load()
     # LAB says by itself which colour it means, and its conversion to RGB has applied that.

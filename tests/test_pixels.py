@@ -1,12 +1,15 @@
 """The half of the contract that shapes pixels, against Pillow's own functions applied in the plain order."""
 
 import io
+import struct
 import tracemalloc
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
@@ -232,3 +235,125 @@ def test_a_broken_colour_profile_is_noted_and_the_image_kept(contract: ModelCont
     fitted = fit(picture, contract)
     assert fitted.conversions == ("ICC profile does not read, ignored",)
     assert np.array_equal(fitted.pixels, fit(smooth(40, 30), contract).pixels)
+
+
+def tiff(bits: int, planes: list[npt.NDArray[np.uint16]], photometric: int, planar: int = 1) -> bytes:
+    """An uncompressed little-endian TIFF (TIFF 6.0, section 8), of kinds that Pillow does not write."""
+    height, width = planes[0].shape
+    samples = np.stack(planes) if planar == 2 else np.stack(planes, axis=2)
+    if bits == 12:
+        pairs = samples.reshape(-1, 2).astype(np.uint32)
+        words = (pairs[:, 0] << 12) | pairs[:, 1]
+        data = b"".join(int(word).to_bytes(3, "big") for word in words)
+    else:
+        data = samples.astype("<u2").tobytes()
+    count, fields = len(planes), 9
+    strips = count if planar == 2 else 1
+    after = 8 + 2 + 12 * fields + 4
+    offsets, lengths, depths = after, after + 4 * strips, after + 8 * strips
+    start = depths + 2 * count
+    each = len(data) // strips
+    tags = [
+        (256, 3, 1, width),
+        (257, 3, 1, height),
+        (258, 3, count, depths if count > 2 else bits),
+        (259, 3, 1, 1),
+        (262, 3, 1, photometric),
+        (273, 4, strips, offsets if strips > 1 else start),
+        (277, 3, 1, count),
+        (279, 4, strips, lengths if strips > 1 else each),
+        (284, 3, 1, planar),
+    ]
+    directory = struct.pack("<H", fields) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    extra = struct.pack(f"<{strips}I", *(start + each * strip for strip in range(strips)))
+    extra += struct.pack(f"<{strips}I", *[each] * strips) + struct.pack(f"<{count}H", *[bits] * count)
+    return b"II*\0" + struct.pack("<I", 8) + directory + extra + data
+
+
+def shades(high: int) -> npt.NDArray[np.uint16]:
+    return np.linspace(0, high, 64).round().astype(np.uint16).reshape(8, 8)
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+@pytest.mark.parametrize(
+    ("bits", "photometric"), [(12, 1), (16, 1), (16, 0)], ids=["12 bit", "16 bit", "16 bit, white is zero"]
+)
+def test_a_deep_grey_tiff_is_as_bright_as_it_was(contract: ModelContract, bits: int, photometric: int) -> None:
+    values = shades(2**bits - 1)
+    fitted = fit(opened(tiff(bits, [values if photometric else 2**bits - 1 - values], photometric)), contract)
+    assert np.abs(fitted.pixels[..., 0].astype(int) - (values >> (bits - 8))).max() <= 1
+    assert "16 bit to 8 bit" in fitted.conversions
+
+
+@pytest.mark.parametrize("planar", [1, 2], ids=["interleaved", "in planes"])
+def test_a_deep_colour_tiff_has_its_colours(contract: ModelContract, planar: int) -> None:
+    planes = [shades(65535), shades(30000), 65535 - shades(65535)]
+    fitted = fit(opened(tiff(16, planes, 2, planar)), contract)
+    assert np.abs(fitted.pixels.astype(int) - (np.stack(planes, axis=2) >> 8)).max() <= 1
+    assert fitted.conversions == ("16 bit to 8 bit",)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_tiff_is_turned_by_its_own_tag_and_that_is_noted(contract: ModelContract, orientation: int) -> None:
+    file = io.BytesIO()
+    stored_turned(smooth(90, 70), orientation).save(file, "TIFF", tiffinfo={274: orientation})
+    fitted = fit(opened(file.getvalue()), contract)
+    assert (fitted.width, fitted.height) == (90, 70)
+    assert fitted.conversions == (f"TIFF orientation {orientation} applied",)
+    assert_alike(fitted, fit(smooth(90, 70), contract), levels=2)
+
+
+def png(colour: int, depth: int, width: int, rows: list[bytes], transparent: bytes = b"") -> bytes:
+    """A PNG of any depth (PNG, 11.2): Pillow writes few of them."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, len(rows), depth, colour, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
+    chunks = chunk(b"IHDR", header) + (chunk(b"tRNS", transparent) if transparent else b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("colour", "depth", "row", "transparent"),
+    [
+        (0, 1, b"\x0f", b"\0\1"),
+        (0, 2, b"\x00\xaa", b"\0\2"),
+        (0, 4, b"\x00\x00\xbb\xbb", b"\0\x0b"),
+        (0, 8, bytes(4) + b"\x63" * 4, b"\0\x63"),
+        (0, 16, bytes(8) + b"\x12\x34" * 4, b"\x12\x34"),
+        (2, 8, bytes(12) + b"\1\2\3" * 4, b"\0\1\0\2\0\3"),
+        (2, 16, bytes(24) + b"\1\1\2\2\3\3" * 4, b"\1\1\2\2\3\3"),
+    ],
+    ids=["grey 1", "grey 2", "grey 4", "grey 8", "grey 16", "colour 8", "colour 16"],
+)
+def test_a_transparent_colour_is_found_at_any_depth(
+    contract: ModelContract, colour: int, depth: int, row: bytes, transparent: bytes
+) -> None:
+    nearest = with_resize(contract, Squash(Interpolation.NEAREST))
+    red = replace(nearest, pixels=replace(nearest.pixels, background=(255, 0, 0)))
+    fitted = fit(opened(png(colour, depth, 8, [row] * 8, transparent)), red)
+    assert fitted.pixels[0, [0, 7]].tolist() == [[0, 0, 0], [255, 0, 0]]
+    assert "alpha composited" in fitted.conversions
+
+
+def test_sixteen_bits_that_the_decoder_drops_are_noted(contract: ModelContract) -> None:
+    fitted = fit(opened(png(2, 16, 8, [bytes(range(48))] * 8)), contract)
+    assert fitted.conversions == ("16 bit to 8 bit",)
+
+
+def test_a_cmyk_image_with_a_profile_says_both(contract: ModelContract) -> None:
+    """A profile of another kind of image is ignored; what is left is the plain conversion."""
+    picture = smooth(40, 30).convert("CMYK")
+    picture.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert fit(picture, contract).conversions == ("CMYK to RGB", "ICC profile does not read, ignored")
+
+
+def test_a_grey_image_for_a_grey_contract_stays_grey_through_its_profile(contract: ModelContract) -> None:
+    picture = smooth(40, 30).convert("L")
+    picture.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert "colour to grey" not in fit(picture, grey(contract)).conversions
