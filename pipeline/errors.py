@@ -3,6 +3,7 @@
     ImageBatchError
     ├── InvalidRunInput        the input of a run: an unknown field, a bad prefix, an engine that does not exist
     │   └── UnknownModel       the model package that a run names does not exist
+    ├── InvalidReplay          the run to replay is not there, or left nothing that could be replayed
     ├── InvalidModelPackage    a file of a model package is missing or does not load
     │   └── InvalidContract    contract.json breaks a rule of contract.schema.json
     ├── ContractMismatch       two things that were made for different contracts meet: a model, a shard, a run
@@ -37,6 +38,10 @@ class InvalidRunInput(ImageBatchError):
 
 class UnknownModel(InvalidRunInput):
     """The model package that a run names does not exist in the results bucket."""
+
+
+class InvalidReplay(ImageBatchError):
+    """The run to replay is not there, left no results, or is asked for a reason that does not exist."""
 
 
 class InvalidModelPackage(ImageBatchError):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipeline import names, objects, runs
-from pipeline.errors import ImageBatchError
+from pipeline.errors import InvalidReplay
 from pipeline.images import Reason
 from pipeline.listings import ListedImage, write_listing
 
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
 _COLUMNS = ("bucket", "key", "etag", "reason")
 _THREADS = 32
 _LISTING_HASH = 12
-
-
-class InvalidReplay(ImageBatchError):  # noqa: N818 (as in pipeline/errors.py)
-    """The run to replay is not there, left no results, or was asked for a reason that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipeline import names, objects, replay, runs
-from pipeline.replay import Comparison, InvalidReplay, Rejection
+from pipeline.errors import InvalidReplay
+from pipeline.replay import Comparison, Rejection
 from pipeline.runs import Run
 
 _REJECTED = "rejected.csv"
 _RUNS_TOLD = 5
 _LONGEST_NAME = 80  # StartExecution, `name`
 _ATTEMPTS = 9
+_CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,10 @@ class Started:
 
     @property
     def console(self) -> str:
-        region = self.execution.split(":")[3]
-        return (
-            f"https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/"
-            f"{self.execution}"
-        )
+        """The address of the execution's page."""
+        _, partition, _, region, *_ = self.execution.split(":")
+        host = _CONSOLES.get(partition, "console.aws.amazon.com")
+        return f"https://{region}.{host}/states/home?region={region}#/v2/executions/details/{self.execution}"
 
 
 def find_deployment(cloudformation: Any, stack: str) -> Deployment:

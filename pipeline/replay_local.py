@@ -8,8 +8,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.errors import InvalidReplay
 from pipeline.objects import parse_s3_uri
-from pipeline.replay import Comparison, InvalidReplay, Rejection, choose, compare, list_for_replay, read_rejections
+from pipeline.replay import Comparison, Rejection, choose, compare, list_for_replay, read_rejections
 from pipeline.run_local import Note, RunReport, Watch, local_stack
 from pipeline.run_request import REQUEST_FILE, RunRequest
 

@@ -17,6 +17,7 @@ NAMES = {
     "InvalidContract",
     "InvalidModelPackage",
     "InvalidPrediction",
+    "InvalidReplay",
     "InvalidRunInput",
     "InvalidSetting",
     "MissingSetting",

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import objects, replay, tables
+from pipeline.errors import InvalidReplay
 from pipeline.images import Reason
 from pipeline.listings import ListedImage
-from pipeline.replay import Comparison, InvalidReplay, Rejection
+from pipeline.replay import Comparison, Rejection
 from pipeline.verdicts import Rejected
 
 IMAGES, RESULTS = "example-images", "example-results"

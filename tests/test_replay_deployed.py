@@ -10,9 +10,10 @@ import pytest
 from botocore.stub import Stubber
 
 from pipeline import objects, replay_deployed, runs
+from pipeline.errors import InvalidReplay
 from pipeline.listings import ListedImage
 from pipeline.local.cloud import LocalCloud
-from pipeline.replay import Comparison, InvalidReplay
+from pipeline.replay import Comparison
 from pipeline.replay_deployed import Deployment
 from pipeline.runs import Run
 

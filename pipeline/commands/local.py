@@ -47,9 +47,9 @@ def carry_out(
     from botocore.exceptions import BotoCoreError, ClientError
     from rich.console import Console
 
+    from pipeline.errors import InvalidReplay
     from pipeline.local.deploy import TemplateError
     from pipeline.local.sources import UsageError
-    from pipeline.replay import InvalidReplay
     from pipeline.terminal import LiveRun
 
     # Not before: an exception that is raised while modules load may be swallowed by the import system.

@@ -80,7 +80,8 @@ def _replay_in_aws(options: argparse.Namespace) -> int:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from pipeline import aws
-    from pipeline.replay import InvalidReplay, choose, compare
+    from pipeline.errors import InvalidReplay
+    from pipeline.replay import choose, compare
     from pipeline.replay_deployed import find_deployment, find_rejections, start_replay
 
     # Clients follow the environment (pipeline/aws.py), and none has been made yet.

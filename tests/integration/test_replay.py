@@ -115,9 +115,10 @@ def test_a_run_of_a_stack_is_replayed_by_its_own_state_machine(
 ) -> None:
     deployment = deployed()
     outputs = deployment.stack.outputs
-    deployment.put({f"incoming/{name}.jpg": HALF for name in ("fixed", "same")})
+    fixed = 'incoming/%2F+ "fixed"\n\u2028\U0001f408.jpg'
+    deployment.put({fixed: HALF, "incoming/same.jpg": HALF})
     ended = deployment.run(prefixes=["incoming/"], limits={"min_side": 2}, quarantine="leave")
-    deployment.put({"incoming/fixed.jpg": WHOLE})
+    deployment.put({fixed: WHOLE})
     run_id = json.loads(ended.description["output"])["summary"]["run_id"]
     # The local cloud has no CloudFormation; all else is asked of it.
     monkeypatch.setattr(
@@ -133,6 +134,6 @@ def test_a_run_of_a_stack_is_replayed_by_its_own_state_machine(
     said = json.loads(capsys.readouterr().out)
     replay = deployment.wait(said["execution"])
     assert (said["fixed"], said["same"]) == (1, 1)
-    assert set(replay.predicted) == {"incoming/fixed.jpg"}
+    assert set(replay.predicted) == {fixed}
     given = json.loads(replay.description["input"])
     assert (given["limits"]["min_side"], given["quarantine"], given["replays"]) == (2, "leave", run_id)
