@@ -113,7 +113,7 @@ class LocalCloud:
         # A job ends in three steps: it is told to, its processes are killed, and its thread sees that they are gone.
         cleanup.callback(self._sagemaker.join)
         cleanup.callback(processes.close)
-        cleanup.callback(self._sagemaker.stop_jobs)
+        cleanup.callback(self._sagemaker.stop)
         self._lambda = LambdaService(
             processes=processes,
             environment=self._child_environment,
@@ -187,6 +187,10 @@ class LocalCloud:
     def job_log(self, job: str) -> str:
         """What the processes of a Processing job or a transform job have printed so far."""
         return self._sagemaker.log(job)
+
+    def endpoint_log(self, endpoint: str) -> str:
+        """What the model servers of a SageMaker endpoint have printed so far."""
+        return self._sagemaker.endpoint_log(endpoint)
 
     def close(self) -> None:
         """Stop everything that runs, and forget everything outside `state_dir`."""

@@ -1,4 +1,4 @@
-"""Amazon SageMaker: Processing jobs and Batch Transform, run as processes of this machine, and models."""
+"""Amazon SageMaker: Processing jobs, Batch Transform and endpoints, run as processes of this machine."""
 
 from pipeline.local.sagemaker.containers import Image, Images
 from pipeline.local.sagemaker.service import SageMakerService

@@ -94,11 +94,16 @@ class ModelServer:
         self._pool: urllib3.HTTPConnectionPool | None = None
 
     def start(self, s3: Any) -> None:
-        """Unpack the model, and start the process. Raises TransferError: the model cannot be unpacked."""
+        """Unpack the model, unless an earlier server of this root has, and start the process.
+
+        Raises:
+            TransferError: the model cannot be unpacked.
+        """
         model = self._root / "opt/ml/model"
-        model.mkdir(parents=True)
-        if self._container.get("ModelDataUrl"):
-            unpack_model(s3, self._container["ModelDataUrl"], model)
+        if not model.exists():
+            model.mkdir(parents=True)
+            if self._container.get("ModelDataUrl"):
+                unpack_model(s3, self._container["ModelDataUrl"], model)
         port = _free_port()
         environment = {
             **self._environment,

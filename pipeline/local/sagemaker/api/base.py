@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pipeline.local.processes import Processes
 from pipeline.local.protocol import JsonService, ServiceError
 from pipeline.local.sagemaker.containers import Images
+from pipeline.local.sagemaker.endpoints import Endpoint
 from pipeline.local.sagemaker.processing import ProcessingJob
 from pipeline.local.sagemaker.register import JobRegister
 from pipeline.local.sagemaker.transform import TransformJob
@@ -23,6 +24,7 @@ class Operations(JsonService):
         image_root: the working directory of a Processing job's processes, which stands for the container image's.
         images: what the images of models come to.
         clients: gives the boto3 client of a service of this cloud.
+        arn_prefix: what an ARN begins with, up to the type of the resource.
     """
 
     service: ClassVar[str] = "sagemaker"
@@ -37,8 +39,7 @@ class Operations(JsonService):
         image_root: Path,
         images: Images,
         clients: Callable[[str], Any],
-        account_id: str,
-        region: str,
+        arn_prefix: str,
     ) -> None:
         self.processes = processes
         self.environment = environment
@@ -46,13 +47,15 @@ class Operations(JsonService):
         self.image_root = image_root
         self.images = images
         self.clients = clients
-        self.arn_prefix = f"arn:aws:sagemaker:{region}:{account_id}:"
+        self.arn_prefix = arn_prefix
         self.processing_jobs: JobRegister[ProcessingJob] = JobRegister("Processing", state_dir / "processing")
         self.transform_jobs: JobRegister[TransformJob] = JobRegister("Transform", state_dir / "transform")
         self.models: dict[str, dict[str, Any]] = {}
+        self.endpoint_configs: dict[str, dict[str, Any]] = {}
+        self.endpoints: dict[str, Endpoint] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.lock = Lock()
-        """Guards models and tags."""
+        """Guards models, endpoints, their configurations, and tags."""
 
     def arn(self, resource: str, name: str) -> str:
         """The ARN of a resource; names are in lower case there."""
