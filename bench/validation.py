@@ -5,7 +5,7 @@
 
 floor       decode, crop and resize with Pillow, from memory to an array, and nothing else
 stage       the whole of validate_batch, with objects handed over from memory: what this project adds to the floor
-S3          the same through boto3 from the local cloud, over HTTP, as a Lambda function sees it
+S3          the same from the local cloud, over HTTP, as a Lambda function sees it
 
 Each is one process on one core. The three take turns, round after round, so that what else the machine does disturbs
 all of them alike; a ratio is the median of the rounds' ratios, and the spread of those stands beside it. Rates are of
@@ -158,7 +158,7 @@ def _rounds(photos: Path, rounds: int) -> dict[str, Times]:
     """In the measured process."""
     data = {path.relative_to(photos).as_posix(): path.read_bytes() for path in sorted(photos.rglob("*.jpg"))}
     run = _run()
-    memory, s3 = MemoryS3(data), aws.client("s3")
+    memory, s3 = MemoryS3(data), aws.object_reader()
     listed = _listed(s3)
 
     def bare() -> None:
@@ -181,7 +181,7 @@ def _rounds(photos: Path, rounds: int) -> dict[str, Times]:
 
 
 def _validate_and_tell_peak() -> int:
-    s3 = aws.client("s3")
+    s3 = aws.object_reader()
     _validate(_run(), _listed(s3), s3)
     return peak_rss()
 
