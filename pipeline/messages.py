@@ -167,10 +167,9 @@ def _what_to_do(summary: Mapping[str, Any]) -> list[str]:
 def _set_apart(quarantine: Mapping[str, Any], rejected: int) -> list[str]:
     if quarantine["policy"] == "leave":
         return []
-    done = f"copied to {quarantine['copies']}" if quarantine["policy"] == "copy" else "tagged imagebatch-quarantine"
-    left = rejected - quarantine["set_apart"]
-    why = f"; {left:,} could not be, and rejected.csv says why" if left else ""
-    return [f"  {quarantine['set_apart']:,} of {rejected:,} are {done}{why}"]
+    done = f"Copied to {quarantine['copies']}" if quarantine["policy"] == "copy" else "Tagged imagebatch-quarantine"
+    told = f"  {done}: {quarantine['set_apart']:,} of {rejected:,}"
+    return [told if quarantine["set_apart"] == rejected else f"{told}; rejected.csv says why not the others"]
 
 
 def _failed(summary: Mapping[str, Any]) -> list[str]:

@@ -42,6 +42,7 @@ LONGEST_KEY = 1024
 """Bytes of a key (S3 User Guide, "Naming Amazon S3 objects")."""
 
 _THREADS = 8
+_MAY_TAG = " The function may tag objects where the parameter Quarantine of the deployment is `tag`."
 
 
 def set_apart(run: Run, verdicts: Sequence[Verdict], s3: "S3Client") -> list[Verdict]:
@@ -111,7 +112,8 @@ def _tag(run: Run, image: Rejected, s3: "S3Client") -> str:
             return f"not tagged: it has {len(own)} tags of its own, and an object can have {MOST_TAGS}"
         s3.put_object_tagging(Bucket=image.bucket, Key=image.key, Tagging={"TagSet": [*own, *ours]}, **version)
     except (ClientError, BotoCoreError) as error:
-        return f"not tagged: {_why(error)}"
+        denied = isinstance(error, ClientError) and objects.error_code(error) == "AccessDenied"
+        return f"not tagged: {_why(error)}{_MAY_TAG if denied else ''}"
     return TAGGED
 
 

@@ -123,9 +123,9 @@ def test_more_images_than_a_message_shows_are_counted() -> None:
 @pytest.mark.parametrize(
     ("policy", "set_apart", "told"),
     [
-        ("copy", 3, "  3 of 3 are copied to s3://r/quarantine/\n"),
-        ("copy", 1, "  1 of 3 are copied to s3://r/quarantine/; 2 could not be, and rejected.csv says why\n"),
-        ("tag", 3, "  3 of 3 are tagged imagebatch-quarantine\n"),
+        ("copy", 3, "  Copied to s3://r/quarantine/: 3 of 3\n"),
+        ("copy", 1, "  Copied to s3://r/quarantine/: 1 of 3; rejected.csv says why not the others\n"),
+        ("tag", 3, "  Tagged imagebatch-quarantine: 3 of 3\n"),
     ],
 )
 def test_a_message_says_where_rejected_images_are(policy: str, set_apart: int, told: str) -> None:

@@ -20,21 +20,30 @@ MAX_KEYS = 1000
 MAX_KEY_BYTES = 1024  # S3 User Guide, "Naming Amazon S3 objects"
 _LAST_CHARACTER = "\U0010ffff"
 _SUSPENDED_WALKS = 16
+ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""Storage classes of which nothing is read before it is restored (S3 User Guide, "Restoring an archived object")."""
 
 
 class BucketError(Exception):
-    """An error answer of S3: its code, HTTP status and message."""
+    """An error answer of S3: its code, HTTP status and message, and what else some codes tell (`StorageClass`)."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, details: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.status = status
         self.code = code
         self.message = message
+        self.details = details or {}
 
 
 def no_such_bucket() -> BucketError:
     """In S3's own words, which leave the name to the request."""
     return BucketError(404, "NoSuchBucket", "The specified bucket does not exist")
+
+
+def archived(storage_class: str) -> BucketError:
+    """An object whose bytes have to be restored before they can be read."""
+    message = "The operation is not valid for the object's storage class"
+    return BucketError(403, "InvalidObjectState", message, {"StorageClass": storage_class})
 
 
 class Checksum(NamedTuple):

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.local.buckets.base import (
+    ARCHIVES,
     Bucket,
     BucketError,
     Conditions,
@@ -25,6 +26,7 @@ from pipeline.local.buckets.base import (
     Reading,
     WriteConditions,
     after_prefix,
+    archived,
     etag_matches,
     no_such_bucket,
     no_such_key,
@@ -88,6 +90,8 @@ class DiskBucket(Bucket):
         with self._index.unchanged():
             info, name = self._stored(key)
             span = select(info, conditions)
+            if info.description.storage_class in ARCHIVES:
+                raise archived(info.description.storage_class)
             file = self._bodies.open(name)
         return Reading(info, span, FilePart(file, span.start, span.length))
 

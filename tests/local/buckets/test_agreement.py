@@ -28,7 +28,7 @@ PROPERTIES = st.fixed_dictionaries(
         "ContentLanguage": st.just("de"),
         "Metadata": METADATA,
         "Tagging": TAGS.map(urlencode),
-        "StorageClass": st.sampled_from(["STANDARD", "STANDARD_IA", "NIX"]),
+        "StorageClass": st.sampled_from(["STANDARD", "STANDARD_IA", "GLACIER", "NIX"]),
         "ChecksumAlgorithm": st.sampled_from(["CRC32", "SHA1", "SHA256"]),
     },
 )

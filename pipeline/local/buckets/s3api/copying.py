@@ -62,6 +62,8 @@ def open_source(call: Call[DiskBucket]) -> Iterator[tuple[Reading, Source]]:
     try:
         reading = bucket.read(key, conditions(call.headers, f"{_SOURCE}-"))
     except BucketError as error:
+        if error.code == "InvalidObjectState":
+            raise _archived_source() from error
         if error.status != 304:
             raise
         raise precondition_failed("x-amz-copy-source-If-None-Match, or -If-Modified-Since") from error
@@ -70,6 +72,13 @@ def open_source(call: Call[DiskBucket]) -> Iterator[tuple[Reading, Source]]:
         yield reading, source
     finally:
         source.close()
+
+
+def _archived_source() -> BucketError:
+    message = (
+        "The source object of the COPY operation is not in the active tier and is only stored in Amazon S3 Glacier."
+    )
+    return BucketError(403, "ObjectNotInActiveTierError", message)
 
 
 def result(copied: ObjectInfo | Part) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipeline.local.buckets.base import BucketError, Description, WriteConditions
+from pipeline.local.buckets.base import ARCHIVES, BucketError, Description, WriteConditions
 from pipeline.local.buckets.s3api.tagging import tags_of_header
 
 _KEPT = (
@@ -17,7 +17,7 @@ _KEPT = (
 )
 _METADATA = "x-amz-meta-"
 _MAX_METADATA = 2048  # S3 User Guide, "Working with object metadata"
-_STORAGE_CLASSES = {"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
+_READABLE = {"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
 _NOT_SERVED = (
     "x-amz-server-side-encryption-customer-",
     "x-amz-copy-source-server-side-encryption-customer-",
@@ -66,8 +66,6 @@ def write_conditions_of(headers: Mapping[str, str]) -> WriteConditions:
 
 
 def _storage_class(name: str) -> str:
-    if name in ("GLACIER", "DEEP_ARCHIVE"):
-        raise BucketError(501, "NotImplemented", f"Objects of {name} have to be restored, which is not served here")
-    if name not in _STORAGE_CLASSES:
+    if name not in _READABLE | ARCHIVES:
         raise BucketError(400, "InvalidStorageClass", f"The storage class you specified is not valid: {name}")
     return name

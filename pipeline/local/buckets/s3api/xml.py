@@ -36,7 +36,8 @@ def answer(root: str, content: str, headers: Iterable[tuple[str, str]] = ()) -> 
 def error(error: BucketError, key: str) -> Response:
     """An error as S3 writes it."""
     request_id = uuid.uuid4().hex[:16].upper()
-    content = elements([("Code", error.code), ("Message", error.message), ("Key", key), ("RequestId", request_id)])
+    told = [("Code", error.code), ("Message", error.message), ("Key", key), *error.details.items()]
+    content = elements([*told, ("RequestId", request_id)])
     body = f"{_HEAD}<Error>{content}</Error>".encode("utf-8", "backslashreplace")
     return Response(error.status, [("Content-Type", "application/xml")], body)
 

@@ -73,7 +73,6 @@ def test_a_large_metadata_is_refused(s3: Any) -> None:
     [
         ({"ACL": "public-read"}, "AccessControlListNotSupported"),
         ({"GrantRead": "id=1"}, "AccessControlListNotSupported"),
-        ({"StorageClass": "GLACIER"}, "NotImplemented"),
         ({"ObjectLockMode": "GOVERNANCE"}, "NotImplemented"),
         ({"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "0" * 32}, "NotImplemented"),
         ({"IfNoneMatch": '"etag"'}, "NotImplemented"),
@@ -89,6 +88,18 @@ def test_a_put_that_cannot_be_done_is_refused_and_leaves_nothing(
 ) -> None:
     assert code(s3.put_object, Key="k", Body=b"content", **arguments) == expected
     assert code(s3.get_object, Key="k") == "NoSuchKey"
+
+
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+def test_an_archived_object_is_listed_and_not_read(s3: Any, storage_class: str) -> None:
+    s3.put_object(Bucket="results", Key="k", Body=b"content", StorageClass=storage_class)
+
+    assert s3.head_object(Bucket="results", Key="k")["StorageClass"] == storage_class
+    assert code(s3.get_object, Key="k") == "InvalidObjectState"
+    assert code(s3.copy_object, Key="copy", CopySource="results/k") == "ObjectNotInActiveTierError"
+    with pytest.raises(s3.exceptions.InvalidObjectState) as refused:
+        s3.get_object(Bucket="results", Key="k")
+    assert refused.value.response["StorageClass"] == storage_class
 
 
 def test_a_put_of_the_owners_acl_is_a_put(s3: Any) -> None:
