@@ -8,8 +8,28 @@ from typing import Any
 import pytest
 
 from pipeline.local.cloud import LocalCloud
+from pipeline.local.processes import Processes
+from pipeline.local.sagemaker import Images, SageMakerService
 
 MODEL_SERVERS = Path(__file__).parents[2] / "data"
+
+
+@pytest.fixture
+def service(tmp_path: Path, role: str) -> SageMakerService:
+    """The service alone, with the model `net`: quicker than a cloud, for what is refused before anything runs."""
+    service = SageMakerService(
+        processes=Processes(),
+        environment=dict,
+        state_dir=tmp_path,
+        image_root=tmp_path,
+        images=Images({}),
+        clients=lambda name: None,
+        account_id="123456789012",
+        region="us-east-1",
+    )
+    container = {"Image": "image"}
+    service.handle("CreateModel", {"ModelName": "net", "PrimaryContainer": container, "ExecutionRoleArn": role})
+    return service
 
 
 @pytest.fixture

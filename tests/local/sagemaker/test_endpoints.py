@@ -10,6 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.local.cloud import LocalCloud
+from pipeline.local.protocol import ServiceError
+from pipeline.local.sagemaker import SageMakerService
 
 CreateModel = Callable[..., str]
 CreateEndpoint = Callable[..., dict[str, Any]]
@@ -263,12 +265,11 @@ def test_configurations_and_endpoints_are_described_and_listed(
     ],
 )
 def test_a_configuration_that_cannot_be_run_is_refused(
-    cloud: LocalCloud, create_model: CreateModel, members: dict[str, Any], reason: str
+    service: SageMakerService, members: dict[str, Any], reason: str
 ) -> None:
-    create_model()
     request = {"EndpointConfigName": "c", "ProductionVariants": [variant()], **members}
-    with pytest.raises(ClientError, match=rf"ValidationException.*{reason}"):
-        cloud.client("sagemaker").create_endpoint_config(**request)
+    with pytest.raises(ServiceError, match=rf"ValidationException.*{reason}"):
+        service.handle("CreateEndpointConfig", request)
 
 
 def test_the_server_of_an_endpoint_ends_with_the_cloud(

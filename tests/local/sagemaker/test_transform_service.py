@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local.cloud import LocalCloud
+from pipeline.local.protocol import ServiceError
+from pipeline.local.sagemaker import SageMakerService
 from pipeline.local.sagemaker.invocations import output_uri
 
 Run = Callable[..., dict[str, Any]]
@@ -44,11 +46,10 @@ def source(kind: str = "S3Prefix", uri: str = "s3://data/in/", **members: str) -
     ],
 )
 def test_a_job_that_aws_or_this_machine_cannot_run_is_refused(
-    cloud: LocalCloud, create_model: CreateModel, transform_request: Run, members: dict[str, Any], reason: str
+    service: SageMakerService, transform_request: Run, members: dict[str, Any], reason: str
 ) -> None:
-    create_model()
-    with pytest.raises(ClientError, match=rf"ValidationException.*{reason}"):
-        cloud.client("sagemaker").create_transform_job(**transform_request(**members))
+    with pytest.raises(ServiceError, match=rf"ValidationException.*{reason}"):
+        service.handle("CreateTransformJob", transform_request(**members))
 
 
 def test_an_image_that_cannot_be_run_fails_the_job_by_name(

@@ -132,6 +132,6 @@ def _check(request: Mapping[str, Any]) -> None:
     if len(variants) != 1 or "ServerlessConfig" in variants[0] or "ModelName" not in variants[0]:
         raise ServiceError(
             "ValidationException",
-            "ProductionVariants has to hold one variant, with ModelName and InstanceType: traffic is not split here, and "
-            "nothing is serverless",
+            "ProductionVariants has to hold one variant, with ModelName and InstanceType: traffic is not split here, "
+            "and nothing is serverless",
         )
