@@ -7,10 +7,11 @@ StartRun asks before anything is listed, the job when it opens the model, `image
 same rules, so the same sentences. Each names what the model has, what the contract says, and the field to set.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.contract import MODEL_FILE, DataType, Detection, Layout, ModelContract
+from pipeline.contract import MODEL_FILE, DataType, Detection, Layout, ModelContract, Task
 from pipeline.errors import ContractMismatch
 
 Dimension = int | str | None
@@ -58,6 +59,18 @@ def check_signature(signature: Signature, contract: ModelContract, labels: int |
     problems = list(mismatches(signature, contract, labels))
     if problems:
         raise ContractMismatch(" ".join(problems))
+
+
+def array_row_bytes(signature: Signature, contract: ModelContract) -> int:
+    """Bytes of the answer for one image as the task raw keeps it, in float32.
+
+    0 for every other task, and where the model does not say how large an answer is.
+    """
+    shapes = [output.shape for output in signature.outputs if output.name == contract.output.name]
+    if contract.task is not Task.RAW or not shapes or not shapes[0]:
+        return 0
+    sizes = [size for size in shapes[0][1:] if isinstance(size, int)]
+    return 4 * math.prod(sizes) if len(sizes) == len(shapes[0]) - 1 else 0
 
 
 def mismatches(signature: Signature, contract: ModelContract, labels: int | None) -> Iterator[str]:

@@ -9,12 +9,13 @@ a file that is missing or is no model, weights that were not uploaded, a contrac
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline import objects
 from pipeline.contract import CONTRACT_FILE, MODEL_FILE, ModelContract, parse_contract
 from pipeline.errors import ContractMismatch, InvalidModelPackage, UnknownModel
-from pipeline.model_signature import check_signature
+from pipeline.model_signature import Signature, check_signature
 from pipeline.onnx_file import read_model
 from pipeline.packages import parse_labels
 from pipeline.runs import MODELS_PREFIX, model_prefix
@@ -23,8 +24,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def read_contract(s3: "S3Client", bucket: str, model: str) -> ModelContract:
-    """The contract of a model package whose files are all there and fit one another.
+@dataclass(frozen=True, slots=True)
+class StoredPackage:
+    """A model package as it lies in S3: its contract, and what the model says of itself."""
+
+    contract: ModelContract
+    signature: Signature
+
+
+def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
+    """A model package whose files are all there and fit one another.
 
     Of the model a few KB are read, whatever its size. Raises UnknownModel, InvalidModelPackage, InvalidContract, or
     ContractMismatch; every message starts with the file that it is about.
@@ -50,7 +59,7 @@ def read_contract(s3: "S3Client", bucket: str, model: str) -> ModelContract:
         check_signature(described.signature, contract, _count_labels(s3, bucket, prefix, contract))
     except ContractMismatch as mismatch:
         raise ContractMismatch(f"{folder}: {mismatch}") from None
-    return contract
+    return StoredPackage(contract, described.signature)
 
 
 def _count_labels(s3: "S3Client", bucket: str, prefix: str, contract: ModelContract) -> int | None:

@@ -27,7 +27,7 @@ NOTHING_TO_DO = "none"
 MAX_JOBS = 100
 """Partitions travel between states, where 256 KB have to hold them all."""
 
-# A job's volume has 30 GB (VolumeSizeInGB in the state machine), which hold its shards, the model and the predictions.
+# A job's volume has 30 GB (VolumeSizeInGB in the state machine), which hold its shards, the model and what it predicts.
 _BYTES_PER_JOB = 16 * 10**9
 
 # A job that runs longer than this has lost its way: a slow model on one core, after a slow start. The most is less than
@@ -114,7 +114,8 @@ def make_plan(run: Run, batches: Sequence[Batch], settings: PlanInferenceSetting
     counts = Counts.total(batch.counts for batch in batches)
     shards = [shard for batch in batches for shard in batch.shards]
     by_images = math.ceil(counts.accepted / settings.images_per_job)
-    by_bytes = math.ceil(sum(shard.bytes for shard in shards) / _BYTES_PER_JOB)
+    stored = sum(shard.bytes + shard.rows * run.array_row_bytes for shard in shards)
+    by_bytes = math.ceil(stored / _BYTES_PER_JOB)
     jobs = min(max(by_images, by_bytes), MAX_JOBS, len(shards))
     shares = {names.partition_id(number): share for number, share in enumerate(balance(shards, jobs))}
     partition_of = {shard.id: partition for partition, share in shares.items() for shard in share}

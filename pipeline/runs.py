@@ -123,6 +123,8 @@ class Run:
     quarantine: Quarantine
     replays: str | None = None
     """The run whose rejected images this one takes up again."""
+    array_row_bytes: int = 0
+    """What the answer for an image adds to an array; 0 without arrays, or where the model leaves it open."""
 
     @property
     def pointer(self) -> dict[str, Any]:
@@ -154,6 +156,7 @@ class Run:
             "limits": self.limits.to_json(),
             "quarantine": self.quarantine,
             "replays": self.replays,
+            "array_row_bytes": self.array_row_bytes,
         }
 
     @classmethod
@@ -175,6 +178,7 @@ class Run:
             limits=Limits.from_json(document["limits"]),
             quarantine=Quarantine(document["quarantine"]),
             replays=document["replays"],
+            array_row_bytes=document["array_row_bytes"],
         )
 
 

@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 from pipeline import names, objects, run_input
 from pipeline.errors import InvalidRunInput
 from pipeline.listings import check_listing
-from pipeline.model_store import read_contract
+from pipeline.model_signature import array_row_bytes
+from pipeline.model_store import read_package
 from pipeline.run_input import RunInput
 from pipeline.runs import Run, run_key
 from pipeline.settings import StartRunSettings
@@ -36,7 +37,7 @@ def start_run(
     UnknownModel, InvalidModelPackage, InvalidContract or ContractMismatch; none of them leaves anything behind.
     """
     given = run_input.parse(document, execution, settings)
-    contract = read_contract(s3, settings.results_bucket, given.model)
+    package = read_package(s3, settings.results_bucket, given.model)
     for bucket in sorted({source.bucket for source in given.sources}):
         _check_bucket(s3, bucket)
     for source in given.sources:
@@ -50,14 +51,15 @@ def start_run(
         started_at=datetime.fromisoformat(execution["started_at"]),
         sources=given.sources,
         model=given.model,
-        contract=contract,
+        contract=package.contract,
         engine=given.engine,
-        top_k=given.top_k or contract.output.top_k,
+        top_k=given.top_k or package.contract.output.top_k,
         max_failed_fraction=given.max_failed_fraction,
         instance_type=given.instance_type,
         limits=given.limits,
         quarantine=given.quarantine,
         replays=given.replays,
+        array_row_bytes=array_row_bytes(package.signature, package.contract),
     )
     claimed, run = _claim(s3, run, _subject(given))
     return {**run.pointer, "claimed": claimed}

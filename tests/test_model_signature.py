@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.contract import Colour, DataType, Layout, ModelContract, Task
+from pipeline.contract import Colour, DataType, Detection, Layout, ModelContract, Task
 from pipeline.errors import ContractMismatch
-from pipeline.model_signature import Signature, TensorType, check_signature, mismatches
+from pipeline.model_signature import Signature, TensorType, array_row_bytes, check_signature, mismatches
+from pipeline.schemes import BoxUnit, YoloX
 
 IMAGES = TensorType("input", "float32", ("batch", 3, 8, 8))
 CLASSES = TensorType("logits", "float32", ("batch", 4))
@@ -105,6 +106,49 @@ def test_classes_that_the_model_does_not_count_fit_any_labels(contract: ModelCon
 def test_a_vector_may_have_any_shape(contract: ModelContract) -> None:
     embedding = replace(contract, task=Task.EMBEDDING)
     assert list(mismatches(signature(replace(CLASSES, shape=("n", 64, 1, 1))), embedding, labels=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("task", "shape", "expected"),
+    [
+        (Task.RAW, ("n", 3549, 85), 3549 * 85 * 4),
+        (Task.RAW, (16,), 4),
+        (Task.RAW, ("n", "anchors", 85), 0),
+        (Task.RAW, None, 0),
+        (Task.EMBEDDING, ("n", 64), 0),
+    ],
+)
+def test_an_array_grows_by_what_the_model_answers_for_an_image(
+    contract: ModelContract, task: Task, shape: Any, expected: int
+) -> None:
+    answering = signature(replace(CLASSES, shape=shape))
+    assert array_row_bytes(answering, replace(contract, task=task)) == expected
+
+
+def detector(contract: ModelContract) -> ModelContract:
+    boxes = Detection(YoloX(BoxUnit.GRID, (4, 8)), 0.3, 0.45, 100)
+    return replace(contract, task=Task.DETECTION, output=replace(contract.output, detection=boxes))
+
+
+@pytest.mark.parametrize("shape", [("n", 5, 9), ("n", None, "values"), None])
+def test_an_output_that_the_scheme_reads_fits_a_detector(contract: ModelContract, shape: Any) -> None:
+    assert list(mismatches(signature(replace(CLASSES, shape=shape)), detector(contract), labels=4)) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "sentence"),
+    [
+        (
+            ("n", 4),
+            "output 'logits' has shape [n, 4]; the scheme yolox needs [N, anchors, 5 + classes]. Set ",
+        ),
+        (("n", 6, 9), "needs [N, 5, 5 + classes], an anchor for each cell of the strides [4, 8] over 8 x 8 pixels."),
+        (("n", 5, 85), "labels.txt has 4 labels; the model answers 80 classes."),
+    ],
+)
+def test_an_output_that_is_no_detectors_is_told_so(contract: ModelContract, shape: Any, sentence: str) -> None:
+    (problem,) = mismatches(signature(replace(CLASSES, shape=shape)), detector(contract), labels=4)
+    assert sentence in problem
 
 
 def test_several_outputs_are_searched_for_the_contracts(contract: ModelContract) -> None:

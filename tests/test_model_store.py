@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.contract import ModelContract, Task
 from pipeline.errors import ContractMismatch, InvalidModelPackage
-from pipeline.model_store import read_contract
+from pipeline.model_store import read_package
 
 BUCKET = "example-results"
 Store = Callable[..., None]
@@ -36,7 +36,7 @@ def store(s3: Any, contract: ModelContract, classifier: Callable[..., bytes]) ->
 
 def test_a_package_whose_files_fit_gives_its_contract(s3: Any, store: Store, contract: ModelContract) -> None:
     store()
-    assert read_contract(s3, BUCKET, "tiny") == contract
+    assert read_package(s3, BUCKET, "tiny").contract == contract
 
 
 def test_of_a_large_model_a_few_kilobytes_are_read(s3: Any, store: Store, classifier: Callable[..., bytes]) -> None:
@@ -45,7 +45,7 @@ def test_of_a_large_model_a_few_kilobytes_are_read(s3: Any, store: Store, classi
     store(model.SerializeToString())
     received = []
     s3.meta.events.register("after-call.s3.GetObject", lambda parsed, **_: received.append(parsed))
-    read_contract(s3, BUCKET, "tiny")
+    read_package(s3, BUCKET, "tiny")
     of_the_model = [each["ContentLength"] for each in received if "ContentRange" in each]
     assert of_the_model
     assert sum(of_the_model) < 50_000
@@ -55,7 +55,7 @@ def test_a_contract_without_labels_fits_any_number_of_classes(
     s3: Any, store: Store, contract: ModelContract, classifier: Callable[..., bytes]
 ) -> None:
     store(classifier(classes=77), contract=replace(contract, output=replace(contract.output, labels=None)))
-    assert read_contract(s3, BUCKET, "tiny").output.labels is None
+    assert read_package(s3, BUCKET, "tiny").contract.output.labels is None
 
 
 @pytest.mark.parametrize(
@@ -75,18 +75,18 @@ def test_a_model_that_cannot_be_the_contracts_is_refused(
 ) -> None:
     store(classifier(**model))
     with pytest.raises(ContractMismatch, match=f"^s3://example-results/models/tiny/: .*{sentence}"):
-        read_contract(s3, BUCKET, "tiny")
+        read_package(s3, BUCKET, "tiny")
 
 
 def test_a_model_of_any_batch_size_fits(s3: Any, store: Store, classifier: Callable[..., bytes]) -> None:
     store(classifier(shape=(16, 3, 8, 8)))
-    read_contract(s3, BUCKET, "tiny")
+    read_package(s3, BUCKET, "tiny")
 
 
 def test_a_vector_needs_no_classes(s3: Any, store: Store, contract: ModelContract) -> None:
     output = replace(contract.output, labels=None)
     store(contract=replace(contract, task=Task.EMBEDDING, output=output))
-    read_contract(s3, BUCKET, "tiny")
+    read_package(s3, BUCKET, "tiny")
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_a_vector_needs_no_classes(s3: Any, store: Store, contract: ModelContrac
 def test_a_file_that_is_no_model_is_refused_by_its_address(s3: Any, store: Store, model: bytes, words: str) -> None:
     store(model)
     with pytest.raises(InvalidModelPackage, match=rf"^s3://example-results/models/tiny/model\.onnx {words}"):
-        read_contract(s3, BUCKET, "tiny")
+        read_package(s3, BUCKET, "tiny")
 
 
 def test_labels_that_are_no_text_are_refused_by_their_address(s3: Any, store: Store) -> None:
     store(labels=b"\xff\xfe")
     with pytest.raises(InvalidModelPackage, match=r"^s3://example-results/models/tiny/labels\.txt is not UTF-8"):
-        read_contract(s3, BUCKET, "tiny")
+        read_package(s3, BUCKET, "tiny")
 
 
 def test_weights_that_were_left_behind_are_missed(s3: Any, store: Store, classifier: Callable[..., bytes]) -> None:
@@ -113,6 +113,6 @@ def test_weights_that_were_left_behind_are_missed(s3: Any, store: Store, classif
         weight.ClearField("raw_data")
     store(model.SerializeToString())
     with pytest.raises(InvalidModelPackage, match=r"models/tiny/ has no 'model\.onnx_data', which holds weights"):
-        read_contract(s3, BUCKET, "tiny")
+        read_package(s3, BUCKET, "tiny")
     s3.put_object(Bucket=BUCKET, Key="models/tiny/model.onnx_data", Body=b"weights")
-    read_contract(s3, BUCKET, "tiny")
+    read_package(s3, BUCKET, "tiny")

@@ -147,6 +147,13 @@ def test_large_inputs_make_more_jobs_so_that_each_fits_its_volume(run: Run) -> N
     assert len(plan.partitions) == 4
 
 
+def test_arrays_make_more_jobs_too(run: Run) -> None:
+    batches = [Batch(f"b{n}", Counts(50, 0, 50, 0), (BatchShard(f"b{n}-0", 50, 10**9),)) for n in range(6)]
+    plan = planning.make_plan(replace(run, array_row_bytes=10**8), batches, replace(SETTINGS, images_per_job=1000))
+
+    assert len(plan.partitions) == 3
+
+
 def test_the_run_may_name_another_instance_type(run: Run) -> None:
     plan = planning.make_plan(replace(run, instance_type="ml.g5.xlarge"), [batch("b1", 1)], SETTINGS)
 
