@@ -110,23 +110,25 @@ def _speed(report: RunReport) -> str:
 
 
 def _show_labels(console: Console, summary: dict[str, Any]) -> None:
-    predicted = summary["counts"]["predicted"]
-    if not summary["top_labels"]:
-        console.print(Text(f"{predicted:,} images predicted", style="italic"))
-        return
-    table = Table(title=f"{predicted:,} images predicted", title_justify="left", show_edge=False)
-    table.add_column("label")
-    table.add_column("images", justify="right")
+    predicted = f"{summary['counts']['predicted']:,} images predicted"
+    if summary["top_labels"]:
+        console.print(_labels_table(predicted, summary))
+    else:
+        console.print(Text(predicted, style="italic"))
+    if summary["without_boxes"]:
+        console.print(Text(f"{summary['without_boxes']:,} images without a box", style="dim"))
+
+
+def _labels_table(title: str, summary: dict[str, Any]) -> Table:
     is_detection = summary["task"] == "detection"
-    if is_detection:
-        table.add_column("boxes", justify="right")
-    table.add_column("mean score", justify="right")
+    table = Table(title=title, title_justify="left", show_edge=False)
+    table.add_column("label")
+    for column in ("images", *(["boxes"] if is_detection else []), "mean score"):
+        table.add_column(column, justify="right")
     for row in summary["top_labels"][:LABELS_SHOWN]:
         boxes = [f"{row['boxes']:,}"] if is_detection else []
         table.add_row(escape(printable(row["label"])), f"{row['images']:,}", *boxes, f"{row['mean_score']:.2f}")
-    console.print(table)
-    if summary["without_boxes"]:
-        console.print(Text(f"and {summary['without_boxes']:,} images without a box", style="dim"))
+    return table
 
 
 def _show_rejections(console: Console, summary: dict[str, Any]) -> None:
