@@ -57,12 +57,6 @@ class Comparison:
     def to_json(self) -> dict[str, int]:
         return {"fixed": len(self.fixed), "same": self.same, "gone": self.gone, "refused": self.refused}
 
-    def __str__(self) -> str:
-        told = [f"{len(self.fixed):,} fixed since", f"{self.same:,} still the same", f"{self.gone:,} gone"]
-        if self.refused:
-            told.append(f"{self.refused:,} that S3 does not show you")
-        return ", ".join(told)
-
 
 def read_rejections(table: bytes, where: str) -> list[Rejection]:
     """The rows of a rejected.csv. Raises InvalidReplay for a file that is none."""
@@ -87,15 +81,6 @@ def choose(rejections: Iterable[Rejection], reasons: Collection[str]) -> list[Re
     if unknown:
         raise InvalidReplay(f"There is no reason {unknown[0]!r}; images are rejected as {', '.join(Reason)}.")
     return [rejection for rejection in rejections if not reasons or rejection.reason in reasons]
-
-
-def told(run_id: str, rejections: Iterable[Rejection]) -> str:
-    """What a run rejected, in a sentence."""
-    counts = Counter(rejection.reason for rejection in rejections)
-    if not counts:
-        return f"The run {run_id} rejected no image."
-    each = ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
-    return f"The run {run_id} rejected {counts.total():,} images: {each}."
 
 
 def compare(rejections: Iterable[Rejection], s3: "S3Client") -> Comparison:
@@ -141,6 +126,21 @@ def _is_readable(s3: "S3Client", rejection: Rejection) -> bool:
 
 def _status(error: ClientError) -> int:
     return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
+def told(run_id: str, rejections: Iterable[Rejection], comparison: Comparison) -> str:
+    """What a run rejected, and what became of the images that were looked at."""
+    reasons = Counter(rejection.reason for rejection in rejections)
+    if not reasons:
+        return f"The run {run_id} rejected no image: there is nothing to replay."
+    each = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
+    counts = comparison.to_json()
+    now = f"{counts['fixed']:,} fixed since, {counts['same']:,} still the same, {counts['gone']:,} gone"
+    if comparison.refused:
+        now += f", {comparison.refused:,} that S3 does not show you"
+    return f"The run {run_id} rejected {reasons.total():,}: {each}. Of {sum(counts.values()):,} looked at, {now}." + (
+        "" if comparison.fixed else " There is nothing to replay."
+    )
 
 
 def list_for_replay(run_id: str, comparison: Comparison, s3: "S3Client", results_bucket: str) -> dict[str, Any]:

@@ -65,7 +65,6 @@ def replay_local(
         # All images of a run on this machine come from one bucket, whatever it is called this time.
         bucket, _ = parse_s3_uri(here.prefix)
         comparison = compare((replace(rejection, bucket=bucket) for rejection in chosen), s3)
-        note(str(comparison))
         if not comparison.fixed:
             return comparison, None
         images = list_for_replay(run.run_id, comparison, s3, here.stack.outputs["ResultsBucket"])

@@ -128,7 +128,29 @@ def test_an_object_that_s3_does_not_show_is_counted(s3: Any, reject: Reject) -> 
     comparison = replay.compare([reject("a.jpg")], Answering(s3, head_object=403))  # type: ignore[arg-type]
 
     assert comparison.refused == 1
-    assert str(comparison) == "0 fixed since, 0 still the same, 0 gone, 1 that S3 does not show you"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "comparison", "sentence"),
+    [
+        ([], Comparison((), 0, 0, 0), f"The run {RUN} rejected no image: there is nothing to replay."),
+        (
+            ["empty", "truncated", "truncated"],
+            Comparison((), 1, 1, 1),
+            f"The run {RUN} rejected 3: truncated 2, empty 1. Of 3 looked at, 0 fixed since, 1 still the same, 1 gone, "
+            "1 that S3 does not show you. There is nothing to replay.",
+        ),
+        (
+            ["empty", "truncated"],
+            Comparison([(IMAGES, ListedImage("a", "e", 1))], 0, 0, 0),
+            f"The run {RUN} rejected 2: empty 1, truncated 1. Of 1 looked at, 1 fixed since, 0 still the same, 0 gone.",
+        ),
+    ],
+)
+def test_what_became_of_rejected_images_is_told(reasons: list[str], comparison: Comparison, sentence: str) -> None:
+    rejections = [Rejection(IMAGES, "a", "e", reason) for reason in reasons]
+
+    assert replay.told(RUN, rejections, comparison) == sentence
 
 
 @pytest.mark.parametrize("operation", ["head_object", "get_object"])

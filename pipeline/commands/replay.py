@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.replay import Comparison
-    from pipeline.run_local import RunReport
+    from pipeline.run_local import Note, RunReport, Watch
 
 
 def add_to(commands: Any) -> None:
@@ -55,20 +55,22 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _replay_here(options: argparse.Namespace) -> int:
-    from pipeline.replay_local import find_run, replay_local
+    from pipeline.replay import told
+    from pipeline.replay_local import LocalRun, find_run, replay_local
     from pipeline.terminal import report_document, show_report
 
-    def work(watch: Any, note: Any) -> tuple[str, "Comparison", "RunReport | None"]:
+    def work(watch: "Watch", note: "Note") -> tuple[LocalRun, "Comparison", "RunReport | None"]:
         run = find_run(options.out, options.run)
-        return (run.run_id, *replay_local(run, options.reason, watch, note))
+        return (run, *replay_local(run, options.reason, watch, note))
 
-    def show(console: "Console", result: tuple[str, "Comparison", "RunReport | None"]) -> int:
-        run_id, comparison, report = result
+    def show(console: "Console", result: tuple[LocalRun, "Comparison", "RunReport | None"]) -> int:
+        run, comparison, report = result
         if options.json:
-            run = report and report_document(report)
-            print_json({"replays": run_id, **comparison.to_json(), "run": run})
+            document = report and report_document(report)
+            print_json({"replays": run.run_id, **comparison.to_json(), "run": document})
         else:
-            console.print(told(run_id, comparison), highlight=False, markup=False, soft_wrap=True)
+            sentence = told(run.run_id, run.rejections, comparison)
+            console.print(sentence, highlight=False, markup=False, soft_wrap=True)
             if report:
                 show_report(console, report)
         return 0 if report is None or report.succeeded else EXIT_FAILED
@@ -81,7 +83,7 @@ def _replay_in_aws(options: argparse.Namespace) -> int:
 
     from pipeline import aws
     from pipeline.errors import InvalidReplay
-    from pipeline.replay import choose, compare
+    from pipeline.replay import choose, compare, told
     from pipeline.replay_deployed import find_deployment, find_rejections, start_replay
 
     # Clients follow the environment (pipeline/aws.py), and none has been made yet.
@@ -105,11 +107,7 @@ def _replay_in_aws(options: argparse.Namespace) -> int:
         where = {"execution": started and started.execution, "console": started and started.console}
         print_json({"replays": run.run_id, **comparison.to_json(), **where})
         return 0
-    print(told(run.run_id, comparison))
+    print(told(run.run_id, rejections, comparison))
     if started:
         print(f"{'Started' if started.is_new else 'Started before'}: {started.execution}\n{started.console}")
     return 0
-
-
-def told(run_id: str, comparison: "Comparison") -> str:
-    return f"Of what {run_id} rejected: {comparison}." + ("" if comparison.fixed else " There is nothing to replay.")

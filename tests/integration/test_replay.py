@@ -137,3 +137,7 @@ def test_a_run_of_a_stack_is_replayed_by_its_own_state_machine(
     assert set(replay.predicted) == {fixed}
     given = json.loads(replay.description["input"])
     assert (given["limits"]["min_side"], given["quarantine"], given["replays"]) == (2, "leave", run_id)
+
+    options = cli.parser().parse_args(["replay", run_id, "--reason", "truncated", "--stack", "imagebatch"])
+    assert options.command(options) == 0
+    assert f"0 gone.\nStarted before: {said['execution']}\nhttps://" in capsys.readouterr().out
