@@ -122,20 +122,26 @@ class Predictor:
             rows = shard.rows[start : start + size]
             outputs = self._checked(self._runtime.run(self._tensors(images)), rows, shard_id)
             blank = [Prediction(row, contract.name, contract.digest, self._run_id, shard_id) for row in rows]
-            if contract.task is Task.DETECTION:
-                # What makes scores of a detector's output is not for its boxes: the scheme applies it.
-                yield from map(self._with_boxes, blank, outputs)
-                continue
-            answers = activate(outputs, contract.output.activation)
-            if contract.task is Task.RAW:
-                keep(answers)
-                yield from (replace(each, array_row=row) for row, each in enumerate(blank, start))
-            elif contract.task is Task.EMBEDDING:
-                yield from (
-                    replace(each, values=tuple(row.ravel().tolist())) for each, row in zip(blank, answers, strict=True)
-                )
-            else:
-                yield from map(self._with_top, blank, answers, top_k(answers, self._k))
+            yield from self._answer(blank, outputs, start, keep)
+
+    def _answer(
+        self, blank: Sequence[Prediction], outputs: Scores, first: int, keep: Callable[[Scores], None]
+    ) -> Iterator[Prediction]:
+        """Each prediction with what its task makes of an output; `first` is the shard's row of the first of them."""
+        contract = self._package.contract
+        if contract.task is Task.DETECTION:
+            # The activation is for the scores alone: the scheme knows where they are.
+            return map(self._with_boxes, blank, outputs)
+        answers = activate(outputs, contract.output.activation)
+        if contract.task is Task.RAW:
+            keep(answers)
+            return (replace(each, array_row=row) for row, each in enumerate(blank, first))
+        if contract.task is Task.EMBEDDING:
+            return (
+                replace(each, values=tuple(answer.ravel().tolist()))
+                for each, answer in zip(blank, answers, strict=True)
+            )
+        return map(self._with_top, blank, answers, top_k(answers, self._k))
 
     def _with_top(self, blank: Prediction, scores: Scores, best: npt.NDArray[np.intp]) -> Prediction:
         label = self._package.label
@@ -169,7 +175,9 @@ class Predictor:
     def _checked(self, outputs: Outputs, rows: Sequence[Row], shard_id: str) -> Scores:
         """The outputs as float32: numbers, finite, one row for each image."""
         _check_rows(outputs, len(rows))
-        if outputs.dtype.kind not in "biuf" or not outputs.size:
+        # A detector that suppresses overlaps itself may have nothing left to answer.
+        is_empty = not outputs.size and self._package.contract.task is not Task.DETECTION
+        if outputs.dtype.kind not in "biuf" or is_empty:
             raise InvalidPrediction(
                 f"shard {shard_id}: the model answers {outputs.dtype} of shape {list(outputs.shape)}; expected numbers"
             )

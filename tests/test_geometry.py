@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contract import Anchor
-from pipeline.geometry import centre_box, inner_size, letterbox_offset
+from pipeline.contract import Anchor, CentreCrop, Interpolation, Letterbox, Squash
+from pipeline.geometry import centre_box, inner_size, letterbox_offset, placement, resized_size, source_box
 
 sides = st.integers(1, 5000)
 targets = st.tuples(st.integers(1, 512), st.integers(1, 512))
@@ -32,6 +32,27 @@ def test_the_crop_for_a_square_input_is_a_fraction_of_the_shorter_side(
 ) -> None:
     left, _, right, _ = centre_box(size, (side, side), fraction)
     assert right - left == pytest.approx(fraction * min(size))
+
+
+@given(
+    size=st.tuples(sides, sides),
+    target=targets,
+    resize=st.one_of(
+        st.builds(CentreCrop, st.floats(0.01, 1), st.just(Interpolation.BOX)),
+        st.just(Squash(Interpolation.BOX)),
+        st.builds(Letterbox, st.just((0, 0, 0)), st.sampled_from(Anchor), st.just(Interpolation.BOX)),
+    ),
+)
+def test_what_the_resize_reads_is_placed_where_the_resize_puts_it(
+    size: tuple[int, int], target: tuple[int, int], resize: CentreCrop | Squash | Letterbox
+) -> None:
+    placed = placement(size, target, resize)
+    box = source_box(size, target, resize)
+    inner = resized_size(size, target, resize)
+    corner = letterbox_offset(inner, target, resize.anchor) if isinstance(resize, Letterbox) else (0, 0)
+    for axis in (0, 1):
+        first, last = (box[axis + side] * placed.scale[axis] + placed.offset[axis] for side in (0, 2))
+        assert (first, last) == pytest.approx((corner[axis], corner[axis] + inner[axis]), abs=1e-6)
 
 
 @given(size=st.tuples(sides, sides), target=targets)

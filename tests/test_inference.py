@@ -129,6 +129,11 @@ def test_an_image_in_which_nothing_is_found_is_predicted_without_boxes(detector:
     assert (only.top, only.boxes, only.values) == ((), (), ())
 
 
+def test_a_detector_may_answer_no_rows_at_all(detector: ModelPackage) -> None:
+    runtime = Brightness(change=lambda outputs: np.zeros((len(outputs), 0, 6), np.float32))
+    assert [each.boxes for each in predict(detector, runtime, count=3)] == [(), (), ()]
+
+
 @pytest.mark.parametrize(("answered", "words"), [(4, "class 4"), (-1, "no index")])
 def test_a_class_without_a_label_is_refused(detector: ModelPackage, answered: int, words: str) -> None:
     with pytest.raises(ContractMismatch, match=f"answers {words} where s3://bucket/0.jpg has a class, and 4 labels"):
