@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Every command and option there is."""
     # Imported here: whoever presses Ctrl-C while it loads sees no traceback.
-    from pipeline.commands import contract, replay, run
+    from pipeline.commands import contract, doctor, replay, run
 
     parser = argparse.ArgumentParser(
         prog="imagebatch", description="Predictions for every image in a bucket or a folder, through one state machine."
@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_to(commands)
     replay.add_to(commands)
     contract.add_to(commands)
+    doctor.add_to(commands)
     return parser
 
 

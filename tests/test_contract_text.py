@@ -108,3 +108,8 @@ def test_a_contract_that_ignores_exif_says_so() -> None:
 
 def test_a_model_of_uint8_is_fed_what_is_packed() -> None:
     assert "takes uint8" in describe(replace(example("efficientnet-lite0"), numbers=None))
+
+
+def test_the_documentation_shows_what_is_told_of_the_example() -> None:
+    documentation = (Path(__file__).parents[1] / "docs/contract.md").read_text(encoding="utf-8")
+    assert describe(example("efficientnet-lite0")) in documentation

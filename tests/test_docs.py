@@ -16,30 +16,31 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 
-def commands() -> list[argparse.ArgumentParser]:
-    actions = cli.parser()._actions
-    return [
-        command
-        for action in actions
-        if isinstance(action, argparse._SubParsersAction)
-        for command in action.choices.values()
-    ]
+def commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Every command of a parser, and theirs."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield command
+                yield from commands(command)
 
 
 def words(text: str) -> str:
     return " ".join(text.split())
 
 
-@pytest.mark.parametrize("command", commands(), ids=lambda command: command.prog)
-def test_every_option_of_a_command_stands_in_the_readme_with_its_help(command: argparse.ArgumentParser) -> None:
-    readme = words((ROOT / "README.md").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("command", list(commands(cli.parser())), ids=lambda command: command.prog)
+def test_every_option_of_a_command_is_documented_with_its_help(command: argparse.ArgumentParser) -> None:
+    documented = words(DOCUMENTS)
+    options = [action for action in command._actions if not isinstance(action, argparse._SubParsersAction)]
     missing = [
         (name, action.help)
-        for action in command._actions
+        for action in options
         for name in action.option_strings or [str(action.metavar)]
-        if name not in readme or words((action.help or "") % vars(action)) not in readme
+        if name not in documented or words((action.help or "") % vars(action)) not in documented
     ]
     assert not missing
+    assert command.prog in documented
 
 
 @pytest.mark.parametrize("reason", [reason.value for reason in Reason])

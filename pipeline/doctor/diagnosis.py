@@ -13,12 +13,14 @@ from pipeline.doctor.inputs import Line
 from pipeline.doctor.signs import Ailment, squeezed
 
 MOST_OBJECTS = 3
-_BEFORE, _AFTER = 60, 160
+_BEFORE, _AFTER = 100, 160
 # A message that was broken over lines continues in the next ones: ONNX Runtime's takes four.
 _WINDOW = 5
 _LOOKS_LIKE_AN_ERROR = re.compile(
-    r"\w*(error|exception)\b|\b(fatal|fail(ed|ure)?|critical|refused|denied|panic|abort(ed)?)\b", re.IGNORECASE
+    r"(error|exception)\b|\b(fatal|fail(ed|ure)?|critical|refused|denied|panic|abort(ed)?)\b", re.IGNORECASE
 )
+# Looked through for every line of a log: as flat as can be.
+_SIGNS = [(sign.anchor, known, sign) for known in AILMENTS for sign in known.signs]
 _TRACEBACK = "Traceback (most recent call last)"
 _OBJECTS = (
     re.compile(r"""["'](s3://[^"']{3,1100})["']"""),
@@ -89,18 +91,20 @@ def _recognised(window: list[Line]) -> Iterator[tuple[Ailment, str]]:
     """
     first = window[0]
     haystack = squeezed(first.text)
-    text = ""
+    candidates = [(known, sign) for anchor, known, sign in _SIGNS if anchor in haystack]
+    if not candidates:
+        return
+    start_before = len(_cleaned(first.text))
+    text = " ".join(_cleaned(line.text) for line in window if line.source == first.source)
     taken: list[tuple[int, int]] = []
-    for known in AILMENTS:
-        for sign in known.signs:
-            if sign.anchor not in haystack:
-                continue
-            text = text or " ".join(_cleaned(line.text) for line in window if line.source == first.source)
-            match = sign.pattern.search(text)
-            if match and match.start() <= len(_cleaned(first.text)) and not _overlaps(match.span(), taken):
-                taken.append(match.span())
-                yield known, _surroundings(text, *match.span())
-                break
+    told: set[str] = set()
+    for known, sign in candidates:
+        match = sign.pattern.search(text)
+        if not match or match.start() > start_before or known.name in told or _overlaps(match.span(), taken):
+            continue
+        taken.append(match.span())
+        told.add(known.name)
+        yield known, _surroundings(text, *match.span())
 
 
 def _surroundings(text: str, start: int, end: int) -> str:
