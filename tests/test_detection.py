@@ -192,6 +192,17 @@ def edges(profile: Any) -> tuple[float, float]:
     return centre - width / 2, centre + width / 2
 
 
+def mapped_back(file: bytes, contract: ModelContract) -> list[float]:
+    """The box of a bright bar: seen on the model's input, and then in pixels of the original."""
+    decoded = decode(file, contract)
+    assert isinstance(decoded, Decoded)
+    bright = np.where(decoded.pixels[..., 0] > 8, decoded.pixels[..., 0], 0).astype(float)
+    (x0, x1), (y0, y1) = edges(bright.sum(axis=0)), edges(bright.sum(axis=1))
+    found = detect(answer((x0, y0, x1, y1, 0.9, 0)), contract, (decoded.width, decoded.height))
+    box: list[float] = found.boxes[0].tolist()
+    return box
+
+
 @settings(deadline=None)
 @given(
     size=st.tuples(st.integers(40, 160), st.integers(40, 160)),
@@ -214,12 +225,18 @@ def test_a_box_that_was_seen_on_the_models_input_lies_on_the_original_within_a_p
     y0, y1 = (round(top + part * (bottom - top)) for part in (corner[1], opposite[1]))
     picture = Image.new("RGB", size)
     picture.paste((255, 255, 255), (x0, y0, x1, y1))
-    contract = detector(*target, resize)
 
-    decoded = decode(stored(picture, orientation), contract)
+    box = mapped_back(stored(picture, orientation), detector(*target, resize))
 
-    assert isinstance(decoded, Decoded)
-    bright = decoded.pixels[..., 0].astype(float)
-    (seen_x0, seen_x1), (seen_y0, seen_y1) = edges(bright.sum(axis=0)), edges(bright.sum(axis=1))
-    found = detect(answer((seen_x0, seen_y0, seen_x1, seen_y1, 0.9, 0)), contract, (decoded.width, decoded.height))
-    assert found.boxes[0].tolist() == pytest.approx([x0, y0, x1, y1], abs=1)
+    assert box == pytest.approx([x0, y0, x1, y1], abs=1)
+
+
+@pytest.mark.parametrize("resize", RESIZES, ids=lambda resize: resize.method)
+def test_a_photo_that_was_decoded_smaller_has_its_boxes_where_they_are(resize: Any) -> None:
+    """A JPEG may be decoded at an eighth of its size: the original's pixels are those of the file."""
+    picture = Image.new("RGB", (1003, 801))
+    picture.paste((255, 255, 255), (400, 300, 555, 511))
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=95)
+
+    assert mapped_back(file.getvalue(), detector(48, 48, resize)) == pytest.approx([400, 300, 555, 511], abs=1)
