@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,35 @@ def test_a_known_other_format_is_named(contract: ModelContract, data: bytes, wor
     assert (rejection.reason, words in rejection.detail) == (Reason.FORMAT_NOT_ALLOWED, True)
 
 
+@pytest.mark.parametrize(("name", "brand", "words"), [("HEIF", b"heic", "pillow-heif"), ("AVIF", b"avif", "libavif")])
+def test_a_format_without_a_decoder_says_what_to_install(
+    contract: ModelContract, monkeypatch: pytest.MonkeyPatch, name: str, brand: bytes, words: str
+) -> None:
+    monkeypatch.delitem(Image.OPEN, name, raising=False)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)  # which reads AVIF, too
+    rejection = rejected(decode(b"\x00\x00\x00\x18ftyp" + brand + bytes(12), contract))
+    assert (rejection.reason, words in rejection.detail) == (Reason.FORMAT_NOT_ALLOWED, True)
+
+
+@pytest.mark.skipif(find_spec("pillow_heif") is None, reason="pillow-heif is not installed")
+def test_a_heic_photo_is_accepted_where_there_is_a_decoder(
+    contract: ModelContract, photo: Callable[..., bytes]
+) -> None:
+    decoded = accepted(decode(photo(40, 30, format="HEIF"), contract))
+    assert (decoded.format, decoded.width, decoded.height) == ("HEIF", 40, 30)
+
+
+@pytest.mark.skipif(find_spec("pillow_heif") is None, reason="pillow-heif is not installed")
+def test_a_heic_photo_stored_on_its_side_is_turned_once(contract: ModelContract) -> None:
+    """HEIC has a property of its own for that, which its decoder applies; EXIF only repeats it (ISO/IEC 23008-12)."""
+    picture = Image.new("RGB", (40, 30))
+    picture.getexif()[0x0112] = 6
+    file = io.BytesIO()
+    picture.save(file, "HEIF")
+    decoded = accepted(decode(file.getvalue(), contract))
+    assert (decoded.width, decoded.height) == (30, 40)
+
+
 def test_a_format_that_the_limits_leave_out_is_not_allowed(
     contract: ModelContract, photo: Callable[..., bytes]
 ) -> None:
@@ -199,6 +229,39 @@ def test_a_decoder_that_runs_out_of_memory_crashes_on_that_image_alone(
 
     monkeypatch.setattr("PIL.JpegImagePlugin.JpegImageFile.load", load)
     assert rejected(decode(photo(), contract)).reason == Reason.CRASHES_DECODER
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+def test_what_follows_the_picture_is_no_part_of_it(
+    contract: ModelContract, photo: Callable[..., bytes], format: str
+) -> None:
+    data = photo(format=format)
+    assert np.array_equal(
+        accepted(decode(data + b"left behind by an editor", contract)).pixels, accepted(decode(data, contract)).pixels
+    )
+
+
+def test_a_bmp_that_begins_at_its_top_is_the_same_picture(contract: ModelContract, photo: Callable[..., bytes]) -> None:
+    data = photo(40, 30, format="BMP")
+    rows = [data[place : place + 120] for place in range(54, len(data), 120)]
+    flipped = data[:22] + (-30).to_bytes(4, "little", signed=True) + data[26:54] + b"".join(reversed(rows))
+    assert np.array_equal(accepted(decode(flipped, contract)).pixels, accepted(decode(data, contract)).pixels)
+
+
+def test_a_tiff_whose_directories_go_in_a_circle_is_its_first_page(
+    contract: ModelContract, photo: Callable[..., bytes]
+) -> None:
+    data = bytearray(photo(format="TIFF"))
+    directory = int.from_bytes(data[4:8], "little")
+    following = directory + 2 + 12 * int.from_bytes(data[directory : directory + 2], "little")
+    data[following : following + 4] = data[4:8]
+    accepted(decode(bytes(data), contract))
+
+
+def test_pillows_own_pixel_limit_is_not_in_the_way_of_a_higher_one(contract: ModelContract) -> None:
+    cut_off_before_its_pixels = encoded("1", (20_000, 10_000))[:60]
+    limits = Limits(max_pixels=200_000_000)
+    assert rejected(decode(cut_off_before_its_pixels, contract, limits)).reason == Reason.TRUNCATED
 
 
 def test_the_size_of_a_turned_photo_is_the_one_a_person_sees(contract: ModelContract) -> None:
