@@ -57,6 +57,8 @@ AILMENTS = (
         "No such file or directory: '/opt/ml/model",
         'No such file or directory: "/opt/ml/model',
         "Load model from {} failed:File doesn't exist",
+        "Load model {} failed. File doesn't exist",
+        ": NO_SUCHFILE :",
         "Failed to download model data",
         "Could not find model data at",
         "Could not access model data at",

@@ -123,6 +123,8 @@ AILMENTS = (
         "AlgorithmError: , exit code: {}",
         "AlgorithmError: {}exit code: 1",
         "AlgorithmError:",
+        "See job logs for more information",
+        "ExecuteUserScriptError",
         "exit code: 1",
         "Runtime.ExitError",
         "ExitError",

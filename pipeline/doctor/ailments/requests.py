@@ -109,6 +109,8 @@ AILMENTS = (
         "failed to respond to ping",
         "Please ensure /ping endpoint is implemented",
         "Error handling request /ping",
+        "connect() to unix:/tmp/gunicorn.sock failed",
+        "Worker failed to boot",
         *(f'"GET /ping HTTP/1.1" {status}' for status in (400, 403, 404, 405, 499, 500, 502, 503, 504)),
         why="SageMaker asks port 8080 for /ping until it answers. Mostly the server did not start, because the model"
         " did not load: a missing file or module, too little memory.",
@@ -123,6 +125,7 @@ AILMENTS = (
         "Unable to get response from the algorithm",
         "Received server error (500) from",
         "Received server error (0) from",
+        "ClientError: 400",
         "Bad HTTP status received from algorithm: 500",
         "Bad HTTP status received from algorithm: 502",
         "InternalServerError",

@@ -11,7 +11,7 @@ AILMENTS = (
         "wrong_data_type",
         "The model takes another data type than it was sent",
         # ONNX Runtime
-        "Unexpected input data type. Actual: (tensor({})) , expected: (tensor({}))",
+        "Unexpected input data type. Actual: ({}) , expected: ({})",
         # PyTorch
         "expected scalar type {} but found {}",
         "Input type ({}) and weight type ({}) should be the same",
@@ -138,6 +138,7 @@ AILMENTS = (
         "The runtime cannot load the model",
         # ONNX Runtime
         "Protobuf parsing failed",
+        "No graph was found in the protobuf",
         ": INVALID_PROTOBUF :",
         "Unsupported model IR version:",
         "Could not find an implementation for",
