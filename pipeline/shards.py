@@ -12,7 +12,8 @@ Sizes: at most 23 MiB of pixels and 2 MiB of header, so that four shards at once
 import json
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,6 +62,9 @@ class Row:
         return cls(*texts, *counts)
 
 
+_VALUES = attrgetter(*Row.__slots__)
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """A shard that was read: `images` uint8 [N, H, W, C], and one row for each of them."""
@@ -91,7 +95,7 @@ def pack(images: Images, rows: Sequence[Row], contract: ModelContract) -> bytes:
     metadata = {
         "format": FORMAT,
         "contract": contract.digest,
-        "rows": json.dumps([astuple(row) for row in rows], ensure_ascii=False, separators=(",", ":")),
+        "rows": json.dumps([_VALUES(row) for row in rows], ensure_ascii=False, separators=(",", ":")),
     }
     header = _header(images, metadata)
     if len(header) > MAX_HEADER_BYTES:
