@@ -92,7 +92,7 @@ def class_mismatches(shape: Sequence[Dimension], contract: ModelContract, labels
     classes = shape[1] if len(shape) == 2 else 0
     if classes == 0:
         yield (
-            f"output {contract.output.name!r} has shape {_shown(shape)}; the task {contract.task} needs [N, classes]."
+            f"output {contract.output.name!r} has shape {shown(shape)}; the task {contract.task} needs [N, classes]."
             " Set output.name or task, or export the model without what comes after its classifier."
         )
     elif labels is not None and isinstance(classes, int) and classes != labels:
@@ -110,7 +110,7 @@ def box_mismatches(
     expected = scheme.mismatch(shape, (contract.input.width, contract.input.height))
     if expected is not None:
         yield (
-            f"output {contract.output.name!r} has shape {_shown(shape)}; the scheme {scheme.scheme} needs {expected}."
+            f"output {contract.output.name!r} has shape {shown(shape)}; the scheme {scheme.scheme} needs {expected}."
             " Set output.name, output.decode or input.height and width."
         )
         return
@@ -120,6 +120,13 @@ def box_mismatches(
             f"{contract.output.labels} has {labels} labels; the model answers {classes} classes."
             " There has to be one label for each class."
         )
+
+
+def shown(shape: Sequence[Dimension] | None) -> str:
+    """A shape for a person to read: `[batch, 3, ?, ?]`."""
+    if shape is None:
+        return "[...]"
+    return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
 
 
 def _input_mismatches(inputs: Sequence[TensorType], contract: ModelContract) -> Iterator[str]:
@@ -141,9 +148,9 @@ def _input_mismatches(inputs: Sequence[TensorType], contract: ModelContract) -> 
         advice = f"Set input.dtype to {found.dtype}" if known else f"Export the model for one of {', '.join(DataType)}"
         yield f"{MODEL_FILE} takes {found.name!r} as {found.dtype}; the contract says {declared.dtype}. {advice}."
     if found.shape is not None and not _fits(found.shape, declared.layout, contract):
-        wanted = _shown(("N", *_image_shape(declared.layout, contract)))
+        wanted = shown(("N", *_image_shape(declared.layout, contract)))
         yield (
-            f"{MODEL_FILE} takes {found.name!r} of shape {_shown(found.shape)}; the contract says {wanted}"
+            f"{MODEL_FILE} takes {found.name!r} of shape {shown(found.shape)}; the contract says {wanted}"
             f" ({declared.layout}). {_shape_advice(found.shape, contract)}"
         )
 
@@ -211,7 +218,3 @@ def _listing(tensors: Sequence[TensorType]) -> str:
     names = [f"{each.name!r:.100}" for each in tensors[:_MOST_NAMED]]
     more = f" and {len(tensors) - _MOST_NAMED} more" if len(tensors) > _MOST_NAMED else ""
     return ", ".join(names) + more if names else "nothing"
-
-
-def _shown(shape: Sequence[Dimension]) -> str:
-    return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"

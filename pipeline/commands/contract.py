@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.commands import contract_import, contract_show
+from pipeline.commands import contract_check, contract_import, contract_show
 
 
 def add_to(commands: Any) -> None:
@@ -12,5 +12,6 @@ def add_to(commands: Any) -> None:
         description="What tensor a model expects, and how its output reads: docs/contract.md.",
     )
     subcommands = contract.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    contract_check.add_to(subcommands)
     contract_import.add_to(subcommands)
     contract_show.add_to(subcommands)
