@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pipeline.doctor.ailments import AILMENTS
 from pipeline.doctor.inputs import Line
-from pipeline.doctor.signs import Ailment, squeezed
+from pipeline.doctor.signs import Ailment, Depth, squeezed
 
 MOST_OBJECTS = 3
 _BEFORE, _AFTER = 100, 160
@@ -84,27 +84,28 @@ def _windows(lines: Iterable[Line]) -> Iterator[list[Line]]:
         held.popleft()
 
 
-def _recognised(window: list[Line]) -> Iterator[tuple[Ailment, str]]:
+def _recognised(window: list[Line]) -> list[tuple[Ailment, str]]:
     """The failures whose message begins in the window's first line, and their words.
 
-    Where two lay claim to the same words, the one that stands first in AILMENTS has them: it is the more specific.
+    Where two lay claim to the same words, the one that stands first in AILMENTS has them: it is the more specific. A
+    line that tells a cause is no mere symptom of another, and of several symptoms it is the first.
     """
     first = window[0]
     haystack = squeezed(first.text)
     candidates = [(known, sign) for anchor, known, sign in _SIGNS if anchor in haystack]
     if not candidates:
-        return
-    start_before = len(_cleaned(first.text))
+        return []
     text = " ".join(_cleaned(line.text) for line in window if line.source == first.source)
+    length = len(_cleaned(first.text))
     taken: list[tuple[int, int]] = []
-    told: set[str] = set()
+    told: dict[str, tuple[Ailment, str]] = {}
     for known, sign in candidates:
         match = sign.pattern.search(text)
-        if not match or match.start() > start_before or known.name in told or _overlaps(match.span(), taken):
-            continue
-        taken.append(match.span())
-        told.add(known.name)
-        yield known, _surroundings(text, *match.span())
+        if match and match.start() <= length and known.name not in told and not _overlaps(match.span(), taken):
+            taken.append(match.span())
+            told[known.name] = known, _surroundings(text[: max(length, match.end())], *match.span())
+    causes = [each for each in told.values() if each[0].depth is not Depth.SYMPTOM]
+    return causes or list(told.values())[:1]
 
 
 def _surroundings(text: str, start: int, end: int) -> str:

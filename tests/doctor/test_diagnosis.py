@@ -122,3 +122,16 @@ def test_memory_does_not_grow_with_the_log() -> None:
 
     diagnose(lines(10))
     assert peak(4_000) < 2 * peak(400)
+
+
+def test_a_line_that_tells_its_cause_is_no_symptom_besides() -> None:
+    assert names("InvalidPrediction: the model answers NaN or infinity for s3://photos/a.jpg") == ["not_finite"]
+
+
+def test_of_several_symptoms_in_a_line_the_most_specific_is_told() -> None:
+    assert names("AlgorithmError: Model container failed to respond to ping.") == ["no_ping"]
+
+
+def test_what_is_told_of_a_line_ends_with_the_line() -> None:
+    (finding,) = diagnose(lines_in_text("MemoryError\nfine")).findings
+    assert finding.example == "MemoryError"
