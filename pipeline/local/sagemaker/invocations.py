@@ -40,7 +40,7 @@ class Invocations:
 
         Raises:
             ServerFailedError: the server has ended.
-            JobFailedError: the answer cannot be written.
+            JobFailedError: no answer can be written.
         """
         source = f"{item.bucket}/{item.key}"
         try:
@@ -63,8 +63,7 @@ class Invocations:
             return ALGORITHM_ERROR
         if reply.status != 200:
             return self._refused(reply, source)
-        self._store(reply, item)
-        return None
+        return self._store(reply, item, source)
 
     def _send(self, body: bytes, server: ModelServer) -> Reply | None:
         """The answer to the last try; None when it had none."""
@@ -103,14 +102,20 @@ class Invocations:
             self.log.write(line, source)
         return blamed
 
-    def _store(self, reply: Reply, item: InputObject) -> None:
+    def _store(self, reply: Reply, item: InputObject, source: str) -> str | None:
         output = self.request["TransformOutput"]
         bucket, key = split_uri(output_uri(output["S3OutputPath"], item.path))
         ending = b"\n" if output.get("AssembleWith") == "Line" else b""
         try:
             self.s3.put_object(Bucket=bucket, Key=key, Body=reply.body + ending)
         except (ClientError, BotoCoreError) as error:
-            raise JobFailedError(f"ClientError: Failed to upload s3://{bucket}/{key}: {_reason(error)}") from error
+            message = f"Failed to upload s3://{bucket}/{key}: {_reason(error)}"
+            # A key that is too long, say, is this object's own trouble; a bucket that is not there is everyone's.
+            if isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] == 400:
+                self.log.write(message, source)
+                return CLIENT_ERROR
+            raise JobFailedError(f"ClientError: {message}") from error
+        return None
 
 
 def output_uri(output_path: str, path: str) -> str:

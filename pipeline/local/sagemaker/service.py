@@ -6,19 +6,15 @@ refused rather than ignored; what only concerns storage and networks of AWS (enc
 nothing here.
 """
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from functools import cached_property
 
 from pipeline.local.http_messages import Request, Response
-from pipeline.local.processes import Processes
 from pipeline.local.protocol import ServiceError
 from pipeline.local.sagemaker.api.endpoints import EndpointOperations
 from pipeline.local.sagemaker.api.models import ModelOperations
 from pipeline.local.sagemaker.api.processing import ProcessingOperations
 from pipeline.local.sagemaker.api.tags import TagOperations
 from pipeline.local.sagemaker.api.transform import TransformOperations
-from pipeline.local.sagemaker.containers import Images
 from pipeline.local.sagemaker.jobs import Job
 from pipeline.local.sagemaker.runtime import SageMakerRuntimeService
 
@@ -26,33 +22,15 @@ from pipeline.local.sagemaker.runtime import SageMakerRuntimeService
 class SageMakerService(ProcessingOperations, TransformOperations, ModelOperations, EndpointOperations, TagOperations):
     """Jobs, models and endpoints of one account, and the invocations of the endpoints."""
 
-    def __init__(
-        self,
-        *,
-        processes: Processes,
-        environment: Callable[[], Mapping[str, str]],
-        state_dir: Path,
-        image_root: Path,
-        images: Images,
-        clients: Callable[[str], Any],
-        account_id: str,
-        region: str,
-    ) -> None:
-        super().__init__(
-            processes=processes,
-            environment=environment,
-            state_dir=state_dir,
-            image_root=image_root,
-            images=images,
-            clients=clients,
-            arn_prefix=f"arn:aws:sagemaker:{region}:{account_id}:",
-        )
-        self._runtime = SageMakerRuntimeService(self.find_endpoint, account_id, region)
+    @cached_property
+    def runtime(self) -> SageMakerRuntimeService:
+        """What answers the requests to endpoints."""
+        return SageMakerRuntimeService(self.find_endpoint, self.account_id, self.region)
 
     def serve(self, request: Request) -> Response:
         # Both services are signed for "sagemaker"; only the runtime's requests have a path.
         if request.path.startswith("/endpoints/"):
-            return self._runtime.serve(request)
+            return self.runtime.serve(request)
         return super().serve(request)
 
     def log(self, job_name: str) -> str:

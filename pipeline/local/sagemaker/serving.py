@@ -31,8 +31,8 @@ from pipeline.local.sagemaker.containers import Image, command_here, exit_code, 
 STOP_GRACE = 30  # seconds between SIGTERM and SIGKILL; Developer Guide, "Custom Inference Code with Hosting Services"
 _PING_TIMEOUT = 2.0  # seconds; Developer Guide, "Custom Inference Code with Batch Transform"
 _FIRST_POLL, _SLOWEST_POLL, _SLOWING = 0.02, 1.0, 1.2
-# How long a process that broke a connection may take to be seen dead.
-_CRASH_NOTICE = 0.5
+# Seconds that a process which broke a connection may take to be seen dead.
+_CRASH_NOTICE = 1.0
 _CONNECTIONS = 100  # kept open to one server; Developer Guide: MaxConcurrentTransforms is 1 to 100
 
 NO_PING = (

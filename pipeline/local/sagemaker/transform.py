@@ -135,13 +135,13 @@ class TransformJob(Job):
         return f"{blamed[0]}: See job logs for more information"
 
     def _watch(self, senders: set[Future[None]]) -> None:
-        """Wait until all have ended, or one has failed, or the job is to stop. Raises what one has raised."""
+        """Wait until all have ended, or the job is to stop, or one has failed: raises what it has raised."""
         while senders:
             done, _ = wait({*senders, self._stop_asked}, return_when=FIRST_COMPLETED)
-            for sender in done:
-                sender.result()
             if self._stop_asked in done:
                 return
+            for sender in done:
+                sender.result()
             senders = senders - done
 
 

@@ -208,7 +208,7 @@ def test_an_image_that_cannot_be_run_fails_the_endpoint_by_name(
 
 
 def test_a_deleted_endpoint_is_gone_with_its_server_and_its_name_is_free_again(
-    cloud: LocalCloud, create_model: CreateModel, create_endpoint: CreateEndpoint, invoke: Invoke, fifo: Path
+    cloud: LocalCloud, create_model: CreateModel, create_endpoint: CreateEndpoint, invoke: Invoke
 ) -> None:
     create_model()
     create_endpoint()
@@ -222,9 +222,7 @@ def test_a_deleted_endpoint_is_gone_with_its_server_and_its_name_is_free_again(
     client.create_endpoint(EndpointName="point", EndpointConfigName="point-1")
 
 
-def test_an_endpoint_that_is_still_starting_can_be_deleted(
-    cloud: LocalCloud, create_model: CreateModel, fifo: Path
-) -> None:
+def test_an_endpoint_that_is_still_starting_can_be_deleted(cloud: LocalCloud, create_model: CreateModel) -> None:
     create_model(FAILING_PINGS="1000000")
     client = cloud.client("sagemaker")
     client.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant()])

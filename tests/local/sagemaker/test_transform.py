@@ -186,7 +186,7 @@ def test_a_request_that_the_server_calls_wrong_is_not_tried_again(
 
 @pytest.mark.parametrize("silence", ["wait", "drop"])
 def test_an_object_that_gets_no_answer_fails_the_job(
-    cloud: LocalCloud, create_model: CreateModel, put: Put, transform: Run, fifo: Path, silence: str
+    cloud: LocalCloud, create_model: CreateModel, put: Put, transform: Run, silence: str
 ) -> None:
     create_model(FIFO="/dev/null")
     put({"in/a": silence})

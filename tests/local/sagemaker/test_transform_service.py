@@ -81,6 +81,17 @@ def test_an_output_that_cannot_be_written_fails_the_job(create_model: CreateMode
     assert job["FailureReason"].startswith("ClientError: Failed to upload s3://no-such-bucket/out/a.out: ")
 
 
+def test_an_output_whose_key_is_too_long_fails_the_job_alone(
+    cloud: LocalCloud, create_model: CreateModel, put: Put, transform: Run, outputs: Callable[[], dict[str, str]]
+) -> None:
+    create_model()
+    long = "x" * (1024 - len("in/"))
+    put({f"in/{long}": "1", "in/y": "2"})
+    assert transform()["FailureReason"] == "ClientError: See job logs for more information"
+    assert outputs() == {"y.out": "2"}
+    assert f"data/in/{long}: Failed to upload s3://data/out/{long}.out: " in cloud.job_log("job")
+
+
 def test_an_object_that_a_manifest_names_and_nobody_put_fails_the_job_alone(
     cloud: LocalCloud, create_model: CreateModel, put: Put, transform: Run, outputs: Callable[[], dict[str, str]]
 ) -> None:

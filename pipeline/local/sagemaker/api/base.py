@@ -24,7 +24,7 @@ class Operations(JsonService):
         image_root: the working directory of a Processing job's processes, which stands for the container image's.
         images: what the images of models come to.
         clients: gives the boto3 client of a service of this cloud.
-        arn_prefix: what an ARN begins with, up to the type of the resource.
+        account_id, region: what ARNs say.
     """
 
     service: ClassVar[str] = "sagemaker"
@@ -39,7 +39,8 @@ class Operations(JsonService):
         image_root: Path,
         images: Images,
         clients: Callable[[str], Any],
-        arn_prefix: str,
+        account_id: str,
+        region: str,
     ) -> None:
         self.processes = processes
         self.environment = environment
@@ -47,7 +48,8 @@ class Operations(JsonService):
         self.image_root = image_root
         self.images = images
         self.clients = clients
-        self.arn_prefix = arn_prefix
+        self.account_id = account_id
+        self.region = region
         self.processing_jobs: JobRegister[ProcessingJob] = JobRegister("Processing", state_dir / "processing")
         self.transform_jobs: JobRegister[TransformJob] = JobRegister("Transform", state_dir / "transform")
         self.models: dict[str, dict[str, Any]] = {}
@@ -59,7 +61,7 @@ class Operations(JsonService):
 
     def arn(self, resource: str, name: str) -> str:
         """The ARN of a resource; names are in lower case there."""
-        return f"{self.arn_prefix}{resource}/{name.lower()}"
+        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{resource}/{name.lower()}"
 
     def tag(self, arn: str, parameters: Mapping[str, Any]) -> None:
         """Keep the tags with which a resource was created."""
