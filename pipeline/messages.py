@@ -36,7 +36,7 @@ _HINTS = {
     "animated": "Upload a still picture, or take the first frame.",
     "unreadable": "Give access, enable the key, or restore the object: its detail says which.",
     "crashes_decoder": "Export the picture again from its source, and do not open it on a machine that matters.",
-    "decode_timeout": "Export the picture again from its source, or allow more time.",
+    "decode_timeout": "Export the picture again from its source: this file keeps a decoder busy without end.",
 }
 
 # What to do about an error of pipeline/errors.py.
