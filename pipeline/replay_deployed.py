@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipeline import names, objects, replay, runs
-from pipeline.errors import InvalidReplay
+from pipeline.errors import ImageBatchError, InvalidReplay
 from pipeline.replay import Comparison, Rejection
 from pipeline.runs import Run
 
@@ -76,6 +76,10 @@ def find_rejections(s3: Any, bucket: str, run_id: str) -> tuple[Run, list[Reject
         known = f"the latest are {', '.join(latest)}" if latest else "there are no runs yet"
         raise InvalidReplay(
             f"There is no run {run_id!r} in {objects.s3_uri(bucket, runs.RUNS_PREFIX)}; {known}."
+        ) from error
+    except (KeyError, TypeError, ValueError, ImageBatchError) as error:
+        raise InvalidReplay(
+            f"{objects.s3_uri(bucket, runs.run_key(run_id))} is no run of this version: {error!r:.200}. Run anew."
         ) from error
     key = runs.result_key(run_id, _REJECTED)
     try:

@@ -189,7 +189,8 @@ def _listing(field: str, value: Any, settings: StartRunSettings) -> Listing:
         listing_bucket, key = parse_s3_uri(value["listing"])
     except (ValueError, AttributeError):
         _refuse(f"{field}.listing", expected, value["listing"])
-    if not 1 <= len(key.encode()) <= 1024 or not _BUCKET.fullmatch(listing_bucket):
+    # The roles of infra/template.yaml may read what is called so, and no image.
+    if not key.endswith(".jsonl") or len(key.encode()) > 1024 or not _BUCKET.fullmatch(listing_bucket):
         _refuse(f"{field}.listing", expected, value["listing"])
     return Listing(bucket, listing_bucket, key)
 

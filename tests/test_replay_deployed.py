@@ -71,6 +71,14 @@ def test_a_run_that_is_not_there_is_refused_with_the_latest_that_are(s3: Any) ->
         replay_deployed.find_rejections(s3, RESULTS, "other")
 
 
+def test_a_run_of_another_version_is_told_so(s3: Any, run: Run) -> None:
+    document = {name: value for name, value in run.to_json().items() if name != "limits"}
+    objects.put_json(s3, RESULTS, runs.run_key(run.run_id), document)
+
+    with pytest.raises(InvalidReplay, match=r"run\.json is no run of this version: KeyError\('limits'\)"):
+        replay_deployed.find_rejections(s3, RESULTS, run.run_id)
+
+
 def test_a_run_without_results_is_told_so(s3: Any, run: Run) -> None:
     objects.put_json(s3, RESULTS, runs.run_key(run.run_id), run.to_json())
 

@@ -158,9 +158,10 @@ def test_an_event_without_its_detail_says_what_is_missing() -> None:
         ({"images": [{"listing": "a.jsonl"}]}, "images[0].listing: expected the address of a JSON Lines object"),
         ({"images": [{"listing": 1}]}, "images[0].listing: expected the address"),
         ({"images": [{"listing": "s3://lists/"}]}, "images[0].listing: expected the address"),
-        ({"images": [{"listing": "s3://LISTS/a"}]}, "images[0].listing: expected the address"),
+        ({"images": [{"listing": "s3://lists/a.jpg"}]}, "images[0].listing: expected the address"),
+        ({"images": [{"listing": "s3://LISTS/a.jsonl"}]}, "images[0].listing: expected the address"),
         ({"images": [{**LISTING, "bucket": "Photos"}]}, "images[0].bucket: expected a bucket name"),
-        ({"images": [LISTING, {**LISTING, "listing": "s3://lists/b"}]}, "both of bucket photos"),
+        ({"images": [LISTING, {**LISTING, "listing": "s3://lists/b.jsonl"}]}, "both of bucket photos"),
         ({"replays": "../run"}, "replays: expected the id of an earlier run, got '../run'"),
         ({"model": "../secret"}, "model: expected a name such as efficientnet-lite0, got '../secret'"),
         ({"model": None}, "model: expected a name"),
@@ -215,7 +216,7 @@ def made_of(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 INPUTS = made_of(
     prefixes=st.lists(TEXT, min_size=1),
-    images=st.lists(made_of(listing=TEXT | TEXT.map("s3://lists/{}".format), bucket=TEXT), min_size=1),
+    images=st.lists(made_of(listing=TEXT | TEXT.map("s3://lists/{}.jsonl".format), bucket=TEXT), min_size=1),
     limits=made_of(formats=st.lists(TEXT), max_pixels=st.integers()),
     schedule=made_of(arn=TEXT, time=TIMES),
 )
