@@ -49,6 +49,8 @@ _FIELDS = (
 )
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3 User Guide, "General purpose bucket naming rules"
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_KEPT = ("runs/", "models/", "quarantine/", "replays/")
+"""What the results bucket has of its own (pipeline/runs.py)."""
 _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,120}")
 _INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
 
@@ -227,7 +229,7 @@ def _prefix(field: str, value: Any, settings: StartRunSettings) -> Prefix:
         except ValueError:
             _refuse(field, expected, value)
     _bucket(field, prefix.bucket)
-    for kept in ("runs/", "models/"):
+    for kept in _KEPT:
         if prefix.overlaps(Prefix(settings.results_bucket, kept)):
             raise InvalidRunInput(
                 f"{field}: {prefix.uri} takes in {kept} of the results bucket, where runs write; choose another."

@@ -148,6 +148,7 @@ def test_an_event_without_its_detail_says_what_is_missing() -> None:
         ({"prefixes": ["a/", "b/", "a/c/"]}, "s3://example-images/a/c/ lies within s3://example-images/a/"),
         ({"prefixes": ["a", "a"]}, "lies within"),
         ({"prefixes": ["s3://example-results/"]}, "takes in runs/ of the results bucket"),
+        ({"prefixes": ["s3://example-results/quarantine/empty/"]}, "takes in quarantine/ of the results bucket"),
         ({"prefixes": ["s3://example-results/models/tiny/"]}, "takes in models/ of the results bucket"),
         ({"prefixes": ["a/"], "images": [LISTING]}, "both prefixes and images"),
         ({"images": LISTING}, "images: expected a list of 1 to 100 listings"),
