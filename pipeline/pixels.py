@@ -111,6 +111,9 @@ def _draft(image: Image.Image, box: Box, target: Size) -> Box:
     times = geometry.reduction(box, target)
     if times == 1 or not isinstance(image, JpegImageFile):
         return box
+    if not image.quantization:
+        # A lossless JPEG (T.81, annex H) has no coefficients of which some could be left out, and libjpeg refuses.
+        return box
     if image.draft(None, (image.width // times, image.height // times)) is None:
         return box
     left, top, right, bottom = box

@@ -152,6 +152,17 @@ def test_a_multi_picture_file_is_drafted_too(contract: ModelContract) -> None:
     assert np.abs(difference(file.getvalue(), contract)).mean() < 2
 
 
+def test_a_lossless_jpeg_is_decoded_whole(contract: ModelContract) -> None:
+    """Grey all over (T.81, annex H): every sample is what was predicted, which takes one bit of zero."""
+    frame = b"\xff\xc3\0\x0b\x08\0\xc8\0\xc8\1\1\x11\0"  # 200 x 200, one component of 8 bits
+    table = b"\xff\xc4\0\x14\0\1" + bytes(15) + b"\0"  # one code of one bit, for "no difference"
+    scan = b"\xff\xda\0\x08\1\1\0\1\0\0" + bytes(200 * 200 // 8)  # predicted from the left
+    data = b"\xff\xd8" + frame + table + scan + b"\xff\xd9"
+    outcome = decode(data, contract)
+    assert isinstance(outcome, Decoded)
+    assert (outcome.pixels == 128).all()
+
+
 def test_the_size_on_the_verdict_is_the_originals(contract: ModelContract) -> None:
     decoded = decode(jpeg(picture(301, 203), orientation=6), contract)
     assert isinstance(decoded, Decoded)
