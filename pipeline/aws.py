@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
 from pipeline.s3_reader import S3Reader
@@ -25,6 +26,9 @@ CONFIG = Config(
     read_timeout=60,
     max_pool_connections=32,
 )
+
+# For `copy`: S3 copies up to 5 GiB in one request (CopyObject, "x-amz-copy-source"), and what is larger in parts.
+COPY_IN_ONE_REQUEST = TransferConfig(multipart_threshold=5 * 1024**3 + 1, use_threads=False)
 
 _making = Lock()
 

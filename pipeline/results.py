@@ -15,9 +15,7 @@ from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
-from boto3.s3.transfer import TransferConfig
-
-from pipeline import arrays, causes, messages, objects, runs, tables, verdicts
+from pipeline import arrays, aws, causes, messages, objects, runs, tables, verdicts
 from pipeline.batches import Batch, BatchShard
 from pipeline.contract import Task
 from pipeline.errors import CorruptPredictions, RunDoesNotAddUp, TooManyFailed
@@ -37,8 +35,6 @@ _BATCHES_AHEAD = 16
 _BYTES_AHEAD = 32_000_000
 """Of predictions, of which an embedding has many more than a classification."""
 _PROBLEMS_TOLD = 3
-# 5 GiB are what S3 copies in one request (CopyObject); larger objects it copies in parts.
-_IN_ONE_REQUEST = TransferConfig(multipart_threshold=5 * 1024**3, use_threads=False)
 
 
 @dataclass(frozen=True)
@@ -165,7 +161,7 @@ def _keep_array(
     if named != [(array, row) for row in range(len(predictions))]:
         raise CorruptPredictions(f"the predictions of shard {shard.id} do not name the rows of {array} in their order")
     target = runs.result_key(run.run_id, f"{arrays.FOLDER}{array}")
-    s3.copy({"Bucket": run.bucket, "Key": source}, run.bucket, target, Config=_IN_ONE_REQUEST)
+    s3.copy({"Bucket": run.bucket, "Key": source}, run.bucket, target, Config=aws.COPY_IN_ONE_REQUEST)
 
 
 def _failure_of_job(shard: BatchShard, ended: Mapping[str, Any]) -> ShardFailure:
