@@ -243,8 +243,8 @@ class ModelContract:
         output = document["output"]
         detection = output.pop("detection")
         if detection is not None:
-            scheme = {name: value for name, value in detection["decode"].items() if value is not None}
-            output.update(detection, decode=scheme)
+            decode = {name: value for name, value in detection["decode"].items() if value is not None}
+            output.update(detection, decode={"scheme": decode.pop("scheme"), **decode})
         if self.numbers is None:
             del document["numbers"]
         if not self.task.is_ranked:
