@@ -130,6 +130,8 @@ def _decode(
 def _read(data: bytes, contract: ModelContract, limits: Limits) -> tuple[Image.Image, pixels.Fitted]:
     image = _open(data, limits)
     _check_size(image.width, image.height, limits)
+    if image.info.get("progressive"):
+        _check_scans(data)
     try:
         if image.format == "PNG":
             # The only decoder that verifies anything (chunk checksums). A verified image has to be opened again.
@@ -161,6 +163,19 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         raise _RejectedError(
             Reason.TOO_SMALL, f"{width} x {height} pixels; no side may be shorter than {limits.min_side}"
         )
+
+
+def _check_scans(data: bytes) -> None:
+    """A progressive JPEG is decoded anew for every scan it has, of which a few bytes make one more."""
+    scans = len(_SCAN.findall(data))
+    if scans > _MOST_SCANS:
+        raise _RejectedError(Reason.CORRUPT, f"{scans} progressive scans; at most {_MOST_SCANS} are decoded")
+
+
+# The marker of a scan, its length, and its one to four components (T.81, B.2.3). Encoders write about ten of them;
+# libjpeg-turbo's own tools advise to stop at 500.
+_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+_MOST_SCANS = 500
 
 
 def _too_many_pixels(width: int, height: int, limits: Limits) -> _RejectedError:

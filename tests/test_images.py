@@ -231,6 +231,13 @@ def test_a_decoder_that_runs_out_of_memory_crashes_on_that_image_alone(
     assert rejected(decode(photo(), contract)).reason == Reason.CRASHES_DECODER
 
 
+def test_a_jpeg_that_is_all_scans_keeps_no_decoder_busy(contract: ModelContract) -> None:
+    data = encoded("RGB", (64, 64), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    accepted(decode(data[:-2] + 100 * last + data[-2:], contract))
+    assert rejected(decode(data[:-2] + 600 * last + data[-2:], contract)).reason == Reason.CORRUPT
+
+
 @pytest.mark.parametrize("format", ["JPEG", "PNG"])
 def test_what_follows_the_picture_is_no_part_of_it(
     contract: ModelContract, photo: Callable[..., bytes], format: str
