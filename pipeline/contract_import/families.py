@@ -21,7 +21,8 @@ class Family:
     """`is_square` says what a size that is one number means: both sides, or the shorter one.
 
     `crop` is the side of the centre crop; None where the family does not crop unless told to. `overscan` is how much
-    larger than its size the family resizes before it crops, where it has a rule of its own for that.
+    larger than its size the family resizes before it crops, where it has a rule of its own for that; `crop_pct` is the
+    same the other way round, where the configuration may say it. From a size of `squashes_from` on it does neither.
     """
 
     name: str
@@ -34,6 +35,11 @@ class Family:
     overscan: float = 1.0
     crop_pct: float | None = None
     squashes_from: int | None = None
+
+    @property
+    def habit(self) -> str:
+        """Why a default of the family is taken, for notes."""
+        return f"as {self.name} processors do" if self.name else "as most image processors do"
 
 
 def _square(side: int) -> dict[str, int]:
@@ -61,6 +67,8 @@ _FAMILIES = (
     Family("Levit", _shorter(224), False, BICUBIC, IMAGENET, crop=224, overscan=256 / 224),
     Family("PoolFormer", _shorter(224), False, BICUBIC, IMAGENET, crop=224, crop_pct=0.9),
 )
+UNKNOWN = Family("", _square(224), True, BILINEAR)
+"""What is assumed of a processor that is none of these. It is believed to heed every field."""
 _BY_NAME = {family.name.lower(): family for family in _FAMILIES}
 KNOWN = ", ".join(family.name for family in _FAMILIES)
 

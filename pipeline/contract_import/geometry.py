@@ -1,10 +1,11 @@
 """Hugging Face's size, crop_size and crop_pct, as one of the contract's ways to resize.
 
-both sides                          squash
-both sides, then crop               centre_crop, which keeps the aspect ratio where the original does not
-the shorter side, then crop         centre_crop
-the longer side, then pad           letterbox, as segmentation models do it
-anything whose result is not of one size for every photo: refused, because a contract's tensor has one size
+    both sides                     squash
+    both sides, then crop          centre_crop, which keeps the aspect ratio where the original does not
+    the shorter side, then crop    centre_crop
+    the longer side, then pad      letterbox, as segmentation models do it
+
+What leaves every photo a size of its own is refused: a contract's tensor has one size.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any
 from pipeline.contract import LARGEST_SIDE
 from pipeline.contract_import.families import Family
 from pipeline.contract_import.foreign import Effect, Foreign, flag
-from pipeline.contract_reader import UnexpectedError, number, whole
+from pipeline.contract_reader import Reader, UnexpectedError, number, whole
 
 _LARGEST_SIZE = 16 * LARGEST_SIDE
 _FORMS = ({"height", "width"}, {"shortest_edge"}, {"longest_edge"}, {"shortest_edge", "longest_edge"})
@@ -35,7 +36,8 @@ def read_geometry(fields: Foreign, family: Family) -> Geometry:
             "do_resize is false, so photos keep their own sizes. A contract's tensor has one size: resize photos as the"
             " model was trained, and write the contract by hand."
         )
-    size = fields.take_or("size", _size(family.is_square), _size(family.is_square)(family.size), _default_of(family))
+    read_size = _size(family.is_square)
+    size = fields.take_or("size", read_size, read_size(family.size), family.habit)
     crop = _crop(fields, family)
     padding = fields.take("do_pad", flag)
     padded = fields.take("pad_size", _size(True))
@@ -52,11 +54,8 @@ def read_geometry(fields: Foreign, family: Family) -> Geometry:
     return _from_shorter_side(fields, family, size["shortest_edge"], crop)
 
 
-def _default_of(family: Family) -> str:
-    return f"which is what {family.name} processors do" if family.name else "as most image processors do"
-
-
-def _size(is_square: bool) -> Any:
+def _size(is_square: bool) -> Reader[dict[str, int]]:
+    """Reads a size in any of its forms; `is_square` says what a single number means."""
     side = whole(1, _LARGEST_SIZE)
 
     def read(value: Any) -> dict[str, int]:
@@ -79,7 +78,7 @@ def _crop(fields: Foreign, family: Family) -> dict[str, int] | None:
     crops = fields.take("do_center_crop", flag)
     given = fields.take("crop_size", _size(True))
     if crops is None and family.crop is not None:
-        fields.note(Effect.ASSUMED, f"do_center_crop is not given; true is taken, {_default_of(family)}.")
+        fields.note(Effect.ASSUMED, f"do_center_crop is not given; true is taken, {family.habit}.")
     if crops is False or (crops is None and family.crop is None):
         if given:
             fields.note(Effect.IGNORED, f"crop_size ({given}) has no effect, because do_center_crop is not set.")
@@ -88,7 +87,7 @@ def _crop(fields: Foreign, family: Family) -> dict[str, int] | None:
         if family.crop is None:
             fields.refuse("do_center_crop is true, and crop_size does not say to what size.")
         given = {"height": family.crop, "width": family.crop}
-        fields.note(Effect.ASSUMED, f"crop_size is not given; {family.crop} is taken, {_default_of(family)}.")
+        fields.note(Effect.ASSUMED, f"crop_size is not given; {family.crop} is taken, {family.habit}.")
     if set(given) == {"shortest_edge"}:
         return {"height": given["shortest_edge"], "width": given["shortest_edge"]}
     if set(given) != {"height", "width"}:
@@ -112,9 +111,7 @@ def _from_shorter_side(fields: Foreign, family: Family, shorter: int, crop: dict
     if family.squashes_from is not None:
         crop = _own_crop(fields, family, shorter, crop)
         if shorter >= family.squashes_from:
-            fields.ignore(
-                ("crop_pct",), f"it has no effect from a size of {family.squashes_from} on: nothing is cropped"
-            )
+            fields.ignore(["crop_pct"], f"it has no effect from a size of {family.squashes_from} on: no crop")
             return Geometry(shorter, shorter, {"method": "squash"})
     if crop is None:
         fields.refuse(
@@ -123,7 +120,7 @@ def _from_shorter_side(fields: Foreign, family: Family, shorter: int, crop: dict
         )
     resized = int(shorter * family.overscan)
     if family.crop_pct is not None:
-        resized = int(shorter / fields.take_or("crop_pct", number(0.01, 1), family.crop_pct, _default_of(family)))
+        resized = int(shorter / fields.take_or("crop_pct", number(0.01, 1), family.crop_pct, family.habit))
     if crop["height"] != crop["width"]:
         fields.note(
             Effect.DIFFERS,

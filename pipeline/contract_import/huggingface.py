@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.contract import LARGEST_NUMBER, SMALLEST_DIVISOR, Interpolation, Layout, Task
-from pipeline.contract_import.families import BICUBIC, BILINEAR, KNOWN, MEANS, STANDARD, STDS, Family, family_of
+from pipeline.contract_import.families import BICUBIC, BILINEAR, KNOWN, MEANS, STDS, UNKNOWN, Family, family_of
 from pipeline.contract_import.foreign import Effect, Foreign, Note, flag
 from pipeline.contract_import.geometry import read_geometry
 from pipeline.contract_import.recipe import Recipe
 from pipeline.contract_reader import UnexpectedError, number, numbers_per_channel, text
 
-_UNKNOWN_FAMILY = Family("", {"height": 224, "width": 224}, True, BILINEAR)
+Channels = tuple[float, ...]
+
 _FILTERS = {
     0: Interpolation.NEAREST,
     1: Interpolation.LANCZOS,
@@ -27,14 +28,7 @@ _FILTERS = {
 }
 _HAMMING = 5
 _CHANNELS = 3
-_ABOUT_THE_CLASS = (
-    "processor_class",
-    "_processor_class",
-    "auto_map",
-    "_valid_processor_keys",
-    "use_fast",
-    "model_type",
-)
+_ABOUT_THE_CLASS = ("processor_class", "auto_map", "_valid_processor_keys", "use_fast", "model_type")
 _ABOUT_THE_CALL = (
     *("input_data_format", "return_tensors", "device", "disable_grouping", "default_to_square", "data_type"),
     *("num_channels", "image_seq_length", "patch_size"),
@@ -52,7 +46,7 @@ def from_hf(document: Any, config: Any = None, source: str = "preprocessor_confi
     geometry = read_geometry(fields, family)
     interpolation = _interpolation(fields, family)
     scale, mean, std = _numbers(fields, family)
-    flips = _flips(fields, family)
+    flips = _heeds(fields, family, "MobileViT", "do_flip_channel_order", default=family.name == "MobileViT")
     if fields.take("do_convert_rgb", flag) is False:
         fields.note(Effect.IGNORED, "do_convert_rgb is false; the contract makes every photo RGB, grey ones included.")
     layout = _layout(fields)
@@ -103,7 +97,7 @@ def _family(fields: Foreign) -> Family:
         f"{what}; the fields are read as most image processors read them. Compare one photo's tensor with the"
         " original's.",
     )
-    return _UNKNOWN_FAMILY
+    return UNKNOWN
 
 
 def _interpolation(fields: Foreign, family: Family) -> Interpolation:
@@ -114,74 +108,67 @@ def _interpolation(fields: Foreign, family: Family) -> Interpolation:
             )
         return value
 
-    who = f"{family.name} processors" if family.name else "most image processors"
-    because = f"{_FILTERS[family.resample]}, as {who} do"
-    chosen = fields.take_or("resample", read, family.resample, because)
+    chosen = fields.take_or("resample", read, family.resample, f"{_FILTERS[family.resample]}, {family.habit}")
     if chosen == _HAMMING:
         fields.note(Effect.DIFFERS, "resample 5 (hamming) has no counterpart; bilinear is the nearest to it.")
     return _FILTERS[chosen]
 
 
-def _numbers(fields: Foreign, family: Family) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
+def _numbers(fields: Foreign, family: Family) -> tuple[float, Channels, Channels]:
     """scale, mean and std, so that `(x * scale - mean) / std` is what the processor computes."""
-    scale, mean, std = 1.0, (0.0,) * _CHANNELS, (1.0,) * _CHANNELS
-    factor = fields.take("rescale_factor", number(SMALLEST_DIVISOR, LARGEST_NUMBER))
-    if fields.take("do_rescale", flag) is not False:
-        scale = factor or 1 / 255
-        if factor is None:
-            fields.note(Effect.ASSUMED, "rescale_factor is not given; 1/255 is taken, as every processor does.")
-    elif factor:
-        fields.note(Effect.IGNORED, f"rescale_factor ({factor:.6g}) has no effect, because do_rescale is false.")
-    if fields.take("rescale_offset", flag) and _does(fields, family, "EfficientNet", "rescale_offset"):
-        mean = (1.0,) * _CHANNELS
+    scale, offset = _rescaling(fields, family)
+    mean, std = _normalising(fields, family)
+    return scale, tuple(offset + each for each in mean), std
 
+
+def _rescaling(fields: Foreign, family: Family) -> tuple[float, float]:
+    """What pixels are multiplied with, and what is subtracted afterwards."""
+    factor = fields.take("rescale_factor", number(SMALLEST_DIVISOR, LARGEST_NUMBER))
+    offset = 1.0 if _heeds(fields, family, "EfficientNet", "rescale_offset", default=False) else 0.0
+    if fields.take("do_rescale", flag) is False:
+        if factor:
+            fields.note(Effect.IGNORED, f"rescale_factor ({factor:.6g}) has no effect, because do_rescale is false.")
+        return 1.0, offset
+    if factor is None:
+        fields.note(Effect.ASSUMED, "rescale_factor is not given; 1/255 is taken, as every processor does.")
+    return factor or 1 / 255, offset
+
+
+def _normalising(fields: Foreign, family: Family) -> tuple[Channels, Channels]:
+    """Mean and std after rescaling: 0 and 1 where the processor does not normalise."""
+    mean, std = (0.0,) * _CHANNELS, (1.0,) * _CHANNELS
     normalises = fields.take("do_normalize", flag)
     if normalises is None:
         normalises = family.normalises
-        fields.note(Effect.ASSUMED, f"do_normalize is not given; {str(normalises).lower()} is taken.")
+        fields.note(Effect.ASSUMED, f"do_normalize is not given; {str(normalises).lower()} is taken, {family.habit}.")
     given_mean = fields.take("image_mean", numbers_per_channel(_CHANNELS, -LARGEST_NUMBER, LARGEST_NUMBER))
     given_std = fields.take("image_std", numbers_per_channel(_CHANNELS, SMALLEST_DIVISOR, LARGEST_NUMBER))
-    twice = fields.take("include_top", flag)
-    if twice is None:
-        twice = family.name == "EfficientNet"
-    elif twice:
-        twice = _does(fields, family, "EfficientNet", "include_top")
+    divides_again = _heeds(fields, family, "EfficientNet", "include_top", default=family.name == "EfficientNet")
     if not normalises and (given_mean or given_std):
         fields.note(Effect.IGNORED, "image_mean and image_std have no effect, because do_normalize is not set.")
-    if not normalises and not twice:
-        return scale, mean, std
 
-    colours = family.colours if family.name else STANDARD
-    if given_mean is None and normalises:
-        fields.note(Effect.ASSUMED, f"image_mean is not given; {list(MEANS[colours])} is taken.")
-    if given_std is None:
-        fields.note(Effect.ASSUMED, f"image_std is not given; {list(STDS[colours])} is taken.")
-    divisor = given_std or STDS[colours]
+    if normalises and given_mean is None:
+        fields.note(Effect.ASSUMED, f"image_mean is not given; {list(MEANS[family.colours])} is taken, {family.habit}.")
+    if (normalises or divides_again) and given_std is None:
+        fields.note(Effect.ASSUMED, f"image_std is not given; {list(STDS[family.colours])} is taken, {family.habit}.")
+    divisor = given_std or STDS[family.colours]
     if normalises:
-        mean = tuple(offset + each for offset, each in zip(mean, given_mean or MEANS[colours], strict=True))
-        std = divisor
-    if twice:
-        fields.note(
-            Effect.IGNORED,
-            "include_top: EfficientNet processors divide by image_std twice; the contract's std is its square.",
-        )
+        mean, std = given_mean or MEANS[family.colours], divisor
+    if divides_again:
+        fields.note(Effect.IGNORED, "include_top: the processor divides by image_std once more; so does the contract.")
         std = tuple(once * again for once, again in zip(std, divisor, strict=True))
-    return scale, mean, std
+    return mean, std
 
 
-def _flips(fields: Foreign, family: Family) -> bool:
-    if family.name == "MobileViT":
-        return fields.take_or("do_flip_channel_order", flag, True, "as MobileViT processors do")
-    flips = fields.take("do_flip_channel_order", flag) or False
-    return flips and _does(fields, family, "MobileViT", "do_flip_channel_order")
-
-
-def _does(fields: Foreign, family: Family, owner: str, name: str) -> bool:
-    """Whether a family heeds a field that belongs to another; one that is not known is believed to."""
-    heeds = family.name in {owner, ""}
-    if not heeds:
+def _heeds(fields: Foreign, family: Family, owner: str, name: str, *, default: bool) -> bool:
+    """The switch `name`, which only processors of the family `owner` heed."""
+    value = fields.take(name, flag)
+    if value is None:
+        return default
+    if value and family.name not in {owner, UNKNOWN.name}:
         fields.note(Effect.IGNORED, f"{name}: only {owner} processors heed it, and this is a {family.name} processor.")
-    return heeds
+        return False
+    return value
 
 
 def _layout(fields: Foreign) -> Layout:

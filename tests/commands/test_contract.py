@@ -12,6 +12,19 @@ from pipeline.contract import parse_contract
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples/models/efficientnet-lite0"
 VIT = {"image_processor_type": "ViTImageProcessor", "size": {"height": 224, "width": 224}, "new_field": 1}
+RESNET = {
+    "image_processor_type": "ConvNextImageProcessor",
+    "do_resize": True,
+    "size": {"shortest_edge": 224},
+    "crop_pct": 0.875,
+    "resample": 3,
+    "do_rescale": True,
+    "rescale_factor": 1 / 255,
+    "do_normalize": True,
+    "image_mean": [0.485, 0.456, 0.406],
+    "image_std": [0.229, 0.224, 0.225],
+    "use_fast": True,
+}
 CONFIG = {"architectures": ["ViTForImageClassification"], "id2label": {"0": "cat", "1": "dog"}}
 
 
@@ -110,3 +123,9 @@ def test_show_says_what_is_wrong_with_a_contract(tmp_path: Path, capsys: pytest.
     (tmp_path / "contract.json").write_text("{}", encoding="utf-8")
     assert imagebatch("contract", "show", tmp_path) == 1
     assert "version is missing" in capsys.readouterr().err
+
+
+def test_the_documentation_shows_what_an_import_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(RESNET), encoding="utf-8")
+    assert imagebatch("contract", "import", "--from-hf", tmp_path / "preprocessor_config.json") == 0
+    assert capsys.readouterr().err in (ROOT / "docs/contract.md").read_text(encoding="utf-8")
