@@ -35,12 +35,14 @@ class JobRegister(Generic[J]):
 
     def start(self, job: J) -> None:
         """Start a job under its name. Raises ServiceError: ResourceInUse."""
+        taken = ServiceError("ResourceInUse", f"Job name must be unique within an AWS account and region: {job.arn}")
         with self._lock:
             if job.name.lower() in self._jobs:
-                raise ServiceError(
-                    "ResourceInUse", f"Job name must be unique within an AWS account and region: {job.arn}"
-                )
-            job.start()
+                raise taken
+            try:
+                job.start()
+            except FileExistsError as error:  # by a job of an earlier cloud in this folder
+                raise taken from error
             self._jobs[job.name.lower()] = job
 
     def get(self, name: str) -> J:

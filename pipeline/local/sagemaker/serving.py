@@ -165,16 +165,15 @@ class ModelServer:
 
     def terminate(self) -> None:
         """Ask the process to stop (SIGTERM)."""
-        if self._child is not None:
+        if self._child is not None and self._pool is not None:
+            # A server may wait for idle connections before it ends.
+            self._pool.close()
             self._child.terminate()
 
     def stop(self) -> None:
         """Stop the process: SIGTERM and, after the grace period, SIGKILL. Returns when it has ended."""
-        if self._child is None or self._pool is None:
-            return
-        self._pool.close()
-        self._child.terminate()
-        if not self._has_ended(within=STOP_GRACE):
+        self.terminate()
+        if self._child is not None and not self._has_ended(within=STOP_GRACE):
             self._child.kill()
             self.ended.result()
 

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from pipeline.local.protocol import ServiceError
 from pipeline.local.sagemaker.containers import Image, Images, UnknownImageError, container_of, repository_of
 
-names = st.from_regex(r"[a-z0-9]+([._-][a-z0-9]+)*", fullmatch=True)
+words = st.text("az09", min_size=1, max_size=6)
+names = words | st.tuples(words, st.sampled_from("._-"), words).map("".join)
 registries = st.sampled_from(
     ["", "localhost/", "localhost:5000/", "ghcr.io/", "123456789012.dkr.ecr.eu-west-1.amazonaws.com/"]
 )
-tags = st.just("") | st.from_regex(r":[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True)
+tags = st.just("") | st.text("aZ0._-", max_size=6).map(":v{}".format)
 digests = st.just("") | st.just("@sha256:" + "0f" * 32)
 
 

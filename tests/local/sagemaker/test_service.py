@@ -1,6 +1,7 @@
 """SageMaker's API around the jobs: names, refusals, listings, models, tags."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,17 @@ def test_a_name_is_used_up_for_ever(cloud: LocalCloud, run: Run, job_request: Re
     run("")
     with pytest.raises(cloud.client("sagemaker").exceptions.ResourceInUse, match="unique"):
         cloud.client("sagemaker").create_processing_job(**job_request(""))
+
+
+def test_a_name_stays_used_up_when_a_later_cloud_gets_the_same_folder(tmp_path: Path, job_request: Request) -> None:
+    for used_up in (False, True):
+        with LocalCloud(tmp_path / "state") as cloud:
+            client = cloud.client("sagemaker")
+            if used_up:
+                with pytest.raises(client.exceptions.ResourceInUse, match="unique"):
+                    client.create_processing_job(**job_request(""))
+            else:
+                client.create_processing_job(**job_request(""))
 
 
 @pytest.mark.parametrize(
