@@ -40,10 +40,12 @@ def read_labels(path: Path, labels: Sequence[str]) -> dict[str, int]:
     UnusablePhotos, with the line that does not read.
     """
     try:
-        lines = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            columns = {name.strip().lower(): name for name in reader.fieldnames or ()}
+            lines = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UnusablePhotos(f"{path} does not read as CSV: {error}") from error
-    columns = {(name or "").strip().lower(): name for name in (lines[0] if lines else {})}
     file_column = next((columns[name] for name in _FILE_COLUMNS if name in columns), None)
     label_column = next((columns[name] for name in _LABEL_COLUMNS if name in columns), None)
     if file_column is None or label_column is None:

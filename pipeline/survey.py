@@ -35,7 +35,8 @@ class Row:
     """One line of the table: a contract beside the declared one, which is the row without a neighbour.
 
     `confidence` is the mean score of the best class, None where the task has no classes; `agreement` the share of
-    photos whose best class is the declared contract's, or the mean cosine of the vectors; `recognition` in nats.
+    photos whose best class is the declared contract's, or the mean cosine of the vectors; `recognition` in nats;
+    `label_probability` the geometric mean of what the model gives the photos' labels.
     """
 
     neighbour: Neighbour | None
@@ -43,6 +44,7 @@ class Row:
     agreement: float
     recognition: float | None
     accuracy: float | None
+    label_probability: float | None
     verdict: Verdict | None
 
     @property
@@ -139,6 +141,7 @@ def _row(neighbour: Neighbour | None, trial: Trial, declared: Trial, contract: M
         agreement=agreement,
         recognition=None if trial.recognised is None else float(trial.recognised.mean()),
         accuracy=None if trial.correct is None else float(trial.correct.mean()),
+        label_probability=None if trial.likelihood is None else float(np.exp(trial.likelihood.mean())),
         verdict=None if neighbour is None else judge(trial, declared),
     )
 

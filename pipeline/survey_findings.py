@@ -67,6 +67,8 @@ def _improvement(row: Row, declared: Row) -> str:
     said = []
     if row.accuracy is not None and declared.accuracy is not None:
         said.append(f"accuracy {row.accuracy:.2f} instead of {declared.accuracy:.2f}")
+    if row.label_probability is not None and declared.label_probability is not None:
+        said.append(f"labels are given {row.label_probability:.3f} instead of {declared.label_probability:.3f}")
     if row.recognition is not None and declared.recognition is not None:
         said.append(f"recognition {row.recognition:.3f} instead of {declared.recognition:.3f}")
     return ", ".join(said)

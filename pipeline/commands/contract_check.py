@@ -92,5 +92,6 @@ def _as_json(row: "Row") -> dict[str, Any]:
         "agreement": row.agreement,
         "recognition": row.recognition,
         "accuracy": row.accuracy,
+        "label_probability": row.label_probability,
         "verdict": row.verdict,
     }
