@@ -20,7 +20,8 @@ NEAREST, LANCZOS, BILINEAR, BICUBIC = range(4)
 class Family:
     """`is_square` says what a size that is one number means: both sides, or the shorter one.
 
-    `crop` is the side of the centre crop; None where the family does not crop unless told to. `overscan` is how much
+    `crop` is the side of the centre crop, and `crops` whether there is one unless the configuration says otherwise. A
+    family that does not normalise does not do so when it is told to, either. `overscan` is how much
     larger than its size the family resizes before it crops, where it has a rule of its own for that; `crop_pct` is the
     same the other way round, where the configuration may say it. From a size of `squashes_from` on it does neither.
     """
@@ -31,6 +32,7 @@ class Family:
     resample: int
     colours: str = STANDARD
     crop: int | None = None
+    crops: bool = True
     normalises: bool = True
     overscan: float = 1.0
     crop_pct: float | None = None
@@ -53,14 +55,14 @@ def _shorter(side: int) -> dict[str, int]:
 _FAMILIES = (
     Family("ViT", _square(224), True, BILINEAR),
     Family("DeiT", _square(256), True, BICUBIC, crop=224),
-    Family("Beit", _square(224), True, BICUBIC),
+    Family("Beit", _square(224), True, BICUBIC, crop=224, crops=False),
     Family("Siglip", _square(224), False, BICUBIC),
     Family("CLIP", _shorter(224), False, BICUBIC, CLIP, crop=224),
     Family("ChineseCLIP", _shorter(224), False, BICUBIC, CLIP, crop=224),
     Family("Bit", _shorter(224), False, BICUBIC, CLIP, crop=224),
     Family("ViTHybrid", _shorter(224), False, BICUBIC, CLIP, crop=224),
     Family("ConvNext", _shorter(384), False, BICUBIC, crop_pct=224 / 256, squashes_from=384),
-    Family("EfficientNet", _square(346), True, BICUBIC),
+    Family("EfficientNet", _square(346), True, BICUBIC, crop=289, crops=False),
     Family("MobileNetV1", _shorter(256), False, BILINEAR, crop=224),
     Family("MobileNetV2", _shorter(256), False, BILINEAR, crop=224),
     Family("MobileViT", _shorter(224), False, BICUBIC, crop=256, normalises=False),

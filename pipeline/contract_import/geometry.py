@@ -47,8 +47,15 @@ def read_geometry(fields: Foreign, family: Family) -> Geometry:
         fields.note(Effect.IGNORED, "do_pad: every image has the tensor's size already, so there is nothing to pad.")
     if padded and not padding:
         fields.note(Effect.IGNORED, f"pad_size ({padded}) has no effect, because do_pad is not set.")
-    if set(size) == {"height", "width"}:
+    if set(size) == {"height", "width"} and family.crop_pct is None:
         return _from_both_sides(fields, size, crop)
+    if len(set(size.values())) == 1 and family.crop_pct is not None:
+        # Whatever a size is called, these families resize the shorter side.
+        size = {"shortest_edge": next(iter(size.values()))}
+    if set(size) == {"height", "width"}:
+        fields.refuse(
+            f"size {size} has two different sides, which {family.name} processors treat in a way of their own."
+        )
     if set(size) != {"shortest_edge"}:
         fields.refuse(f"size {size} gives every photo a size of its own; a contract's tensor has one size.")
     return _from_shorter_side(fields, family, size["shortest_edge"], crop)
@@ -78,8 +85,9 @@ def _crop(fields: Foreign, family: Family) -> dict[str, int] | None:
     crops = fields.take("do_center_crop", flag)
     given = fields.take("crop_size", _size(True))
     if crops is None and family.crop is not None:
-        fields.note(Effect.ASSUMED, f"do_center_crop is not given; true is taken, {family.habit}.")
-    if crops is False or (crops is None and family.crop is None):
+        crops = family.crops
+        fields.note(Effect.ASSUMED, f"do_center_crop is not given; {str(crops).lower()} is taken, {family.habit}.")
+    if not crops:
         if given:
             fields.note(Effect.IGNORED, f"crop_size ({given}) has no effect, because do_center_crop is not set.")
         return None
@@ -104,23 +112,24 @@ def _from_both_sides(fields: Foreign, size: dict[str, int], crop: dict[str, int]
         f"size {height}x{width} squashes a photo before {crop['height']}x{crop['width']} are cropped out."
         " A contract cannot do both: it crops with the aspect ratio kept. Photos of other ratios come out otherwise.",
     )
-    return _cropped(fields, crop, max(crop["height"] / height, crop["width"] / width))
+    fraction = max(crop["height"] / height, crop["width"] / width)
+    return _cropped(fields, crop, fraction, pads=fraction > 1)
 
 
 def _from_shorter_side(fields: Foreign, family: Family, shorter: int, crop: dict[str, int] | None) -> Geometry:
-    if family.squashes_from is not None:
-        crop = _own_crop(fields, family, shorter, crop)
-        if shorter >= family.squashes_from:
-            fields.ignore(["crop_pct"], f"it has no effect from a size of {family.squashes_from} on: no crop")
-            return Geometry(shorter, shorter, {"method": "squash"})
+    resized = int(shorter * family.overscan)
+    if family.squashes_from is not None and shorter >= family.squashes_from:
+        fields.ignore(["crop_pct"], f"it has no effect from a size of {family.squashes_from} on")
+        return _from_both_sides(fields, {"height": shorter, "width": shorter}, crop)
+    if family.crop_pct is not None:
+        resized = int(shorter / fields.take_or("crop_pct", number(0.01, 1), family.crop_pct, family.habit))
+    if family.squashes_from is not None and crop is None:
+        crop = {"height": shorter, "width": shorter}
     if crop is None:
         fields.refuse(
             f"size makes the shorter side {shorter} and nothing crops, so every photo has a size of its own; a"
             " contract's tensor has one size."
         )
-    resized = int(shorter * family.overscan)
-    if family.crop_pct is not None:
-        resized = int(shorter / fields.take_or("crop_pct", number(0.01, 1), family.crop_pct, family.habit))
     if crop["height"] != crop["width"]:
         fields.note(
             Effect.DIFFERS,
@@ -132,19 +141,13 @@ def _from_shorter_side(fields: Foreign, family: Family, shorter: int, crop: dict
         f"The original resizes the shorter side to {resized} and crops whole pixels; the contract does both in one"
         " pass. The two differ by up to half a pixel of the resized photo.",
     )
-    return _cropped(fields, crop, max(crop.values()) / resized)
+    # A family that crops by itself has no more left than its size.
+    left = shorter if family.squashes_from is not None else resized
+    return _cropped(fields, crop, max(crop.values()) / resized, pads=max(crop.values()) > left)
 
 
-def _own_crop(fields: Foreign, family: Family, side: int, crop: dict[str, int] | None) -> dict[str, int]:
-    """The crop that is part of the family's resize."""
-    own = {"height": side, "width": side}
-    if crop not in (None, own):
-        fields.refuse(f"crop_size {crop} crops once more what a {family.name} processor has cropped to {side}x{side}.")
-    return own
-
-
-def _cropped(fields: Foreign, crop: dict[str, int], fraction: float) -> Geometry:
-    if fraction > 1:
+def _cropped(fields: Foreign, crop: dict[str, int], fraction: float, *, pads: bool) -> Geometry:
+    if pads:
         fields.note(
             Effect.DIFFERS,
             f"crop_size {crop['height']}x{crop['width']} is larger than what size leaves, so the original pads with"

@@ -138,6 +138,9 @@ def _normalising(fields: Foreign, family: Family) -> tuple[Channels, Channels]:
     """Mean and std after rescaling: 0 and 1 where the processor does not normalise."""
     mean, std = (0.0,) * _CHANNELS, (1.0,) * _CHANNELS
     normalises = fields.take("do_normalize", flag)
+    if normalises and not family.normalises:
+        normalises = False
+        fields.note(Effect.IGNORED, f"do_normalize: {family.name} processors never normalise.")
     if normalises is None:
         normalises = family.normalises
         fields.note(Effect.ASSUMED, f"do_normalize is not given; {str(normalises).lower()} is taken, {family.habit}.")

@@ -50,6 +50,12 @@ HUGGING_FACE: dict[str, dict[str, Any]] = {
     "mobilevit": {"image_processor_type": "MobileViTImageProcessor", "do_resize": True, "size": {"shortest_edge": 36}}
     | {"do_center_crop": True, "crop_size": {"height": 32, "width": 32}, "resample": 2, "do_rescale": True}
     | {"rescale_factor": 1 / 255, "do_flip_channel_order": True},
+    "mobilevit-normalises-not": {"image_processor_type": "MobileViTImageProcessor", "size": 32, "crop_size": 28}
+    | {"do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "do_flip_channel_order": False},
+    "convnext-crops-again": {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 28}}
+    | {"crop_pct": 0.875, "do_center_crop": True, "crop_size": 24, "resample": 2},
+    "poolformer-both-sides": {"image_processor_type": "PoolFormerImageProcessor", "size": {"height": 27, "width": 27}}
+    | {"crop_pct": 0.9, "do_center_crop": True, "crop_size": 28},
     "beit": {"image_processor_type": "BeitImageProcessor", **USUAL, "size": {"height": 32, "width": 32}, "resample": 2}
     | {"do_center_crop": False, "crop_size": {"height": 28, "width": 28}, "do_reduce_labels": False}
     | {"image_mean": [0.5] * 3, "image_std": [0.5] * 3},
