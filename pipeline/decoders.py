@@ -45,9 +45,6 @@ for _name, _library in _LIBRARIES.items():
     if not features.check(_library):
         Image.OPEN.pop(_name, None)
 
-# Pillow's own limit comes late, and may be lower than a run's: images.py checks what a header declares, first of all.
-Image.MAX_IMAGE_PIXELS = None
-
 # libtiff reads every TIFF. Pillow's own reader, for the uncompressed ones, takes planes of 16 bits for planes of 8.
 TiffImagePlugin.READ_LIBTIFF = True
 

@@ -11,6 +11,8 @@ colour profiles, broken EXIF (pipeline/pixels.py).
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
@@ -97,12 +99,25 @@ def decode(
     anything in it.
     """
     try:
-        with warnings.catch_warnings():
-            # Pillow warns about EXIF and sizes that are judged here; a warning never decides about an image.
-            warnings.simplefilter("ignore")
+        with _pillow_under(limits):
             return _decode(data, contract, limits, out)
     except _RejectedError as error:
         return error.rejection
+
+
+@contextmanager
+def _pillow_under(limits: Limits) -> Iterator[None]:
+    """Our pixel limit is Pillow's as well: it looks inside files, at frames for which memory is needed on opening."""
+    before = Image.MAX_IMAGE_PIXELS
+    # Pillow refuses what has more than twice as many, and warns of what has more.
+    Image.MAX_IMAGE_PIXELS = (limits.max_pixels + 1) // 2
+    try:
+        with warnings.catch_warnings():
+            # A warning never decides about an image.
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
 
 
 def _decode(
@@ -242,6 +257,8 @@ _ENDS_EARLY = re.compile(r"truncat|end of (file|data)|\bEOF\b|not enough|incompl
 def _decoder_refused(error: Exception, data: bytes) -> _RejectedError:
     """Hostile bytes make a decoder raise anything at all; the error's class says little, its words say more."""
     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, Image.DecompressionBombError):
+        return _RejectedError(Reason.TOO_MANY_PIXELS, words)
     if isinstance(error, MemoryError):
         return _RejectedError(Reason.CRASHES_DECODER, words)
     if isinstance(error, EOFError) or _ENDS_EARLY.search(words):

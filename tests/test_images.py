@@ -265,6 +265,16 @@ def test_a_tiff_whose_directories_go_in_a_circle_is_its_first_page(
     accepted(decode(bytes(data), contract))
 
 
+def test_a_frame_larger_than_its_animation_takes_no_memory(contract: ModelContract) -> None:
+    """Pillow makes room for what a first frame disposes of while it opens the file."""
+    data = bytearray(animation())
+    place = data.index(b"\x2c") + 1
+    data[place : place + 8] = b"\xff\xff" * 4
+    data[place - 1 : place - 1] = b"\x21\xf9\x04\x08\0\0\0\0"
+    rejection = rejected(decode(bytes(data), contract))
+    assert (rejection.reason, "DecompressionBomb" in rejection.detail) == (Reason.TOO_MANY_PIXELS, True)
+
+
 def test_pillows_own_pixel_limit_is_not_in_the_way_of_a_higher_one(contract: ModelContract) -> None:
     cut_off_before_its_pixels = encoded("1", (20_000, 10_000))[:60]
     limits = Limits(max_pixels=200_000_000)
