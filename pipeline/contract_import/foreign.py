@@ -24,6 +24,8 @@ class Effect(StrEnum):
 
     DIFFERS = "differs"
     """The contract gives other pixels or numbers than the original, for some photos or for all."""
+    UNKNOWN = "unknown"
+    """A field that is not known here, so that nobody can say what it does."""
     ASSUMED = "assumed"
     """The configuration leaves open what the contract has to say."""
     ROUNDS = "rounds"
@@ -85,7 +87,7 @@ class Foreign:
         """The notes, the worst first. What nothing has taken is noted as not understood."""
         for name, value in self._left.items():
             # Both libraries name the steps of their pipelines do_something.
-            effect = Effect.DIFFERS if name.startswith("do_") and value is True else Effect.IGNORED
+            effect = Effect.DIFFERS if name.startswith("do_") and value is True else Effect.UNKNOWN
             self.note(
                 effect, f"{name} ({_shown(value)}) is not known here, and whatever it does is not in the contract."
             )

@@ -37,7 +37,11 @@ def read_geometry(fields: Foreign, family: Family) -> Geometry:
             " model was trained, and write the contract by hand."
         )
     read_size = _size(family.is_square)
-    size = fields.take_or("size", read_size, read_size(family.size), family.habit)
+    size = fields.take("size", read_size)
+    if size is None:
+        if family.size is None:
+            fields.refuse("size is not given, and what this processor takes for granted is not known.")
+        size = fields.take_or("size", read_size, read_size(family.size), family.habit)
     crop = _crop(fields, family)
     padding = fields.take("do_pad", flag)
     padded = fields.take("pad_size", _size(True))

@@ -54,6 +54,7 @@ def model(*inputs: TensorType, outputs: tuple[TensorType, ...] | None = None) ->
         ({**VIT, "data_format": "first"}, "data_format should be channels_first or channels_last"),
         ({**VIT, "do_center_crop": True}, "crop_size does not say to what size"),
         ({"image_processor_type": "TimmWrapperImageProcessor"}, "use --from-timm"),
+        ({"image_processor_type": "Siglip2ImageProcessor", "patch_size": 16}, "size is not given"),
         ([], "should be a JSON object"),
     ],
 )
@@ -102,7 +103,7 @@ def test_a_timm_configuration_that_no_contract_can_follow_is_refused_in_words(
         ({**VIT, "do_reduce_labels": False}, Effect.IGNORED, "do_reduce_labels (False): it is about segmentation"),
         ({**VIT, "do_convert_rgb": False}, Effect.IGNORED, "do_convert_rgb is false"),
         ({**VIT, "do_normalize": False, "image_mean": 0.5}, Effect.IGNORED, "image_mean and image_std have no effect"),
-        ({**VIT, "colour": "red"}, Effect.IGNORED, "colour ('red') is not known here"),
+        ({**VIT, "keep_aspect_ratio": True}, Effect.UNKNOWN, "keep_aspect_ratio (True) is not known here"),
     ],
 )
 def test_what_has_no_counterpart_is_said_in_a_sentence(document: Any, effect: Effect, sentence: str) -> None:
