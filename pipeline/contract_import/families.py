@@ -70,7 +70,7 @@ _FAMILIES = (
     Family("PoolFormer", _shorter(224), False, BICUBIC, IMAGENET, crop=224, crop_pct=0.9),
 )
 UNKNOWN = Family("", None, True, BILINEAR)
-"""What is assumed of a processor that is none of these. It is believed to heed every field, and has to give its size."""
+"""What is assumed of a processor that is none of these. It is believed to heed every field; it has to give its size."""
 _BY_NAME = {family.name.lower(): family for family in _FAMILIES}
 KNOWN = ", ".join(family.name for family in _FAMILIES)
 

@@ -84,7 +84,7 @@ class Foreign:
         raise CannotImport(f"{self.source}: {sentence}")
 
     def close(self) -> tuple[Note, ...]:
-        """The notes, the worst first. What nothing has taken is noted as not understood."""
+        """The notes. What nothing has taken is noted as not understood."""
         for name, value in self._left.items():
             # Both libraries name the steps of their pipelines do_something.
             effect = Effect.DIFFERS if name.startswith("do_") and value is True else Effect.UNKNOWN
@@ -92,8 +92,12 @@ class Foreign:
                 effect, f"{name} ({_shown(value)}) is not known here, and whatever it does is not in the contract."
             )
         self._left.clear()
-        order = list(Effect)
-        return tuple(sorted(self._notes, key=lambda note: order.index(note.effect)))
+        return tuple(self._notes)
+
+
+def worst_first(notes: Iterable[Note]) -> tuple[Note, ...]:
+    order = list(Effect)
+    return tuple(sorted(notes, key=lambda note: order.index(note.effect)))
 
 
 def flag(value: Any) -> bool:

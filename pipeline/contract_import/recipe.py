@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.contract import VERSION, DataType, Layout, ModelContract, Task, parse_contract
-from pipeline.contract_import.foreign import CannotImport, Effect, Note
+from pipeline.contract_import.foreign import CannotImport, Effect, Note, worst_first
 from pipeline.errors import InvalidContract
 from pipeline.model_signature import Signature, TensorType, mismatches
 
@@ -73,6 +73,11 @@ def complete(recipe: Recipe, model: Signature | None, name: str | None = None, *
     labels = recipe.labels if recipe.task.is_ranked and with_labels else ()
     if labels:
         document["output"]["labels"] = LABELS_FILE
+    elif recipe.labels:
+        sentence = (
+            f"The configuration names {len(recipe.labels)} classes: --out PACKAGE/contract.json writes {LABELS_FILE}."
+        )
+        notes.append(Note(Effect.IGNORED, sentence))
     try:
         contract = parse_contract(document, source="the contract made of it")
     except InvalidContract as error:
@@ -81,8 +86,7 @@ def complete(recipe: Recipe, model: Signature | None, name: str | None = None, *
     if model is not None:
         found = mismatches(model, contract, len(labels) or None)
         notes.extend(Note(Effect.DIFFERS, f"The model does not fit: {sentence}") for sentence in found)
-    order = list(Effect)
-    return Imported(contract, labels, tuple(sorted(notes, key=lambda note: order.index(note.effect))))
+    return Imported(contract, labels, worst_first(notes))
 
 
 def identifier(text: str) -> str:

@@ -48,6 +48,7 @@ def test_an_import_prints_a_contract_and_tells_the_rest_on_standard_error(
     printed = capsys.readouterr()
     assert parse_contract(printed.out).input.height == 224
     assert "new_field (1) is not known here" in printed.err
+    assert "names 2 classes" in printed.err
 
 
 def test_an_import_into_a_package_writes_its_labels_too(configuration: Path, tmp_path: Path) -> None:
