@@ -3,7 +3,8 @@
 The order of the checks is the point of this module. Bytes decide, never a key's suffix; only decoders of the allow-list
 see them; the size that a header declares is checked before anything is decoded; then the file is verified (which sees
 bad checksums that decoding passes over) and decoded (which sees truncation that verifying passes over). One decoder,
-Pillow, decides what is broken.
+Pillow, decides what is broken. A file that none of them takes is named by its first bytes, and what its header declares
+is read without a decoder: a bomb and an upload that broke off are told so, whatever their format.
 
 What is merely unusual is converted and noted, not rejected: CMYK, 16 bit, palettes, transparency, EXIF orientation,
 colour profiles, broken EXIF (pipeline/pixels.py).
