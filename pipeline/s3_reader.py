@@ -15,6 +15,7 @@ What this forgoes is the comparison with the checksum that S3 may have of an obj
 and their number is compared.
 """
 
+import os
 import re
 import threading
 from dataclasses import dataclass
@@ -105,6 +106,7 @@ class S3Reader:
             return known
         config: Any = self._s3.meta.config
         options: dict[str, Any] = {
+            "verify": os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or True,
             "proxies": get_environ_proxies(request.url),
             "timeout": (config.connect_timeout, config.read_timeout),
             "max_pool_connections": config.max_pool_connections,
