@@ -2,7 +2,8 @@
 
 There are two kinds of evidence, compared photo by photo (pipeline/evidence.py):
 
-    labels        how probable the model finds what is on a photo; judges everything, and needs someone to write them
+    labels        how probable the model finds what is on a photo, and how many classes it finds more so; judges
+                  everything, and needs someone to write them
     recognition   how surely the model knows a photo again in crops of itself (pipeline/recognition.py); needs no
                   labels, and judges the half of the contract that shapes numbers
 
@@ -99,10 +100,13 @@ def judge(challenger: Trial, declared: Trial) -> Verdict | None:
 
 
 def _comparisons(challenger: Trial, declared: Trial) -> Iterator[Comparison]:
-    if challenger.recognised is not None and declared.recognised is not None:
-        yield compare(challenger.recognised, declared.recognised, _RECOGNITION_Z, _RECOGNITION_MARGIN)
-    if challenger.likelihood is not None and declared.likelihood is not None:
-        yield compare(challenger.likelihood, declared.likelihood, _LABELS_Z, _LABELS_MARGIN)
+    for ours, theirs, z, margin in (
+        (challenger.recognised, declared.recognised, _RECOGNITION_Z, _RECOGNITION_MARGIN),
+        (challenger.likelihood, declared.likelihood, _LABELS_Z, _LABELS_MARGIN),
+        (challenger.rank, declared.rank, _LABELS_Z, _LABELS_MARGIN),
+    ):
+        if ours is not None and theirs is not None:
+            yield compare(ours, theirs, z, margin)
 
 
 def _around(trials: Trials, candidates: Iterable[Neighbour]) -> dict[Neighbour, Trial]:

@@ -62,13 +62,17 @@ class Trial:
     """How a contract does.
 
     `answers` [photos, values] are a photo's scores of each class, or its vector where the task has no classes.
-    `recognised` [groups], `likelihood` and `correct` [groups with a label] are evidence, where there is any.
+    `recognised` [groups], `likelihood`, `rank` and `correct` [groups with a label] are evidence, where there is any.
     """
 
     answers: Floats
     recognised: Floats | None
     likelihood: Floats | None
+    """Log-probability of the label."""
+    rank: Floats | None
+    """Minus the logarithm of the label's rank among the classes: 0 where it is the best."""
     correct: Floats | None
+    """Whether the label is the best class."""
 
 
 def load_photos(paths: Sequence[Path], contract: ModelContract, labels: Mapping[Path, int]) -> PhotoSet:
@@ -160,16 +164,19 @@ class Trials:
             return recognition([(scores, 1.0)])
         return recognition([(_logits(outputs).reshape(shape), 1.0), (scores, _SCORES_WEIGHT)])
 
-    def _judge(self, outputs: npt.NDArray[Any], contract: ModelContract) -> tuple[Floats | None, Floats | None]:
-        """Log-probability of the label, and whether it is the best class, for each group that has one."""
+    def _judge(self, outputs: npt.NDArray[Any], contract: ModelContract) -> tuple[Floats | None, ...]:
+        """A trial's likelihood, rank and correct."""
         labelled = self._photos.labelled
         if not labelled.any() or not contract.task.is_labelled:
-            return None, None
+            return None, None, None
         scores = _answers(outputs, contract)
         classes = np.array([label or 0 for label in self._photos.labels])
-        likelihood = np.log(scores[np.arange(len(scores)), classes].clip(_LEAST_PROBABILITY, 1))
+        of_label = scores[np.arange(len(scores)), classes]
+        # Half of those that are as good come before: a model that finds everything alike has ranked nothing first.
+        before = (scores > of_label[:, None]).sum(axis=1) + ((scores == of_label[:, None]).sum(axis=1) - 1) / 2
         correct = (scores.argmax(axis=1) == classes).astype(np.float64)
-        return self._photos.by_group(likelihood, labelled), self._photos.by_group(correct, labelled)
+        evidence = np.log(of_label.clip(_LEAST_PROBABILITY, 1)), -np.log1p(before), correct
+        return tuple(self._photos.by_group(values, labelled) for values in evidence)
 
 
 def _answers(outputs: npt.NDArray[Any], contract: ModelContract) -> Floats:
