@@ -4,6 +4,7 @@ An image that is loaded before it is fitted is never drafted: that is what every
 """
 
 import io
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from pipeline.contract import Anchor, CentreCrop, Interpolation, Letterbox, ModelContract, Squash
-from pipeline.geometry import reduction
+from pipeline.geometry import SPARE, reduction
 from pipeline.images import Decoded, Reason, Rejection, decode
 from pipeline.inference import open_predictor
 from pipeline.packages import load_package
@@ -26,7 +27,7 @@ from pipeline.shards import Row, Shard
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "examples/models/efficientnet-lite0"
-CLEAR_MARGIN = 0.1
+CLEAR_MARGIN = 0.05
 SMOOTH = [Interpolation.BILINEAR, Interpolation.BICUBIC, Interpolation.LANCZOS]
 
 quick = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -80,22 +81,22 @@ def difference(data: bytes, contract: ModelContract) -> npt.NDArray[np.int64]:
 
 
 @given(width=st.integers(1, 9000), height=st.integers(1, 9000), target=targets)
-def test_at_least_twice_the_target_is_left(width: int, height: int, target: tuple[int, int]) -> None:
+def test_at_least_two_and_a_half_times_the_target_is_left(width: int, height: int, target: tuple[int, int]) -> None:
     times = reduction((0, 0, width, height), target)
-    assert times == 1 or (width / times >= 2 * target[0] and height / times >= 2 * target[1])
+    assert times == 1 or (width / times >= SPARE * target[0] and height / times >= SPARE * target[1])
 
 
-@pytest.mark.parametrize(("side", "left"), [(31, 31), (32, 16), (64, 16), (128, 16), (1000, 125)])
-def test_a_jpeg_is_decoded_no_larger_than_twice_the_target_needs(contract: ModelContract, side: int, left: int) -> None:
+@pytest.mark.parametrize(("side", "left"), [(39, 39), (40, 20), (80, 20), (160, 20), (1000, 125)])
+def test_a_jpeg_is_decoded_no_larger_than_the_target_needs(contract: ModelContract, side: int, left: int) -> None:
     image = opened(jpeg(picture(side, side)))
     fit(image, contract)
     assert image.size == (left, left)
 
 
 def test_what_counts_is_the_part_that_the_resize_reads(contract: ModelContract) -> None:
-    """The image is 16 times the input, the box in its middle 4 times: a half is left of that."""
+    """The image is 16 times the input, the box in its middle 6 times: a half is left of that."""
     image = opened(jpeg(picture(128, 128)))
-    fit(image, aimed(contract, (8, 8), CentreCrop(0.25, Interpolation.BILINEAR)))
+    fit(image, aimed(contract, (8, 8), CentreCrop(0.375, Interpolation.BILINEAR)))
     assert image.size == (64, 64)
 
 
@@ -193,10 +194,14 @@ def test_damage_is_found_or_missed_as_it_is_in_the_whole_picture(
 
 @pytest.fixture(scope="module")
 def predictions() -> list[tuple[str, Prediction, Prediction]]:
-    """Each example photo at 12 megapixels: its name, the prediction from the drafted and from the whole picture."""
+    """Each photo at 12 megapixels: its name, the prediction from the drafted and from the whole picture.
+
+    The photos are the examples, or those of the folder PHOTOS.
+    """
     package = load_package(MODEL)
     predictor = open_predictor(package, "run", 5)
-    photos = [path for path in sorted((ROOT / "examples/photos").rglob("*")) if path.is_file()]
+    folder = Path(os.environ.get("PHOTOS", ROOT / "examples/photos"))
+    photos = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     drafted, whole, names = [], [], []
     for path in photos:
         if isinstance(decode(path.read_bytes(), package.contract), Rejection):
