@@ -13,7 +13,7 @@ from pipeline.doctor.inputs import Line
 from pipeline.doctor.signs import Ailment, Depth, squeezed
 
 MOST_OBJECTS = 3
-_BEFORE, _AFTER = 100, 160
+_BEFORE, _AFTER = 100, 300
 # A message that was broken over lines continues in the next ones: ONNX Runtime's takes four.
 _WINDOW = 5
 _LOOKS_LIKE_AN_ERROR = re.compile(
@@ -103,7 +103,8 @@ def _recognised(window: list[Line]) -> list[tuple[Ailment, str]]:
         match = sign.pattern.search(text)
         if match and match.start() <= length and known.name not in told and not _overlaps(match.span(), taken):
             taken.append(match.span())
-            told[known.name] = known, _surroundings(text[: max(length, match.end())], *match.span())
+            # A line that ends with the name of an error is explained by the next.
+            told[known.name] = known, _surroundings(text[:length] if match.end() < length else text, *match.span())
     causes = [each for each in told.values() if each[0].depth is not Depth.SYMPTOM]
     return causes or list(told.values())[:1]
 

@@ -133,5 +133,10 @@ def test_of_several_symptoms_in_a_line_the_most_specific_is_told() -> None:
 
 
 def test_what_is_told_of_a_line_ends_with_the_line() -> None:
-    (finding,) = diagnose(lines_in_text("MemoryError\nfine")).findings
-    assert finding.example == "MemoryError"
+    (finding,) = diagnose(lines_in_text("MemoryError: 3 GB\nfine")).findings
+    assert finding.example == "MemoryError: 3 GB"
+
+
+def test_a_line_that_ends_with_the_name_of_an_error_is_told_with_the_next() -> None:
+    (finding,) = diagnose(lines_in_text('{"Error": "ContractMismatch", "Cause": "model.onnx takes 8 x 8"}')).findings
+    assert finding.example == "Error: ContractMismatch Cause: model.onnx takes 8 x 8"

@@ -86,9 +86,11 @@ class RuntimeApi:
         self._call("POST", f"/invocation/{request_id}/response", body)
 
     def fail(self, request_id: str, report: dict[str, Any]) -> None:
+        _log(report)
         self._call("POST", f"/invocation/{request_id}/error", _dump(report), report["errorType"])
 
     def fail_start(self, report: dict[str, Any]) -> None:
+        _log(report)
         self._call("POST", "/init/error", _dump(report), report["errorType"])
 
     def _call(
@@ -179,6 +181,15 @@ def _answer(api: RuntimeApi, request_id: str, result: Any) -> None:
         api.fail(request_id, marshal_error)
     else:
         api.respond(request_id, body)
+
+
+def _log(report: dict[str, Any]) -> None:
+    """An error as AWS's runtime writes it to the function's log."""
+    lines = [f"[ERROR] {report['errorType']}: {report['errorMessage']}"]
+    if report["stackTrace"]:
+        lines.append("Traceback (most recent call last):")
+        lines.extend(frame.rstrip("\n") for frame in report["stackTrace"])
+    print("\n".join(lines), flush=True)
 
 
 def _user_part(trace: TracebackType | None) -> TracebackType | None:

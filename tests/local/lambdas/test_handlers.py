@@ -176,6 +176,14 @@ def test_a_process_that_ends_in_an_invocation_is_an_exit_error(
     assert payload["errorMessage"].endswith(f"Error: Runtime exited with error: {ending}")
 
 
+def test_an_error_of_a_handler_stands_in_its_log(create_function: Create, invoke: Invoke, cloud: LocalCloud) -> None:
+    create_function("fails", "def handler(event, context): raise KeyError('colour')")
+    invoke("fails")
+    log = cloud.logs("fails")
+    assert "[ERROR] KeyError: 'colour'\nTraceback (most recent call last):\n" in log
+    assert "in handler" in log
+
+
 def test_what_a_handler_prints_and_logs_is_kept(create_function: Create, invoke: Invoke, cloud: LocalCloud) -> None:
     source = """
 import logging
