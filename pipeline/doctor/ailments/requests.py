@@ -109,7 +109,7 @@ AILMENTS = (
         "failed to respond to ping",
         "Please ensure /ping endpoint is implemented",
         "Error handling request /ping",
-        "connect() to unix:/tmp/gunicorn.sock failed",
+        "gunicorn.sock failed",
         "Worker failed to boot",
         *(f'"GET /ping HTTP/1.1" {status}' for status in (400, 403, 404, 405, 499, 500, 502, 503, 504)),
         why="SageMaker asks port 8080 for /ping until it answers. Mostly the server did not start, because the model"
