@@ -17,18 +17,18 @@ from pathlib import Path
 
 from pipeline import images
 from pipeline.contract import CONTRACT_FILE, MODEL_FILE, ModelContract, parse_contract
-from pipeline.errors import ImageBatchError, InvalidModelPackage
+from pipeline.errors import ImageBatchError, InvalidModelPackage, InvalidPrediction
 from pipeline.findings import Finding, Outcome, note, ok, wrong
 from pipeline.inference import OnnxRuntime, Runtime
 from pipeline.model_signature import Signature, TensorType, mismatches, shown
 from pipeline.onnx_file import OnnxModel, read_model
 from pipeline.packages import ModelPackage, parse_labels
 from pipeline.photo_folder import find_photos, label_of, named_but_missing, read_labels
+from pipeline.photo_set import PhotoSet, load_photos, most_photos
 from pipeline.probe import made_up_images, probe
 from pipeline.recognition import Pixels
 from pipeline.survey import Survey, survey
 from pipeline.survey_findings import photo_findings, survey_findings
-from pipeline.trials import PhotoSet, load_photos
 
 
 @dataclass
@@ -144,7 +144,7 @@ class Check:
     def _check_photos(
         self, package: ModelPackage, runtime: Runtime, signature: Signature, folder: Path, labels: Path | None
     ) -> None:
-        paths = find_photos(folder)
+        paths = find_photos(folder, most_photos(package.contract))
         named = {} if labels is None else read_labels(labels, package.labels)
         classes = {path: label for path in paths if (label := label_of(path, folder, named)) is not None}
         photos = load_photos(paths, package.contract, classes)
@@ -155,9 +155,14 @@ class Check:
                 note("photos", f"{labels} names {len(missing)} that are not in {folder}, such as {missing[0]!r}.")
             )
         self._found(*probe(package, runtime, _first_images(photos, package.contract)))
-        if self.report.passed and photos.paths:
+        if not self.report.passed or not photos.paths:
+            return
+        try:
             self.report.survey = survey(runtime, signature, package.contract, photos)
-            self._found(*survey_findings(self.report.survey, package.contract))
+        except InvalidPrediction as error:
+            self._found(wrong("neighbours", str(error)))
+            return
+        self._found(*survey_findings(self.report.survey, package.contract))
 
 
 def _first_images(photos: PhotoSet, contract: ModelContract) -> Pixels:

@@ -10,7 +10,6 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.errors import ImageBatchError
 
-MOST_PHOTOS = 200
 _FILE_COLUMNS = ("file", "image", "key", "path", "name", "filename")
 _LABEL_COLUMNS = ("label", "class", "index")
 
@@ -19,8 +18,8 @@ class UnusablePhotos(ImageBatchError):  # noqa: N818
     """The photos, or the labels, that a check was given cannot be used; the message says what was expected."""
 
 
-def find_photos(folder: Path) -> list[Path]:
-    """The files in a folder and below it that are not hidden, sorted; evenly chosen ones where there are very many.
+def find_photos(folder: Path, most: int) -> list[Path]:
+    """The files in a folder and below it that are not hidden, sorted; `most`, evenly chosen, where there are more.
 
     Whether one is a photo is for the decoder to say. Raises UnusablePhotos where there are none.
     """
@@ -29,8 +28,8 @@ def find_photos(folder: Path) -> list[Path]:
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(folder)))
     if not files:
         raise UnusablePhotos(f"{folder} is empty. --photos names a folder of photos.")
-    step = max(len(files) / MOST_PHOTOS, 1)
-    return [files[int(index * step)] for index in range(min(len(files), MOST_PHOTOS))]
+    step = max(len(files) / most, 1)
+    return [files[int(index * step)] for index in range(min(len(files), most))]
 
 
 def read_labels(path: Path, labels: Sequence[str]) -> dict[str, int]:

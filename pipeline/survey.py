@@ -23,7 +23,8 @@ from pipeline.evidence import FEWEST_PHOTOS, Comparison, Floats, Verdict, compar
 from pipeline.inference import Runtime
 from pipeline.model_signature import Signature
 from pipeline.neighbours import Neighbour, neighbours
-from pipeline.trials import PhotoSet, Trial, Trials
+from pipeline.photo_set import PhotoSet
+from pipeline.trials import Trial, Trials
 
 # Few neighbours are told apart by recognition, and they differ much; many by labels, and most of them differ little.
 _RECOGNITION_Z, _RECOGNITION_MARGIN = 1.96, 0.01

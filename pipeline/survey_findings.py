@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pipeline.contract import Exif, ModelContract
 from pipeline.evidence import FEWEST_PHOTOS, Verdict
 from pipeline.findings import Finding, note, ok, wrong
+from pipeline.photo_set import PhotoSet
 from pipeline.survey import Row, Survey
-from pipeline.trials import PhotoSet
 
 _SECTION = "neighbours"
 _MOST_NAMED = 3
@@ -77,7 +77,7 @@ def _improvement(row: Row, declared: Row) -> str:
 def _open_questions(rows: Sequence[Row], groups: int, contract: ModelContract) -> Iterator[Finding]:
     same = [row.name for row in rows if row.verdict is Verdict.SAME]
     if same:
-        yield note(_SECTION, f"it makes no difference whether the contract says what it says or {_listed(same)}.")
+        yield note(_SECTION, f"{_listed(same)} would make no difference to what is declared.")
     undecided = [row.name for row in rows if row.verdict is Verdict.UNDECIDED]
     if undecided:
         more = "more photos" if any(row.accuracy is not None for row in rows) else "more photos, or labels for them,"

@@ -1,60 +1,29 @@
 """How a model does on photos under one contract or another.
 
-    photo ──► pixels, once for each way to bring photos to size ──► numbers, model, once for each contract ──► Trial
-
-Photos that show the same are one group, and count as one: ten shots of one scene are not ten witnesses.
+photo ──► pixels, once for each way to bring photos to size ──► numbers, model, once for each contract ──► Trial
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline import images
-from pipeline.contract import Activation, CentreCrop, Exif, ModelContract, Task
+from pipeline.contract import Activation, Detection, ModelContract, Task
 from pipeline.contract import Pixels as PixelRules
-from pipeline.images import Rejection
+from pipeline.errors import InvalidPrediction
 from pipeline.inference import Runtime
+from pipeline.photo_set import FEWEST_VIEWS, PIXELS_HELD, PhotoSet, most_photos
 from pipeline.ranking import activate
-from pipeline.recognition import CANVAS, Floats, Pixels, cut, recognition
+from pipeline.recognition import Floats, Pixels, cut, recognition
 from pipeline.tensors import TensorMaker
 
-# Views of all photos together: what a small model does in a second or two, and what any input size leaves memory for.
-_MOST_VIEWS, _MOST_BYTES = 320, 256 * 1024 * 1024
-_FEWEST_OF_A_PHOTO, _MOST_OF_A_PHOTO = 4, 16
+# Views of all photos together: what a small model does in a second or two.
+_MOST_VIEWS, _MOST_OF_A_PHOTO = 320, 16
 # Probabilities beside logits: each sees mistakes that the other does not.
 _SCORES_WEIGHT = 0.5
 _LEAST_PROBABILITY = 1e-3
-# Pictures of 16 x 16 in 0..255 that differ by less, on average, are of one photo.
-_THUMBNAIL, _SAME_PHOTO = 16, 4.0
-
-
-@dataclass(frozen=True)
-class PhotoSet:
-    """Photos that decode. `groups[i]` is the number of the photo's group, `labels[i]` its class where one is known."""
-
-    paths: tuple[Path, ...]
-    groups: npt.NDArray[np.intp]
-    labels: tuple[int | None, ...]
-    rejected: tuple[tuple[Path, Rejection], ...]
-    canvases: tuple[Pixels, ...]
-    """A picture of each group that views are cut from: as the contract wants it, but larger, upright and uncropped."""
-
-    def by_group(self, values: Floats, chosen: npt.NDArray[np.bool_]) -> Floats:
-        """The mean of the chosen photos' values in each group that has one."""
-        groups = self.groups[chosen]
-        sums = np.bincount(groups, values[chosen], len(self.canvases))
-        counts = np.bincount(groups, minlength=len(self.canvases))
-        means: Floats = sums[counts > 0] / counts[counts > 0]
-        return means
-
-    @property
-    def labelled(self) -> npt.NDArray[np.bool_]:
-        """Which photos have a label: bool [N]."""
-        return np.array([label is not None for label in self.labels], bool)
 
 
 @dataclass(frozen=True)
@@ -75,39 +44,6 @@ class Trial:
     """Whether the label is the best class."""
 
 
-def load_photos(paths: Sequence[Path], contract: ModelContract, labels: Mapping[Path, int]) -> PhotoSet:
-    """The photos of these files, as far as they decode."""
-    larger = replace(contract.input, height=CANVAS * contract.input.height, width=CANVAS * contract.input.width)
-    resize = contract.pixels.resize
-    if isinstance(resize, CentreCrop):
-        resize = replace(resize, crop_fraction=1.0)
-    upright = replace(contract, input=larger, pixels=replace(contract.pixels, exif=Exif.APPLY, resize=resize))
-    good: list[Path] = []
-    groups: list[int] = []
-    rejected: list[tuple[Path, Rejection]] = []
-    canvases: list[Pixels] = []
-    thumbnails: list[Floats] = []
-    for path in paths:
-        decoded = images.decode(path.read_bytes(), upright)
-        if isinstance(decoded, Rejection):
-            rejected.append((path, decoded))
-            continue
-        thumbnail = _thumbnail(decoded.pixels)
-        group = next((number for number, other in enumerate(thumbnails) if _is_same(thumbnail, other)), len(thumbnails))
-        if group == len(thumbnails):
-            thumbnails.append(thumbnail)
-            canvases.append(decoded.pixels)
-        good.append(path)
-        groups.append(group)
-    return PhotoSet(
-        tuple(good),
-        np.array(groups, np.intp),
-        tuple(labels.get(path) for path in good),
-        tuple(rejected),
-        tuple(canvases),
-    )
-
-
 class Trials:
     """Runs one model on one set of photos, under any contract that feeds it tensors of the same size."""
 
@@ -118,7 +54,7 @@ class Trials:
         self._views = self._cut_views(declared)
 
     def run(self, contract: ModelContract, with_views: bool) -> Trial:
-        """The model under this contract. Raises InvalidPrediction where it does not run.
+        """The model under this contract. Raises InvalidPrediction where it does not run, or answers no finite numbers.
 
         `with_views` asks for recognition too, which compares contracts that shape the same pixels.
         """
@@ -134,13 +70,17 @@ class Trials:
             for path, out in zip(self._photos.paths, batch, strict=True):
                 images.decode(path.read_bytes(), contract, out=out)
             self._pixels[contract.pixels] = batch
+            if len(self._pixels) > PIXELS_HELD:
+                # The first are as declared, which most neighbours share.
+                del self._pixels[list(self._pixels)[1]]
+            return batch
         return self._pixels[contract.pixels]
 
     def _cut_views(self, contract: ModelContract) -> Pixels:
         """[groups, views, H, W, C]."""
         photos = max(len(self._photos.canvases), 1)
-        budget = min(_MOST_VIEWS, _MOST_BYTES // contract.input.bytes_per_image)
-        count = int(np.clip(budget // photos, _FEWEST_OF_A_PHOTO, _MOST_OF_A_PHOTO))
+        most = min(_MOST_OF_A_PHOTO, most_photos(contract) * FEWEST_VIEWS // photos)
+        count = max(FEWEST_VIEWS, min(_MOST_VIEWS // photos, most))
         size = (contract.input.height, contract.input.width)
         views = [cut(canvas, count, size, seed) for seed, canvas in enumerate(self._photos.canvases)]
         return np.array(views, np.uint8)
@@ -149,7 +89,13 @@ class Trials:
         tensors = TensorMaker(contract, self._runtime.batch_size)
         size = self._runtime.batch_size
         batches = [self._runtime.run(tensors(pixels[at : at + size])) for at in range(0, len(pixels), size)]
-        return np.concatenate(batches).astype(np.float32, copy=False)
+        outputs = np.concatenate(batches).astype(np.float32, copy=False)
+        if not np.isfinite(outputs).all():
+            raise InvalidPrediction(
+                "the model answers NaN or infinity for some of the photos. Check the numbers (scale, mean, std) in the"
+                " contract, and the model's precision."
+            )
+        return outputs
 
     def _recognise(self, contract: ModelContract, with_views: bool) -> Floats | None:
         groups, count = self._views.shape[:2]
@@ -171,7 +117,8 @@ class Trials:
             return None, None, None
         scores = _answers(outputs, contract)
         classes = np.array([label or 0 for label in self._photos.labels])
-        of_label = scores[np.arange(len(scores)), classes]
+        known = classes < scores.shape[1]
+        of_label = np.where(known, scores[np.arange(len(scores)), np.where(known, classes, 0)], 0.0)
         # Half of those that are as good come before: a model that finds everything alike has ranked nothing first.
         before = (scores > of_label[:, None]).sum(axis=1) + ((scores == of_label[:, None]).sum(axis=1) - 1) / 2
         correct = (scores.argmax(axis=1) == classes).astype(np.float64)
@@ -182,7 +129,7 @@ class Trials:
 def _answers(outputs: npt.NDArray[Any], contract: ModelContract) -> Floats:
     """A photo's score of each class, or its vector: float64 [N, values]."""
     if contract.output.detection is not None:
-        return np.array([_best_of_each_class(output, contract) for output in outputs])
+        return _best_of_each_class(outputs, contract, contract.output.detection)
     if contract.task is Task.CLASSIFICATION:
         outputs = activate(_logits(outputs), Activation.SOFTMAX)
     elif contract.task is Task.MULTILABEL:
@@ -201,23 +148,14 @@ def are_probabilities(outputs: npt.NDArray[Any]) -> bool:
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=0.01))
 
 
-def _best_of_each_class(output: npt.NDArray[Any], contract: ModelContract) -> Floats:
+def _best_of_each_class(outputs: npt.NDArray[Any], contract: ModelContract, detection: Detection) -> Floats:
     """The highest score among the boxes of each class: what is in the photo, wherever it is."""
-    detection = contract.output.detection
-    assert detection is not None  # noqa: S101
     size = (contract.input.width, contract.input.height)
-    found = detection.decode.decode(output, size, lambda scores: activate(scores, contract.output.activation))
-    classes = detection.decode.classes((1, *output.shape))
-    best = np.zeros(classes if isinstance(classes, int) else 1 + int(found.classes.max(initial=0)))
-    np.maximum.at(best, found.classes, found.scores)
+    found = [
+        detection.decode.decode(output, size, lambda scores: activate(scores, contract.output.activation))
+        for output in outputs
+    ]
+    best = np.zeros((len(found), 1 + max((int(each.classes.max(initial=0)) for each in found), default=0)))
+    for row, each in zip(best, found, strict=True):
+        np.maximum.at(row, each.classes, each.scores)
     return best
-
-
-def _thumbnail(pixels: Pixels) -> Floats:
-    rows = np.array_split(pixels.astype(np.float64), _THUMBNAIL)
-    cells = [[cell.mean(axis=(0, 1)) for cell in np.array_split(row, _THUMBNAIL, axis=1)] for row in rows]
-    return np.array(cells)
-
-
-def _is_same(thumbnail: Floats, other: Floats) -> bool:
-    return bool(np.abs(thumbnail - other).mean() < _SAME_PHOTO)

@@ -17,9 +17,10 @@ from pipeline.inference import OnnxRuntime
 from pipeline.model_signature import Signature, TensorType
 from pipeline.packages import load_package
 from pipeline.photo_folder import find_photos, label_of, read_labels
+from pipeline.photo_set import load_photos
 from pipeline.survey import Survey, survey
 from pipeline.survey_findings import photo_findings, survey_findings
-from pipeline.trials import Trials, load_photos
+from pipeline.trials import Trials
 
 ROOT = Path(__file__).parents[1]
 FIXED = Signature((TensorType("input", "float32", ("n", 3, 8, 8)),), (TensorType("logits", "float32", ("n", 12)),))
@@ -168,7 +169,7 @@ def of_the_example(
 ) -> Survey:
     contract = change(example.contract)
     folder = ROOT / "examples/photos"
-    paths = find_photos(folder)
+    paths = find_photos(folder, 100)
     named = read_labels(labels, example.labels) if labels else {}
     known = {path: label for path in paths if (label := label_of(path, folder, named)) is not None}
     runtime = OnnxRuntime(example.model_path, contract)
