@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 import pytest
 
-from pipeline.contract import ModelContract
+from pipeline.contract import DataType, ModelContract
 from pipeline.contract_check import Check, Report
 from pipeline.findings import Outcome
 from pipeline.photo_folder import UnusablePhotos
@@ -131,6 +131,37 @@ def test_photos_bring_a_table_of_neighbours(package: Make, tmp_path: Path, photo
     assert report.survey is not None
     assert "broken.jpg (truncated): left out" in told
     assert "names 1 that are not in" in told
+
+
+@pytest.mark.parametrize(
+    ("model", "changes"),
+    [
+        ({"dtype": "uint8"}, {"dtype": DataType.UINT8}),
+        ({"dtype": "float16"}, {"dtype": DataType.FLOAT16}),
+        ({"shape": (2, 3, 8, 8)}, {}),
+        ({"shape": (None, None, None, None)}, {}),
+    ],
+    ids=["uint8", "float16", "batches of 2", "any layout"],
+)
+def test_models_of_every_kind_are_tried_on_photos(
+    package: Make,
+    contract: ModelContract,
+    classifier: Callable[..., bytes],
+    photo: Callable[..., bytes],
+    tmp_path: Path,
+    model: dict[str, Any],
+    changes: dict[str, Any],
+) -> None:
+    numbers = None if changes.get("dtype") is DataType.UINT8 else contract.numbers
+    declared = replace(contract, input=replace(contract.input, **changes), numbers=numbers)
+    (tmp_path / "photos").mkdir()
+    for seed in range(3):
+        (tmp_path / f"photos/{seed}.jpg").write_bytes(photo(seed=seed))
+    files = {"contract_json": json.dumps(declared.to_json()).encode(), "model_onnx": classifier(**model)}
+    report = Check(package(**files)).run(tmp_path / "photos")
+    assert report.passed, report.findings
+    assert report.survey is not None
+    assert {"BGR", "letterbox"} <= {row.name for row in report.survey.rows}
 
 
 def test_a_folder_without_a_photo_is_survived(package: Make, tmp_path: Path) -> None:
