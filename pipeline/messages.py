@@ -45,8 +45,8 @@ _ADVICE = {
     "UnknownModel": "Upload the model package or name another model, and start the state machine again.",
     "InvalidModelPackage": "Correct the model package, upload it, and start the state machine again.",
     "InvalidContract": "Correct contract.json, upload it, and start the state machine again.",
-    "ContractMismatch": "Correct the model package (`imagebatch contract check` tries it on a laptop), upload it, and start"
-    " the state machine again.",
+    "ContractMismatch": "Correct the model package (`imagebatch contract check` tries it on a laptop), upload it, and"
+    " start the state machine again.",
     "RunDoesNotAddUp": "Do not use these results. Keep the run's objects for who looks into it, and start a new run.",
     "TooManyFailed": "Remove the cause that failed.csv gives, or allow a higher max_failed_fraction; start a new run.",
     "MissingSetting": "Deploy infra/template.yaml again: a function lacks a setting.",
