@@ -11,6 +11,7 @@ It says nothing about how photos should be brought to size: other crops are what
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,13 +46,13 @@ def cut(canvas: Pixels, count: int, size: tuple[int, int], seed: int) -> Pixels:
     return views
 
 
-def recognition(answers: Sequence[tuple[Floats, float]]) -> Floats:
+def recognition(answers: Sequence[tuple[npt.NDArray[np.floating[Any]], float]]) -> Floats:
     """For each photo the mean log-probability, in nats, with which its views are told to be of it: float64 [N] <= 0.
 
     `answers` are ways to look at what the model answered, each float [N, views, values] and a weight. N photos, all
     different, of at least two views.
     """
-    total: Floats = np.sum([weight * _identified(values) for values, weight in answers], axis=0, dtype=np.float64)
+    total: Floats = np.sum([weight * _identified(values.astype(np.float64)) for values, weight in answers], axis=0)
     return total
 
 

@@ -24,6 +24,10 @@ _MOST_VIEWS, _MOST_OF_A_PHOTO = 320, 16
 # Probabilities beside logits: each sees mistakes that the other does not.
 _SCORES_WEIGHT = 0.5
 _LEAST_PROBABILITY = 1e-3
+# Of an array or a vector: their directions differ as the whole's do.
+_MOST_VALUES = 4096
+
+Outputs = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -85,17 +89,21 @@ class Trials:
         views = [cut(canvas, count, size, seed) for seed, canvas in enumerate(self._photos.canvases)]
         return np.array(views, np.uint8)
 
-    def _predict(self, contract: ModelContract, pixels: Pixels) -> npt.NDArray[Any]:
+    def _predict(self, contract: ModelContract, pixels: Pixels) -> Outputs:
+        """What the model answers for each image, as far as it is compared: float32 [N, values]."""
         tensors = TensorMaker(contract, self._runtime.batch_size)
         size = self._runtime.batch_size
-        batches = [self._runtime.run(tensors(pixels[at : at + size])) for at in range(0, len(pixels), size)]
-        outputs = np.concatenate(batches).astype(np.float32, copy=False)
-        if not np.isfinite(outputs).all():
-            raise InvalidPrediction(
-                "the model answers NaN or infinity for some of the photos. Check the numbers (scale, mean, std) in the"
-                " contract, and the model's precision."
-            )
-        return outputs
+        batches = []
+        for at in range(0, len(pixels), size):
+            outputs = self._runtime.run(tensors(pixels[at : at + size])).astype(np.float32, copy=False)
+            if not np.isfinite(outputs).all():
+                raise InvalidPrediction(
+                    "the model answers NaN or infinity for some of the photos. Check the numbers (scale, mean, std) in"
+                    " the contract, and the model's precision."
+                )
+            batches.append(_compact(outputs, contract))
+        width = max(batch.shape[1] for batch in batches)
+        return np.concatenate([np.pad(batch, ((0, 0), (0, width - batch.shape[1]))) for batch in batches])
 
     def _recognise(self, contract: ModelContract, with_views: bool) -> Floats | None:
         groups, count = self._views.shape[:2]
@@ -110,7 +118,7 @@ class Trials:
             return recognition([(scores, 1.0)])
         return recognition([(_logits(outputs).reshape(shape), 1.0), (scores, _SCORES_WEIGHT)])
 
-    def _judge(self, outputs: npt.NDArray[Any], contract: ModelContract) -> tuple[Floats | None, ...]:
+    def _judge(self, outputs: Outputs, contract: ModelContract) -> tuple[Floats | None, ...]:
         """A trial's likelihood, rank and correct."""
         labelled = self._photos.labelled
         if not labelled.any() or not contract.task.is_labelled:
@@ -126,19 +134,24 @@ class Trials:
         return tuple(self._photos.by_group(values, labelled) for values in evidence)
 
 
-def _answers(outputs: npt.NDArray[Any], contract: ModelContract) -> Floats:
-    """A photo's score of each class, or its vector: float64 [N, values]."""
+def _compact(outputs: npt.NDArray[Any], contract: ModelContract) -> Outputs:
+    """The part of a model's outputs that is compared: of boxes the best score of each class, of arrays some values."""
     if contract.output.detection is not None:
         return _best_of_each_class(outputs, contract, contract.output.detection)
+    flat = outputs.reshape(len(outputs), -1)
+    return flat if contract.task.is_ranked else flat[:, :: -(-flat.shape[1] // _MOST_VALUES)].copy()
+
+
+def _answers(outputs: Outputs, contract: ModelContract) -> Floats:
+    """A photo's score of each class, or its vector: float64 [N, values]."""
     if contract.task is Task.CLASSIFICATION:
         outputs = activate(_logits(outputs), Activation.SOFTMAX)
     elif contract.task is Task.MULTILABEL:
         outputs = activate(outputs, contract.output.activation)
-    answers: Floats = outputs.reshape(len(outputs), -1).astype(np.float64)
-    return answers
+    return outputs.astype(np.float64)
 
 
-def _logits(outputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _logits(outputs: Outputs) -> Outputs:
     """What softmax makes probabilities of, also where the model has done that itself."""
     return np.log(outputs.clip(1e-9)) if are_probabilities(outputs) else outputs
 
@@ -148,14 +161,14 @@ def are_probabilities(outputs: npt.NDArray[Any]) -> bool:
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=0.01))
 
 
-def _best_of_each_class(outputs: npt.NDArray[Any], contract: ModelContract, detection: Detection) -> Floats:
+def _best_of_each_class(outputs: npt.NDArray[Any], contract: ModelContract, detection: Detection) -> Outputs:
     """The highest score among the boxes of each class: what is in the photo, wherever it is."""
     size = (contract.input.width, contract.input.height)
     found = [
         detection.decode.decode(output, size, lambda scores: activate(scores, contract.output.activation))
         for output in outputs
     ]
-    best = np.zeros((len(found), 1 + max((int(each.classes.max(initial=0)) for each in found), default=0)))
+    best = np.zeros((len(found), 1 + max(int(each.classes.max(initial=0)) for each in found)), np.float32)
     for row, each in zip(best, found, strict=True):
         np.maximum.at(row, each.classes, each.scores)
     return best
