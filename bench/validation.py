@@ -152,6 +152,9 @@ class MemoryS3:
         }
 
     def put_object(self, **request: Any) -> dict[str, Any]:
+        body = request["Body"]
+        while not isinstance(body, bytes) and body.read(1 << 17):
+            pass  # as it is sent
         return {}
 
     def items(self) -> list[Item]:

@@ -7,7 +7,8 @@ and friends unescaped, and `str.splitlines` would cut a key in two there.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from io import RawIOBase
+from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
@@ -75,14 +76,17 @@ def put_bytes(
     s3: "S3Client",
     bucket: str,
     key: str,
-    body: bytes,
+    body: bytes | RawIOBase,
     content_type: str = "application/octet-stream",
     metadata: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
     # Even an empty Tagging takes s3:PutObjectTagging, which most functions do not have.
     tagging: dict[str, Any] = {"Tagging": urlencode(tags)} if tags else {}
-    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, Metadata=dict(metadata or {}), **tagging)
+    content = cast("bytes | IO[bytes]", body)
+    s3.put_object(
+        Bucket=bucket, Key=key, Body=content, ContentType=content_type, Metadata=dict(metadata or {}), **tagging
+    )
 
 
 def put_json(s3: "S3Client", bucket: str, key: str, value: Any) -> None:

@@ -23,6 +23,7 @@ import safetensors
 
 from pipeline.contract import ModelContract
 from pipeline.errors import ContractMismatch, CorruptShard
+from pipeline.joined_buffers import JoinedBuffers
 
 FORMAT = "imagebatch-shard/1"
 SUFFIX = ".safetensors"
@@ -79,8 +80,8 @@ def rows_per_shard(contract: ModelContract) -> int:
     return MAX_PIXEL_BYTES // contract.input.bytes_per_image
 
 
-def pack(images: Images, rows: Sequence[Row], contract: ModelContract) -> bytes:
-    """The bytes of a shard.
+def pack(images: Images, rows: Sequence[Row], contract: ModelContract) -> JoinedBuffers:
+    """A shard as a file to read from, for as long as `images` stay as they are.
 
     `images` is uint8 [N, H, W, C] with N = len(rows) >= 1. Raises ValueError where the arguments contradict each other
     or the contract, or where the shard would be too large: those are mistakes of the caller, not of the data.
@@ -100,7 +101,7 @@ def pack(images: Images, rows: Sequence[Row], contract: ModelContract) -> bytes:
     header = _header(images, metadata)
     if len(header) > MAX_HEADER_BYTES:
         raise ValueError(f"the keys of {len(rows)} rows need more than {MAX_HEADER_BYTES} bytes: use fewer rows")
-    return b"".join([header, np.ascontiguousarray(images).data.cast("B")])
+    return JoinedBuffers(header, np.ascontiguousarray(images).data)
 
 
 def _header(images: Images, metadata: Mapping[str, str]) -> bytes:

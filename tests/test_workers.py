@@ -55,7 +55,7 @@ def paths(tmp_path: Path) -> list[Path]:
         images = np.random.default_rng(number).integers(0, 256, (2, 224, 224, 3), np.uint8)
         rows = [Row("bucket", f"{number}-{index}.jpg", "etag", 1, 2, 3) for index in range(2)]
         made.append(tmp_path / f"shards/b-{number}.safetensors")
-        made[-1].write_bytes(shards.pack(images, rows, contract))
+        made[-1].write_bytes(shards.pack(images, rows, contract).read())
     return made
 
 
@@ -89,7 +89,7 @@ def raw_job(job: Job, paths: list[Path], tmp_path: Path) -> Job:
     contract = load_package(package).contract
     for path in paths:
         shard = shards.read(path, load_package(EXAMPLE).contract)
-        path.write_bytes(shards.pack(shard.images, shard.rows, contract))
+        path.write_bytes(shards.pack(shard.images, shard.rows, contract).read())
     return replace(job, package=package, contract=contract.digest)
 
 

@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
     images = np.zeros((2, 224, 224, 3), np.uint8)
     rows = [Row("bucket", f"{index}.jpg", "etag", 1, 2, 3) for index in range(2)]
     (inputs / "shards/runs/a-run").mkdir(parents=True)
-    (inputs / "shards/runs/a-run/b-0.safetensors").write_bytes(shards.pack(images, rows, contract))
+    (inputs / "shards/runs/a-run/b-0.safetensors").write_bytes(shards.pack(images, rows, contract).read())
     return tmp_path
 
 
