@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_READING_THREADS = 4
+# S3 answers after 20 ms and more: four threads would keep a core waiting for photos half of the time.
+_READING_THREADS = 16
 _BYTES_AHEAD = 64_000_000
 
 
