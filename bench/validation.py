@@ -40,15 +40,15 @@ from PIL import Image
 from bench.corpus import make_corpus
 from pipeline import aws
 from pipeline.contract import CentreCrop, ModelContract
-from pipeline.images import Decoded, decode
+from pipeline.contract.packages import load_package
+from pipeline.images.decode import Decoded, decode
 from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.local.buckets.folder import FolderBucket
 from pipeline.local.cloud import LocalCloud
-from pipeline.packages import load_package
-from pipeline.run_input import Trigger
-from pipeline.runs import Run
-from pipeline.sources import Prefix
-from pipeline.validation import validate_batch
+from pipeline.runs.run import Run
+from pipeline.runs.run_input import Trigger
+from pipeline.runs.sources import Prefix
+from pipeline.validation.batch import validate_batch
 
 MODEL = Path(__file__).resolve().parents[1] / "examples" / "models" / "efficientnet-lite0"
 IMAGES, RESULTS = "bench-images", "bench-results"

@@ -13,7 +13,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
-from pipeline.s3_reader import S3Reader
+from pipeline.validation.s3_reader import S3Reader
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -49,7 +49,7 @@ def _client(service: str) -> Any:
 
 
 def object_reader() -> "S3Client":
-    """The S3 client for who reads many objects: its GetObject takes less of a core (pipeline/s3_reader.py)."""
+    """The S3 client for who reads many objects: its GetObject takes less of a core (validation/s3_reader.py)."""
     with _making:
         return cast("S3Client", _object_reader())
 

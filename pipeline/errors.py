@@ -5,7 +5,7 @@
     │   └── UnknownModel       the model package that a run names does not exist
     ├── InvalidReplay          the run to replay is not there, or left nothing that could be replayed
     ├── InvalidModelPackage    a file of a model package is missing or does not load
-    │   └── InvalidContract    contract.json breaks a rule of contract.schema.json
+    │   └── InvalidContract    contract.json breaks a rule of its schema
     ├── ContractMismatch       two things that were made for different contracts meet: a model, a shard, a run
     ├── CorruptArtifact        a file that this product wrote does not read back
     │   ├── CorruptShard

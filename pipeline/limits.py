@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 FORMATS = frozenset({"AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP"})
-"""Pillow's names of the formats there are decoders for. HEIF's has to be installed: pipeline/decoders.py."""
+"""Pillow's names of the formats there are decoders for. HEIF's has to be installed: pipeline/images/decoders.py."""
 
 OTHER_NAMES = {"HEIC": "HEIF", "JPG": "JPEG", "TIF": "TIFF"}
 

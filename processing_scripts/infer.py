@@ -28,7 +28,7 @@ from typing import Self
 from pipeline import shards
 from pipeline.cores import available_cores
 from pipeline.errors import ImageBatchError
-from pipeline.workers import Job, ShardOutcome, predict_partition
+from pipeline.inference.workers import Job, ShardOutcome, predict_partition
 
 LONGEST_MESSAGE = 1024
 STOPPED = 128 + signal.SIGTERM

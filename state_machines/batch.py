@@ -28,7 +28,7 @@ ALL = ["States.ALL"]
 JOB_INPUT = "/opt/ml/processing/input"
 JOB_OUTPUT = "/opt/ml/processing/output"
 
-# Where the items of a source come from: S3's own listing of a prefix, or the lines of pipeline/listings.py.
+# Where the items of a source come from: S3's own listing of a prefix, or the lines of pipeline/runs/listings.py.
 PREFIX = {
     "Resource": "arn:aws:states:::s3:listObjectsV2",
     "Parameters": {"Bucket.$": "$.source.bucket", "Prefix.$": "$.source.prefix"},

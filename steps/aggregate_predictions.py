@@ -3,8 +3,8 @@
 from typing import Any
 
 from pipeline import aws
-from pipeline.results import aggregate_predictions
-from pipeline.runs import load_run
+from pipeline.results.aggregate import aggregate_predictions
+from pipeline.runs.run import load_run
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from pipeline import aws
-from pipeline.planning import plan_inference
-from pipeline.runs import load_run
+from pipeline.runs.planning import plan_inference
+from pipeline.runs.run import load_run
 from pipeline.settings import PlanInferenceSettings
 
 SETTINGS = PlanInferenceSettings.from_env()

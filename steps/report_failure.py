@@ -3,8 +3,8 @@
 from typing import Any
 
 from pipeline import aws
-from pipeline.failures import root_error
-from pipeline.messages import run_failed
+from pipeline.results.failures import root_error
+from pipeline.results.messages import run_failed
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from pipeline import aws
+from pipeline.runs.start import start_run
 from pipeline.settings import StartRunSettings
-from pipeline.start import start_run
 
 SETTINGS = StartRunSettings.from_env()
 

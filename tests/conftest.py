@@ -10,15 +10,17 @@ import pytest
 from moto import mock_aws
 from PIL import Image
 
-from pipeline import aws, objects, planning, runs, validation
-from pipeline.batches import Batch
+from pipeline import aws, objects
 from pipeline.contract import ModelContract, parse_contract
 from pipeline.limits import DEFAULT_LIMITS, Quarantine
-from pipeline.planning import Plan
-from pipeline.run_input import Trigger
-from pipeline.runs import Run
+from pipeline.runs import keys, planning
+from pipeline.runs.planning import Plan
+from pipeline.runs.run import Run
+from pipeline.runs.run_input import Trigger
+from pipeline.runs.sources import Prefix
 from pipeline.settings import PlanInferenceSettings
-from pipeline.sources import Prefix
+from pipeline.validation import batch as validation
+from pipeline.validation.batches import Batch
 
 IMAGES, RESULTS = "example-images", "example-results"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:imagebatch:first"
@@ -155,7 +157,7 @@ def validated(s3: Any, run: Run, photo: Callable[..., bytes]) -> Callable[..., P
             if items
         ]
         plan = planning.make_plan(run, batches, PlanInferenceSettings("ml.c7i.xlarge"))
-        objects.put_json(s3, RESULTS, runs.plan_key(run.run_id), plan.to_json(run.run_id))
+        objects.put_json(s3, RESULTS, keys.plan_key(run.run_id), plan.to_json(run.run_id))
         return plan
 
     return validate

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import cli, errors
-from pipeline.images import Reason
+from pipeline.images.decode import Reason
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

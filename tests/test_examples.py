@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.images import Decoded, Reason, Rejection, decode
-from pipeline.inference import open_predictor
-from pipeline.packages import load_package
+from pipeline.contract.packages import load_package
+from pipeline.images.decode import Decoded, Reason, Rejection, decode
+from pipeline.inference.predictor import open_predictor
 from pipeline.shards import Row, Shard
 
 ROOT = Path(__file__).parents[1]
@@ -82,4 +82,4 @@ def test_the_photos_are_small_enough_to_clone() -> None:
 
 def test_the_contract_is_a_file_of_the_distribution() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert "*.json" in project["tool"]["setuptools"]["package-data"]["pipeline"]
+    assert project["tool"]["setuptools"]["package-data"]["pipeline.contract"] == ["schema.json"]

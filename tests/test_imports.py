@@ -17,9 +17,9 @@ TERMINAL = {
     "pipeline/commands/local.py",
     "pipeline/commands/replay.py",
     "pipeline/commands/run.py",
-    "pipeline/replay_local.py",
-    "pipeline/run_local.py",
-    "pipeline/terminal.py",
+    "pipeline/laptop/replay_local.py",
+    "pipeline/laptop/run_local.py",
+    "pipeline/laptop/terminal.py",
 }
 HEAVY = {"onnxruntime", "sagemaker", "stepfunctions", "moto", "flask", "rich", "samtranslator", "pipeline.local"}
 SETTINGS = ("IMAGES_BUCKET", "RESULTS_BUCKET", "DEFAULT_MODEL", "DEFAULT_INSTANCE_TYPE")

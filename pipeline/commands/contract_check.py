@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import EXIT_FAILED, EXIT_USAGE
 
 if TYPE_CHECKING:
-    from pipeline.findings import Finding
-    from pipeline.survey import Row, Survey
+    from pipeline.contract.checking.findings import Finding
+    from pipeline.contract.checking.survey import Row, Survey
 
 
 def add_to(commands: Any) -> None:
@@ -38,8 +38,8 @@ def _check(options: argparse.Namespace) -> int:
             "imagebatch: a check runs the model, in ONNX Runtime: pip install 'imagebatch[inference]'", file=sys.stderr
         )
         return EXIT_USAGE
-    from pipeline.contract_check import Check
-    from pipeline.photo_folder import UnusablePhotos
+    from pipeline.contract.checking.check import Check
+    from pipeline.contract.checking.photo_folder import UnusablePhotos
 
     if options.labels and not options.photos:
         print("imagebatch: --labels says what is on photos: name their folder with --photos", file=sys.stderr)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.commands import EXIT_FAILED, EXIT_USAGE
 
 if TYPE_CHECKING:
-    from pipeline.contract_import import Imported
-    from pipeline.model_signature import Signature
+    from pipeline.contract.importing import Imported
+    from pipeline.contract.signature import Signature
 
 
 def add_to(commands: Any) -> None:
@@ -41,7 +41,7 @@ def add_to(commands: Any) -> None:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from pipeline.contract_import import CannotImport, complete
+    from pipeline.contract.importing import CannotImport, complete
     from pipeline.errors import ImageBatchError
 
     if options.out is not None and options.out.exists():
@@ -60,7 +60,7 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _recipe(options: argparse.Namespace) -> Any:
-    from pipeline.contract_import import from_hf, from_timm
+    from pipeline.contract.importing import from_hf, from_timm
 
     if options.from_timm:
         return from_timm(_document(options.from_timm), source=str(options.from_timm))
@@ -70,13 +70,13 @@ def _recipe(options: argparse.Namespace) -> Any:
 
 
 def _document(path: Path) -> Any:
-    from pipeline.contract_reader import parse_json
+    from pipeline.contract.reader import parse_json
 
     return parse_json(path.read_bytes(), source=str(path))
 
 
 def _signature(model: Path) -> "Signature":
-    from pipeline.onnx_file import read_model
+    from pipeline.contract.onnx_file import read_model
 
     with model.open("rb") as file:
 
@@ -89,8 +89,8 @@ def _signature(model: Path) -> "Signature":
 
 def _write(imported: "Imported", out: Path | None) -> list[str]:
     """Writes what was imported; sentences about what was written where."""
-    from pipeline.contract_import.recipe import LABELS_FILE
-    from pipeline.contract_text import to_text
+    from pipeline.contract.importing.recipe import LABELS_FILE
+    from pipeline.contract.text import to_text
 
     text = to_text(imported.contract)
     if out is None:

@@ -23,7 +23,7 @@ def add_to(commands: Any) -> None:
 
 def _show(options: argparse.Namespace) -> int:
     from pipeline.contract import CONTRACT_FILE, parse_contract
-    from pipeline.contract_text import describe, to_text
+    from pipeline.contract.text import describe, to_text
     from pipeline.errors import InvalidContract
 
     path = options.contract / CONTRACT_FILE if options.contract.is_dir() else options.contract

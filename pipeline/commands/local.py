@@ -13,7 +13,7 @@ from pipeline.commands import EXIT_FAILED, EXIT_USAGE, on_interrupt, stop
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.run_local import Note, Watch
+    from pipeline.laptop.run_local import Note, Watch
 
 T = TypeVar("T")
 _NEEDED = ("boto3", "moto", "pyarrow", "rich", "samtranslator")
@@ -48,9 +48,9 @@ def carry_out(
     from rich.console import Console
 
     from pipeline.errors import InvalidReplay
+    from pipeline.laptop.terminal import LiveRun
     from pipeline.local.deploy import TemplateError
     from pipeline.local.sources import UsageError
-    from pipeline.terminal import LiveRun
 
     # Not before: an exception that is raised while modules load may be swallowed by the import system.
     on_interrupt(stop)

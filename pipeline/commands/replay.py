@@ -11,8 +11,8 @@ from pipeline.commands import EXIT_FAILED, EXIT_USAGE, local, print_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.replay import Comparison
-    from pipeline.run_local import Note, RunReport, Watch
+    from pipeline.laptop.run_local import Note, RunReport, Watch
+    from pipeline.runs.replay import Comparison
 
 
 def add_to(commands: Any) -> None:
@@ -55,9 +55,9 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _replay_here(options: argparse.Namespace) -> int:
-    from pipeline.replay import told
-    from pipeline.replay_local import LocalRun, find_run, replay_local
-    from pipeline.terminal import report_document, show_report
+    from pipeline.laptop.replay_local import LocalRun, find_run, replay_local
+    from pipeline.laptop.terminal import report_document, show_report
+    from pipeline.runs.replay import told
 
     def work(watch: "Watch", note: "Note") -> tuple[LocalRun, "Comparison", "RunReport | None"]:
         run = find_run(options.out, options.run)
@@ -83,8 +83,8 @@ def _replay_in_aws(options: argparse.Namespace) -> int:
 
     from pipeline import aws
     from pipeline.errors import InvalidReplay
-    from pipeline.replay import choose, compare, told
-    from pipeline.replay_deployed import find_deployment, find_rejections, start_replay
+    from pipeline.runs.replay import choose, compare, told
+    from pipeline.runs.replay_deployed import find_deployment, find_rejections, start_replay
 
     # Clients follow the environment (pipeline/aws.py), and none has been made yet.
     for variable, value in {"AWS_PROFILE": options.profile, "AWS_DEFAULT_REGION": options.region}.items():

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import EXIT_FAILED, EXIT_USAGE, local, print_json
+from pipeline.laptop.run_request import EXAMPLE_MODEL, RunRequest
 from pipeline.limits import DEFAULT_LIMITS, Quarantine, from_text
-from pipeline.run_input import ENGINES
-from pipeline.run_request import EXAMPLE_MODEL, RunRequest
+from pipeline.runs.run_input import ENGINES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.run_local import RunReport
+    from pipeline.laptop.run_local import RunReport
 
 
 def add_to(commands: Any) -> None:
@@ -93,8 +93,8 @@ def _run(options: argparse.Namespace) -> int:
     if not local.is_installed("run"):
         return EXIT_USAGE
     # Imported here: `imagebatch --help` and a wrong option answer at once.
-    from pipeline.run_local import run_local
-    from pipeline.terminal import report_document, show_report
+    from pipeline.laptop.run_local import run_local
+    from pipeline.laptop.terminal import report_document, show_report
 
     request = RunRequest(
         source=options.source,

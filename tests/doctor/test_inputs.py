@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.doctor import Line, lines_in_stream, lines_in_text, lines_of
-from pipeline.reconcile import Failed
+from pipeline.results.reconcile import Failed
+from pipeline.results.tables import FAILED_COLUMNS, CsvTable
 from pipeline.shards import Row
-from pipeline.tables import FAILED_COLUMNS, CsvTable
 
 
 def texts(lines: Any) -> list[str]:

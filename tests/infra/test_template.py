@@ -7,10 +7,10 @@ import re
 import pytest
 import yaml
 
-from pipeline import quarantine
 from pipeline.limits import DEFAULT_LIMITS, Animation, Quarantine
-from pipeline.runs import SHARD_TAGS
+from pipeline.runs.keys import SHARD_TAGS
 from pipeline.settings import PlanInferenceSettings, StartRunSettings
+from pipeline.validation import quarantine
 
 FUNCTION_OF_TASK = {
     "StartRun": "StartRunFunction",

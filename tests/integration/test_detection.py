@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from pipeline.packages import load_package
-from pipeline.schemes import BoxUnit, YoloX
+from pipeline.contract.packages import load_package
+from pipeline.inference.schemes import BoxUnit, YoloX
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTOS = ROOT / "examples/photos"

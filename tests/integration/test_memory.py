@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.contract.packages import load_package
 from pipeline.local.buckets.folder import FolderBucket
 from pipeline.local.cloud import LocalCloud
-from pipeline.packages import load_package
-from pipeline.runs import Run
+from pipeline.runs.run import Run
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES, RESULTS = "memory-images", "memory-results"

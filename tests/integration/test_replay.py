@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipeline import aws, cli, replay_deployed
-from pipeline.replay_deployed import Deployment
+from pipeline import aws, cli
+from pipeline.runs import replay_deployed
+from pipeline.runs.replay_deployed import Deployment
 
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = ROOT / "examples" / "photos" / "garden" / "daisy.jpg"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline import shards
-from pipeline.packages import load_package
+from pipeline.contract.packages import load_package
 from pipeline.shards import Row
 from processing_scripts import infer
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from pipeline import aws, objects, runs, verdicts
+from pipeline import aws, objects
 from pipeline.contract import ModelContract
 from pipeline.errors import MissingSetting
-from pipeline.predictions import Prediction, Ranked
-from pipeline.verdicts import Accepted
+from pipeline.inference.predictions import Prediction, Ranked
+from pipeline.runs import keys
+from pipeline.validation import verdicts
+from pipeline.validation.verdicts import Accepted
 
 IMAGES, RESULTS = "example-images", "example-results"
 EXECUTION = {
@@ -62,7 +64,7 @@ def _log_level() -> Iterator[None]:
 def test_log_level_says_how_much_is_logged(monkeypatch: pytest.MonkeyPatch, level: str) -> None:
     monkeypatch.setenv("LOG_LEVEL", level)
     importlib.reload(importlib.import_module("steps"))
-    assert logging.getLogger("pipeline.validation").getEffectiveLevel() == getattr(logging, level)
+    assert logging.getLogger("pipeline.validation.batch").getEffectiveLevel() == getattr(logging, level)
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def infer(s3: Any, run_id: str, batch: dict[str, Any]) -> None:
             for v in found
             if isinstance(v, Accepted)
         )
-        objects.put_bytes(s3, RESULTS, runs.predictions_key(run_id, "p0000", shard["id"]), lines.encode())
+        objects.put_bytes(s3, RESULTS, keys.predictions_key(run_id, "p0000", shard["id"]), lines.encode())
 
 
 @pytest.mark.usefixtures("model")

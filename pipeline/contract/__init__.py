@@ -1,0 +1,58 @@
+"""The model contract, and the model package that holds it: what a model expects, and how its output reads.
+
+`definition.py` says what a contract is; every other module here reads, writes, explains or checks one.
+"""
+
+from pipeline.contract.definition import (
+    CONTRACT_FILE,
+    LARGEST_NUMBER,
+    LARGEST_SIDE,
+    LARGEST_TOP_K,
+    MODEL_FILE,
+    SMALLEST_DIVISOR,
+    VERSION,
+    Activation,
+    Anchor,
+    CentreCrop,
+    Colour,
+    DataType,
+    Detection,
+    Exif,
+    Interpolation,
+    Layout,
+    Letterbox,
+    ModelContract,
+    Numbers,
+    Output,
+    Pixels,
+    Squash,
+    Task,
+    parse_contract,
+)
+
+__all__ = [
+    "CONTRACT_FILE",
+    "LARGEST_NUMBER",
+    "LARGEST_SIDE",
+    "LARGEST_TOP_K",
+    "MODEL_FILE",
+    "SMALLEST_DIVISOR",
+    "VERSION",
+    "Activation",
+    "Anchor",
+    "CentreCrop",
+    "Colour",
+    "DataType",
+    "Detection",
+    "Exif",
+    "Interpolation",
+    "Layout",
+    "Letterbox",
+    "ModelContract",
+    "Numbers",
+    "Output",
+    "Pixels",
+    "Squash",
+    "Task",
+    "parse_contract",
+]

@@ -1,0 +1,177 @@
+"""A model package, checked as far as it can be without a run: `imagebatch contract check`.
+
+    schema       contract.json                              pipeline/contract/definition.py
+    labels       a label a line                             pipeline/contract/packages.py
+    model        model.onnx, and files of weights beside it pipeline/contract/onnx_file.py
+    signature    the model's own inputs and outputs         pipeline/contract/signature.py
+    probe        a few images through the runtime           pipeline/contract/checking/probe.py
+    photos       which of them validation accepts           pipeline/contract/checking/survey_findings.py
+    neighbours   whether another contract does better       pipeline/contract/checking/survey.py
+
+Every check that can be made is made: what is wrong first does not hide what is wrong second.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.contract import CONTRACT_FILE, MODEL_FILE, ModelContract, parse_contract
+from pipeline.contract.checking.findings import Finding, Outcome, note, ok, wrong
+from pipeline.contract.checking.photo_folder import find_photos, label_of, named_but_missing, read_labels
+from pipeline.contract.checking.photo_set import PhotoSet, load_photos, most_photos
+from pipeline.contract.checking.probe import made_up_images, probe
+from pipeline.contract.checking.recognition import Pixels
+from pipeline.contract.checking.survey import Survey, survey
+from pipeline.contract.checking.survey_findings import photo_findings, survey_findings
+from pipeline.contract.onnx_file import OnnxModel, read_model
+from pipeline.contract.packages import ModelPackage, parse_labels
+from pipeline.contract.signature import Signature, TensorType, mismatches, shown
+from pipeline.errors import ImageBatchError, InvalidModelPackage, InvalidPrediction
+from pipeline.images import decode as images
+from pipeline.inference.predictor import OnnxRuntime, Runtime
+
+
+@dataclass
+class Report:
+    """What the checks found, in order, and the table of neighbouring contracts where there were photos."""
+
+    findings: list[Finding] = field(default_factory=list)
+    survey: Survey | None = None
+
+    @property
+    def passed(self) -> bool:
+        return not any(finding.outcome is Outcome.WRONG for finding in self.findings)
+
+
+class Check:
+    """One check of one package. `tell` is called with each finding as soon as there is one."""
+
+    def __init__(self, folder: Path, tell: Callable[[Finding], None] = lambda finding: None) -> None:
+        self._folder = folder
+        self._tell = tell
+        self.report = Report()
+
+    def run(self, photos: Path | None = None, labels: Path | None = None) -> Report:
+        """Checks the package; on the photos in a folder too, and with labels (a CSV file) for them.
+
+        Raises UnusablePhotos where the folder or the file of labels cannot be used: that is no fault of the package.
+        """
+        contract = self._check_schema()
+        names = self._check_labels(contract) if contract else None
+        model = self._check_model()
+        if contract is None or model is None:
+            return self.report
+        fits = self._check_signature(model.signature, contract, len(names) if names else None)
+        if not fits or names is None:
+            return self.report
+        package = ModelPackage(self._folder, contract, names)
+        try:
+            runtime = OnnxRuntime(package.model_path, contract)
+        except ImageBatchError as error:
+            self._found(wrong("probe", str(error)))
+            return self.report
+        if photos is None:
+            self._found(*probe(package, runtime, made_up_images(contract)))
+        else:
+            self._check_photos(package, runtime, model.signature, photos, labels)
+        return self.report
+
+    def _found(self, *findings: Finding) -> None:
+        for finding in findings:
+            self.report.findings.append(finding)
+            self._tell(finding)
+
+    def _check_schema(self) -> ModelContract | None:
+        path = self._folder / CONTRACT_FILE
+        try:
+            contract = parse_contract(path.read_bytes(), source=str(path))
+        except OSError as error:
+            self._found(wrong("schema", f"{path} cannot be read: {error.strerror}."))
+            return None
+        except InvalidModelPackage as error:
+            self._found(wrong("schema", f"{error}."))
+            return None
+        self._found(ok("schema", f"{CONTRACT_FILE} reads as a contract for {contract.task}, {contract.digest}."))
+        return contract
+
+    def _check_labels(self, contract: ModelContract) -> tuple[str, ...] | None:
+        """The labels, empty where the contract names none; None where they do not read."""
+        name = contract.output.labels
+        if name is None:
+            if contract.task.is_labelled:
+                self._found(note("labels", "the contract names no labels: predictions will name classes by number."))
+            return ()
+        try:
+            labels = parse_labels((self._folder / name).read_bytes(), source=name)
+        except OSError as error:
+            self._found(wrong("labels", f"{self._folder / name} cannot be read: {error.strerror}."))
+            return None
+        except InvalidModelPackage as error:
+            self._found(wrong("labels", f"{error}."))
+            return None
+        self._found(ok("labels", f"{name} has {len(labels)} labels."))
+        return labels
+
+    def _check_model(self) -> OnnxModel | None:
+        path = self._folder / MODEL_FILE
+        try:
+            with path.open("rb") as file:
+
+                def read_at(offset: int, length: int) -> bytes:
+                    file.seek(offset)
+                    return file.read(length)
+
+                model = read_model(read_at, path.stat().st_size)
+            files = {each.relative_to(self._folder).as_posix() for each in self._folder.rglob("*") if each.is_file()}
+            model.check_data(files, str(self._folder))
+        except OSError as error:
+            self._found(wrong("model", f"{path} cannot be read: {error.strerror}."))
+            return None
+        except InvalidModelPackage as error:
+            self._found(wrong("model", str(error)))
+            return None
+        signature = model.signature
+        self._found(
+            ok("model", f"{MODEL_FILE} takes {_told(signature.inputs)}, and answers {_told(signature.outputs)}.")
+        )
+        return model
+
+    def _check_signature(self, signature: Signature, contract: ModelContract, labels: int | None) -> bool:
+        problems = [wrong("signature", problem) for problem in mismatches(signature, contract, labels)]
+        self._found(*(problems or [ok("signature", "the model can be what the contract says.")]))
+        return not problems
+
+    def _check_photos(
+        self, package: ModelPackage, runtime: Runtime, signature: Signature, folder: Path, labels: Path | None
+    ) -> None:
+        paths = find_photos(folder, most_photos(package.contract))
+        named = {} if labels is None else read_labels(labels, package.labels)
+        classes = {path: label for path in paths if (label := label_of(path, folder, named)) is not None}
+        photos = load_photos(paths, package.contract, classes)
+        self._found(*photo_findings(photos))
+        missing = list(named_but_missing(named, paths, folder))
+        if missing:
+            self._found(
+                note("photos", f"{labels} names {len(missing)} that are not in {folder}, such as {missing[0]!r}.")
+            )
+        self._found(*probe(package, runtime, _first_images(photos, package.contract)))
+        if not self.report.passed or not photos.paths:
+            return
+        try:
+            self.report.survey = survey(runtime, signature, package.contract, photos)
+        except InvalidPrediction as error:
+            self._found(wrong("neighbours", str(error)))
+            return
+        self._found(*survey_findings(self.report.survey, package.contract))
+
+
+def _first_images(photos: PhotoSet, contract: ModelContract) -> Pixels:
+    """Photos to probe the model with: enough for more than one batch, whatever their number."""
+    pixels = made_up_images(contract)
+    for path, out in zip(photos.paths, pixels, strict=False):
+        images.decode(path.read_bytes(), contract, out=out)
+    return pixels
+
+
+def _told(tensors: tuple[TensorType, ...]) -> str:
+    return ", ".join(f"{each.name!r} {each.dtype} {shown(each.shape)}" for each in tensors[:4]) or "nothing"

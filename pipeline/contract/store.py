@@ -1,0 +1,77 @@
+"""A model package in the results bucket, looked into before a run is claimed.
+
+    models/<model>/contract.json   read                               ─┐
+                   labels.txt      counted                            ─┼─► check_signature
+                   model.onnx      its signature, by ranged reads     ─┘
+
+What would only fail on the instance that was rented for it, after every image had been validated, fails here instead:
+a file that is missing or is no model, weights that were not uploaded, a contract that describes another model.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline import objects
+from pipeline.contract import CONTRACT_FILE, MODEL_FILE, ModelContract, parse_contract
+from pipeline.contract.onnx_file import read_model
+from pipeline.contract.packages import parse_labels
+from pipeline.contract.signature import Signature, check_signature
+from pipeline.errors import ContractMismatch, InvalidModelPackage, UnknownModel
+from pipeline.runs.keys import MODELS_PREFIX, model_prefix
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPackage:
+    """A model package as it lies in S3: its contract, and what the model says of itself."""
+
+    contract: ModelContract
+    signature: Signature
+
+
+def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
+    """A model package whose files are all there and fit one another.
+
+    Of the model a few KB are read, whatever its size. Raises UnknownModel, InvalidModelPackage, InvalidContract, or
+    ContractMismatch; every message starts with the file that it is about.
+    """
+    prefix = model_prefix(model)
+    folder = objects.s3_uri(bucket, prefix)
+    sizes = {item.key.removeprefix(prefix): item.size for item in objects.list_objects(s3, bucket, prefix)}
+    if not sizes:
+        models = objects.list_folders(s3, bucket, MODELS_PREFIX)
+        known = f"the models there are {', '.join(models)}" if models else "there are no models yet"
+        raise UnknownModel(f"model: there is no {model!r} in {objects.s3_uri(bucket, MODELS_PREFIX)}; {known}.")
+    _check_file(CONTRACT_FILE, sizes, folder)
+    contract = parse_contract(objects.get_bytes(s3, bucket, prefix + CONTRACT_FILE), folder + CONTRACT_FILE)
+    for name in filter(None, (MODEL_FILE, contract.output.labels)):
+        _check_file(name, sizes, folder)
+
+    def read_at(offset: int, length: int) -> bytes:
+        return objects.get_range(s3, bucket, prefix + MODEL_FILE, offset, length)
+
+    described = read_model(read_at, sizes[MODEL_FILE], folder + MODEL_FILE)
+    described.check_data(sizes, folder)
+    try:
+        check_signature(described.signature, contract, _count_labels(s3, bucket, prefix, contract))
+    except ContractMismatch as mismatch:
+        raise ContractMismatch(f"{folder}: {mismatch}") from None
+    return StoredPackage(contract, described.signature)
+
+
+def _count_labels(s3: "S3Client", bucket: str, prefix: str, contract: ModelContract) -> int | None:
+    if contract.output.labels is None:
+        return None
+    key = prefix + contract.output.labels
+    return len(parse_labels(objects.get_bytes(s3, bucket, key), objects.s3_uri(bucket, key)))
+
+
+def _check_file(name: str, files: Collection[str], folder: str) -> None:
+    if name not in files:
+        raise InvalidModelPackage(
+            f"model: {folder} has no {name}; a model package holds {CONTRACT_FILE}, {MODEL_FILE}, and the labels file"
+            " that the contract names."
+        )

@@ -1,0 +1,47 @@
+"""The first bytes of file formats: enough to tell a person what they uploaded in place of an image that is accepted.
+
+This decides no acceptance: that is the decoders' part (pipeline/images/decode.py).
+"""
+
+import re
+
+_SIGNATURES: tuple[tuple[str, str], ...] = (
+    ("JPEG", r"\xff\xd8\xff"),
+    ("PNG", r"\x89PNG\r\n\x1a\n"),
+    ("GIF", r"GIF8[79]a"),
+    ("WEBP", r"RIFF....WEBP"),
+    ("BMP", r"BM.{4}\x00{4}"),
+    ("TIFF", r"II[*+]\x00|MM\x00[*+]"),
+    ("AVIF", r".{4}ftypavi[fs]"),
+    ("HEIF", r".{4}ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)"),
+    ("JPEG XL", r"\xff\x0a|\x00\x00\x00\x0cJXL \r\n\x87\n"),
+    ("JPEG 2000", r"\x00\x00\x00\x0cjP {2}\r\n\x87\n|\xff\x4f\xff\x51"),
+    ("Photoshop (PSD)", r"8BPS"),
+    ("icon (ICO)", r"\x00\x00[\x01\x02]\x00[^\x00]\x00"),
+    ("DDS", r"DDS "),
+    ("OpenEXR", r"\x76\x2f\x31\x01"),
+    ("Netpbm", r"P[1-7]\s"),
+    ("QOI", r"qoif"),
+    (
+        "SVG",
+        r"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]",
+    ),
+    ("HTML", r"(?:\xef\xbb\xbf)?\s*<(?:!DOCTYPE html|html|head|body)[\s>]"),
+    ("XML", r"(?:\xef\xbb\xbf)?\s*<\?xml\s"),
+    ("PDF", r"%PDF-"),
+    ("PostScript", r"%!PS|\xc5\xd0\xd3\xc6"),
+    ("ZIP archive", r"PK(?:\x03\x04|\x05\x06)"),
+    ("gzip archive", r"\x1f\x8b\x08"),
+    ("MP4 or QuickTime video", r".{4}ftyp"),
+    ("Matroska or WebM video", r"\x1aE\xdf\xa3"),
+)
+_PATTERNS = tuple(
+    (name, re.compile(pattern.encode("ascii"), re.DOTALL | re.IGNORECASE)) for name, pattern in _SIGNATURES
+)
+_ENOUGH = 1024
+
+
+def recognise(data: bytes) -> str | None:
+    """The name of the format that the bytes begin like, Pillow's name where it has one; None where none is known."""
+    start = data[:_ENOUGH]
+    return next((name for name, pattern in _PATTERNS if pattern.match(start)), None)

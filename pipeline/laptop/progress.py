@@ -1,0 +1,186 @@
+"""How far a run has come, seen from outside: from its execution, its map runs, and the objects it has written so far.
+
+Nothing reports progress; it is read from what is there anyway: watching works the same in AWS and changes nothing.
+
+    state        the execution's history: the state entered last
+    listed       the map runs' item counts; so is validated
+    rejected     metadata of the verdict objects
+    predicted    the prediction objects that are there, counted by the rows that plan.json says they have
+
+Watching stays cheap beside the run: what costs one request is asked at each poll; listings, which grow with the run,
+only so often that they take a small share of time.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pipeline import objects
+from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX
+from pipeline.runs import keys
+from pipeline.runs.planning import Plan
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_PAUSE_PER_SECOND_OF_LISTING = 10
+_VERDICTS_A_POLL = 50
+_EVENTS_LOOKED_AT = 50
+# The summary is there once these states are entered, or, after a failure, it may be.
+_AFTER_RESULTS = frozenset({"Notify", "PublishEvent", "Done", "ReportFailure", "NotifyFailure", "Failed"})
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One look at a run. Counts are of images; `listed` grows until everything is listed, and counts folders too."""
+
+    state: str | None = None
+    run_id: str | None = None
+    listed: int = 0
+    validated: int = 0
+    rejected: int = 0
+    predicted: int = 0
+    failed: int = 0
+    fraction: float = 0.0
+    """How much of the run is done, from 0 to 1. It never falls from one poll to the next."""
+
+
+class RunWatcher:
+    """Watches one execution. Each `poll` is one look at it."""
+
+    def __init__(
+        self, stepfunctions: Any, s3: "S3Client", execution_arn: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stepfunctions = stepfunctions
+        self._s3 = s3
+        self._execution = execution_arn
+        self._clock = clock
+        self._listing_due = clock()
+        self._state: str | None = None
+        self._run: Mapping[str, Any] | None = None
+        self._ended_maps: dict[str, tuple[int, int]] = {}
+        self._rejected: dict[str, int] = {}
+        self._rows: dict[str, int] | None = None
+        self._predicted: set[str] = set()
+        self._failed: set[str] = set()
+        self._counts: Mapping[str, int] | None = None
+        self._fraction = 0.0
+
+    def poll(self) -> Progress:
+        self._state = self._latest_state() or self._state
+        self._run = self._run or self._find_run()
+        if self._run is None:
+            return Progress(self._state)
+        listed, validated, mapped = self._count_items()
+        if self._clock() >= self._listing_due:
+            started = self._clock()
+            self._look_at_objects(self._run, mapped)
+            self._listing_due = self._clock() + _PAUSE_PER_SECOND_OF_LISTING * (self._clock() - started)
+        if self._counts is None and self._state in _AFTER_RESULTS:
+            self._counts = self._read_counts(self._run)
+        return self._progress(self._run["run_id"], listed, validated)
+
+    def _progress(self, run_id: str, listed: int, validated: int) -> Progress:
+        if self._counts is not None:
+            counts = self._counts
+            done = counts["predicted"] + counts["rejected"] + counts["failed"]
+            return Progress(
+                self._state,
+                run_id,
+                counts["listed"],
+                done,
+                counts["rejected"],
+                counts["predicted"],
+                counts["failed"],
+                1.0,
+            )
+        rows = self._rows or {}
+        predicted = sum(rows.get(shard, 0) for shard in self._predicted)
+        failed = sum(rows.get(shard, 0) for shard in self._failed - self._predicted)
+        accepted = sum(rows.values())
+        # Decoding and predicting take about as long as each other; which it is depends on the photos and the model.
+        halves = validated / listed if listed else 0.0, (predicted + failed) / accepted if accepted else 0.0
+        self._fraction = max(self._fraction, sum(halves) / 2)
+        rejected = sum(self._rejected.values())
+        return Progress(self._state, run_id, listed, validated, rejected, predicted, failed, self._fraction)
+
+    def _latest_state(self) -> str | None:
+        history = self._stepfunctions.get_execution_history(
+            executionArn=self._execution, reverseOrder=True, maxResults=_EVENTS_LOOKED_AT
+        )
+        for event in history["events"]:
+            if "stateEnteredEventDetails" in event:
+                return str(event["stateEnteredEventDetails"]["name"])
+        return None
+
+    def _find_run(self) -> Mapping[str, Any] | None:
+        """The run that StartRun answered; it is among the first events of the execution."""
+        history = self._stepfunctions.get_execution_history(executionArn=self._execution, maxResults=_EVENTS_LOOKED_AT)
+        for event in history["events"]:
+            details = event.get("stateExitedEventDetails", {})
+            if details.get("name") == "StartRun":
+                run: Mapping[str, Any] | None = json.loads(details["output"]).get("run")
+                return run
+        return None
+
+    def _count_items(self) -> tuple[int, int, bool]:
+        """Items listed, items validated, and whether every map run there is has ended."""
+        counts = dict(self._ended_maps)
+        for map_run in self._map_runs():
+            if map_run not in self._ended_maps:
+                described = self._stepfunctions.describe_map_run(mapRunArn=map_run)
+                counts[map_run] = described["itemCounts"]["total"], described["itemCounts"]["succeeded"]
+                if described["status"] != "RUNNING":
+                    self._ended_maps[map_run] = counts[map_run]
+        listed, validated = (sum(column) for column in zip(*counts.values(), strict=True)) if counts else (0, 0)
+        return listed, validated, bool(counts) and len(counts) == len(self._ended_maps)
+
+    def _map_runs(self) -> Iterator[str]:
+        pages = self._stepfunctions.get_paginator("list_map_runs").paginate(executionArn=self._execution)
+        return (map_run["mapRunArn"] for page in pages for map_run in page["mapRuns"])
+
+    def _look_at_objects(self, run: Mapping[str, Any], mapped: bool) -> None:
+        self._look_at_verdicts(run)
+        if mapped and self._rows is None:
+            self._rows = self._read_plan(run)
+        if self._rows:
+            for item in objects.list_objects(self._s3, run["bucket"], keys.predictions_prefix(run["run_id"])):
+                name = item.key.rpartition("/")[2]
+                if name.endswith(FAILURE_SUFFIX):
+                    self._failed.add(name.removesuffix(FAILURE_SUFFIX))
+                elif name.endswith(PREDICTIONS_SUFFIX):
+                    self._predicted.add(name.removesuffix(PREDICTIONS_SUFFIX))
+
+    def _look_at_verdicts(self, run: Mapping[str, Any]) -> None:
+        bucket, looked_at = run["bucket"], 0
+        for item in objects.list_objects(self._s3, bucket, keys.verdicts_prefix(run["run_id"])):
+            if item.key in self._rejected:
+                continue
+            if looked_at == _VERDICTS_A_POLL:
+                return
+            head = self._s3.head_object(Bucket=bucket, Key=item.key)
+            self._rejected[item.key] = int(head["Metadata"].get("rejected", 0))
+            looked_at += 1
+
+    def _read_plan(self, run: Mapping[str, Any]) -> dict[str, int] | None:
+        document = self._read(run, keys.plan_key(run["run_id"]))
+        if document is None:
+            return None
+        return {shard.id: shard.rows for batch in Plan.from_json(document).batches for shard in batch.shards}
+
+    def _read_counts(self, run: Mapping[str, Any]) -> Mapping[str, int] | None:
+        document = self._read(run, keys.result_key(run["run_id"], keys.SUMMARY))
+        return None if document is None else document["counts"]
+
+    def _read(self, run: Mapping[str, Any], key: str) -> Any:
+        """A JSON object of the run, or None while there is none."""
+        try:
+            return objects.get_json(self._s3, run["bucket"], key)
+        except ClientError as error:
+            if objects.is_missing(error):
+                return None
+            raise

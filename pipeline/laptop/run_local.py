@@ -1,0 +1,281 @@
+"""A whole run on this machine: the deployed template, state machine, handlers and job scripts, in the local cloud.
+
+    photos on disk, or an s3:// prefix ──► served as a bucket, in place ──► the batch state machine ──► out/<run_id>/
+
+Nothing here knows what the state machine does. It deploys infra/template.yaml, uploads a model package, starts an
+execution, watches it the way one watches it in AWS, and copies the results out.
+"""
+
+import json
+import logging
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.contract.packages import load_package
+from pipeline.errors import ImageBatchError
+from pipeline.laptop.progress import Progress, RunWatcher
+from pipeline.laptop.run_request import RunRequest
+from pipeline.local.cloud import LocalCloud
+from pipeline.local.deploy import Stack, deploy
+from pipeline.local.sources import Source, UsageError, open_source
+from pipeline.names import fingerprint, slug
+from pipeline.runs.keys import model_prefix, results_prefix
+from pipeline.validation.quarantine_files import save_copies
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "infra" / "template.yaml"
+# Names the machine: whether a process is alive is known only of those of this one, and folders can be shared.
+SCRATCH = f".scratch-{fingerprint(socket.gethostname(), length=8)}-"
+CLOUD_LOG = "cloud.log"
+# A short run is looked at often, so that its end is seen at once; a long one rarely, so that watching costs it nothing.
+SHORTEST_POLL, LONGEST_POLL = 0.1, 1.0
+
+Watch = Callable[[Progress], None]
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """How a run ended. `summary` is results/summary.json; empty when the run failed before there was one."""
+
+    status: str
+    run_id: str | None
+    results: Path | None
+    summary: dict[str, Any]
+    message: dict[str, str] | None
+    error: str | None
+    cause: str | None
+    seconds: dict[str, float]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == "SUCCEEDED"
+
+
+def run_local(request: RunRequest, watch: Watch, note: Note) -> RunReport:
+    """Run the batch state machine over `request.source` and copy its results to `request.out / run_id`.
+
+    `watch` is called every now and then while the run is under way; `note` with sentences for a person who
+    asked for detail. Raises UsageError when there is nothing that could be started.
+    """
+    with local_stack(request, note) as here:
+        return here.run({"name": here.source.name, "prefixes": [here.prefix]}, watch)
+
+
+@contextmanager
+def local_stack(request: RunRequest, note: Note) -> Iterator["LocalStack"]:
+    """A local cloud with the stack deployed, the images served and the model uploaded, ready for a run."""
+    started = time.perf_counter()
+    model = _model_name(request.model)
+    source = open_source(request.source, results=request.out)
+    with _scratch(request.out) as state, _logging_to(state / CLOUD_LOG), LocalCloud(state) as cloud:
+        note(f"local cloud: {cloud.endpoint_url}")
+        parameters = {"DefaultModel": model, **request.parameters}
+        stack = deploy(cloud, TEMPLATE, parameters, warm_functions=True)
+        for ignored in stack.ignored:
+            note(f"means nothing on one machine: {ignored}")
+        prefix = source.serve(cloud, stack.outputs["ImagesBucket"])
+        _upload_model(cloud, request.model, model, stack.outputs["ResultsBucket"])
+        yield LocalStack(request, model, source, prefix, cloud, stack, state / CLOUD_LOG, started)
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A deployed stack on this machine, for one run."""
+
+    request: RunRequest
+    model: str
+    source: Source
+    prefix: str
+    """Where the images are served: `s3://bucket/prefix`."""
+    cloud: LocalCloud
+    stack: Stack
+    log: Path
+    started: float
+
+    def run(self, images: Mapping[str, Any], watch: Watch) -> RunReport:
+        """Run the state machine; `images` are the fields of its input that say over what."""
+        cloud, request = self.cloud, self.request
+        inbox = _subscribe(cloud, self.stack)
+        execution = _start(cloud, self.stack, {**_run_input(request, self.model), **images})
+        running_since = time.perf_counter()
+        try:
+            described = _follow(cloud, execution, watch)
+        except BaseException:
+            cloud.client("stepfunctions").stop_execution(executionArn=execution, cause="stopped from the terminal")
+            raise
+        running = time.perf_counter() - running_since
+        report = _report(cloud, self.stack, described, request, inbox)
+        report.seconds.update(startup=round(running_since - self.started, 3), run=round(running, 3))
+        report.notes.extend(self.source.notes())
+        if not report.succeeded:
+            logs = request.out / (report.run_id or execution.rpartition(":")[2]) / "logs"
+            _keep_logs(cloud, self.log, logs)
+            report.notes.append(f"The logs of the local cloud, of every function and of every job are in {logs}")
+        return report
+
+
+def _model_name(folder: Path) -> str:
+    """What the model is called: its folder's name, as S3 keys and job names can have it."""
+    try:
+        load_package(folder)
+    except ImageBatchError as error:
+        raise UsageError(str(error)) from error
+    return slug(folder.resolve().name, longest=63) or "model"
+
+
+@contextmanager
+def _scratch(out: Path) -> Iterator[Path]:
+    """A folder for everything that lives as long as the run: shards, job folders, logs, the executions' history.
+
+    It lies beside the results: /tmp may be memory, and a run over many images needs room.
+    """
+    try:
+        str(out.resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"The path of {str(out)!r} is not UTF-8, and models load from no such path: name another with --out"
+        ) from error
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _sweep(out)
+        scratch = tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-", dir=out, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise UsageError(
+            f"Results cannot be written to {str(out)!r}: {error.strerror}. Name another with --out"
+        ) from error
+    with scratch as folder:
+        yield Path(folder).resolve()
+
+
+def _sweep(out: Path) -> None:
+    """Remove what runs left behind that were killed before they could."""
+    for left in out.glob(f"{SCRATCH}*"):
+        process = left.name.removeprefix(SCRATCH).partition("-")[0]
+        try:
+            os.kill(int(process), 0)
+        except ProcessLookupError:
+            shutil.rmtree(left, ignore_errors=True)
+        except (PermissionError, ValueError):
+            continue  # somebody else's run, or no folder of ours
+
+
+def _upload_model(cloud: LocalCloud, folder: Path, model: str, bucket: str) -> None:
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        cloud.client("s3").upload_file(str(path), bucket, model_prefix(model) + path.name)
+
+
+def _subscribe(cloud: LocalCloud, stack: Stack) -> str:
+    """A queue behind the stack's topic: the message is read as a subscriber gets it."""
+    sqs = cloud.client("sqs")
+    inbox: str = sqs.create_queue(QueueName="imagebatch-terminal")["QueueUrl"]
+    attributes = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]
+    cloud.client("sns").subscribe(TopicArn=stack.outputs["TopicArn"], Protocol="sqs", Endpoint=attributes["QueueArn"])
+    return inbox
+
+
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    """What the local cloud logs is for who looks into a failure; the terminal is for the run."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        handler.close()
+
+
+def _keep_logs(cloud: LocalCloud, cloud_log: Path, folder: Path) -> None:
+    functions = cloud.client("lambda").list_functions()["Functions"]
+    jobs = cloud.client("sagemaker").list_processing_jobs()["ProcessingJobSummaries"]
+    logs = {function["FunctionName"]: cloud.logs(function["FunctionName"]) for function in functions}
+    logs["local-cloud"] = cloud_log.read_text(encoding="utf-8")
+    logs |= {job["ProcessingJobName"]: cloud.job_log(job["ProcessingJobName"]) for job in jobs}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, log in logs.items():
+        if log:
+            (folder / f"{name}.log").write_text(log, encoding="utf-8")
+
+
+def _run_input(request: RunRequest, model: str) -> dict[str, Any]:
+    return {
+        "model": model,
+        "engine": request.engine,
+        "limits": dict(request.limits),
+        "quarantine": request.quarantine,
+        **({} if request.top_k is None else {"top_k": request.top_k}),
+    }
+
+
+def _start(cloud: LocalCloud, stack: Stack, run_input: dict[str, Any]) -> str:
+    started = cloud.client("stepfunctions").start_execution(
+        stateMachineArn=stack.outputs["StateMachineArn"],
+        name=f"terminal-{secrets.token_hex(6)}",
+        input=json.dumps(run_input),
+    )
+    arn: str = started["executionArn"]
+    return arn
+
+
+def _follow(cloud: LocalCloud, execution: str, watch: Watch) -> dict[str, Any]:
+    watcher = RunWatcher(cloud.client("stepfunctions"), cloud.client("s3"), execution)
+    started = time.monotonic()
+    while True:
+        described: dict[str, Any] = cloud.client("stepfunctions").describe_execution(executionArn=execution)
+        watch(watcher.poll())
+        if described["status"] != "RUNNING":
+            return described
+        time.sleep(min(LONGEST_POLL, SHORTEST_POLL + 0.05 * (time.monotonic() - started)))
+
+
+def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request: RunRequest, inbox: str) -> RunReport:
+    watcher = RunWatcher(cloud.client("stepfunctions"), cloud.client("s3"), described["executionArn"])
+    run_id = watcher.poll().run_id
+    results = request.out / run_id if run_id else None
+    summary: dict[str, Any] = {}
+    if run_id and results:
+        _download(cloud, stack.outputs["ResultsBucket"], results_prefix(run_id), results)
+        if results.exists():
+            request.save(results)
+            save_copies(cloud.client("s3"), stack.outputs["ResultsBucket"], results / "quarantine")
+        if (results / "summary.json").exists():
+            summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
+    return RunReport(
+        status=described["status"],
+        run_id=run_id,
+        results=results if results and results.exists() else None,
+        summary=summary,
+        message=_receive(cloud, inbox),
+        error=described.get("error"),
+        cause=described.get("cause"),
+        seconds={},
+    )
+
+
+def _download(cloud: LocalCloud, bucket: str, prefix: str, folder: Path) -> None:
+    s3 = cloud.client("s3")
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for item in page.get("Contents", []):
+            path = folder / item["Key"].removeprefix(prefix)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, item["Key"], str(path))
+
+
+def _receive(cloud: LocalCloud, inbox: str) -> dict[str, str] | None:
+    received = cloud.client("sqs").receive_message(QueueUrl=inbox, MaxNumberOfMessages=1)
+    for message in received.get("Messages", []):
+        envelope = json.loads(message["Body"])
+        return {"subject": envelope.get("Subject", ""), "body": envelope["Message"]}
+    return None

@@ -1,0 +1,146 @@
+"""What a run looks like in a terminal: a live line while it is under way, and tables when it has ended."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.laptop.progress import Progress
+from pipeline.laptop.run_local import RunReport
+from pipeline.results.causes import readable
+from pipeline.results.messages import printable
+
+REJECTED_SHOWN = 20
+LABELS_SHOWN = 10
+RATE_SECONDS = 5.0
+
+
+class LiveRun:
+    """The progress of one run: redrawn in place on a terminal, a line for each new state elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
+        self._rate = _Rate()
+        self._state: str | None = None
+
+    @contextmanager
+    def shown(self) -> Iterator["LiveRun"]:
+        if self._live is None:
+            yield self
+            return
+        self._live.update(Text("starting the local cloud, deploying infra/template.yaml"), refresh=True)
+        with self._live:
+            yield self
+
+    def update(self, progress: Progress) -> None:
+        rate = self._rate.of(progress.validated + progress.predicted)
+        line = (
+            f"{progress.state or 'starting':<20} {progress.validated:>9,} validated {progress.rejected:>7,} rejected"
+            f" {progress.predicted:>9,} predicted {rate:>7,.0f} images/s"
+        )
+        if self._live is not None:
+            bar = ProgressBar(total=1.0, completed=progress.fraction, width=40)
+            self._live.update(Group(bar, Text(line)), refresh=True)
+        elif progress.state != self._state:
+            self._console.print(line, highlight=False, soft_wrap=True)
+        self._state = progress.state
+
+    def note(self, sentence: str) -> None:
+        self._console.print(Text(sentence, style="dim"), soft_wrap=True)
+
+
+class _Rate:
+    """Images a second of the stage that is under way: a run validates everything before it predicts anything."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def of(self, done: int) -> float:
+        now = time.monotonic()
+        self._seen.append((now, done))
+        while now - self._seen[0][0] > RATE_SECONDS:
+            self._seen.popleft()
+        then, done_then = self._seen[0]
+        return (done - done_then) / (now - then) if now > then else 0.0
+
+
+def show_report(console: Console, report: RunReport) -> None:
+    """The end of a run for a person: labels, rejections, where the results are, and the message that was sent."""
+    if report.summary:
+        _show_labels(console, report.summary)
+        _show_rejections(console, report.summary)
+    for note in report.notes:
+        console.print(Text(note, style="yellow"), soft_wrap=True)
+    if not report.succeeded:
+        console.print(Text(f"\nThe run {report.status.lower().replace('_', ' ')}: {report.error}", style="bold red"))
+    if report.message:
+        console.print(Text("\nThe message that would have been sent", style="bold"))
+        console.print(Text(f"  {report.message['subject']}\n", style="cyan"), soft_wrap=True)
+        for line in report.message["body"].splitlines():
+            console.print(Text(f"  {line}"), soft_wrap=True)
+    elif report.cause:
+        console.print(Text(readable(report.cause)), soft_wrap=True)
+    if report.results:
+        console.print(Text.assemble("\nResults: ", (f"{report.results}/", "bold"), _speed(report)), soft_wrap=True)
+
+
+def report_document(report: RunReport) -> dict[str, Any]:
+    """The same for a program."""
+    return {**asdict(report), "results": str(report.results) if report.results else None}
+
+
+def _speed(report: RunReport) -> str:
+    if not report.summary:
+        return ""
+    images, seconds = report.summary["counts"]["listed"], report.seconds
+    return (
+        f"  ({images:,} images in {seconds['run']:.1f} s, {images / seconds['run']:,.0f} a second, "
+        f"after {seconds['startup']:.1f} s of start-up)"
+    )
+
+
+def _show_labels(console: Console, summary: dict[str, Any]) -> None:
+    predicted = f"{summary['counts']['predicted']:,} images predicted"
+    if summary["top_labels"]:
+        console.print(_labels_table(predicted, summary))
+    else:
+        console.print(Text(predicted, style="italic"))
+    if summary["without_boxes"]:
+        console.print(Text(f"{summary['without_boxes']:,} images without a box", style="dim"))
+
+
+def _labels_table(title: str, summary: dict[str, Any]) -> Table:
+    is_detection = summary["task"] == "detection"
+    table = Table(title=title, title_justify="left", show_edge=False)
+    table.add_column("label")
+    for column in ("images", *(["boxes"] if is_detection else []), "mean score"):
+        table.add_column(column, justify="right")
+    for row in summary["top_labels"][:LABELS_SHOWN]:
+        boxes = [f"{row['boxes']:,}"] if is_detection else []
+        table.add_row(escape(printable(row["label"])), f"{row['images']:,}", *boxes, f"{row['mean_score']:.2f}")
+    return table
+
+
+def _show_rejections(console: Console, summary: dict[str, Any]) -> None:
+    rejected = summary["counts"]["rejected"]
+    if not rejected:
+        return
+    table = Table(title=f"\n{rejected:,} images rejected", title_justify="left", show_edge=False)
+    table.add_column("file", overflow="fold")
+    table.add_column("reason", no_wrap=True)
+    table.add_column("the decoder's words", style="dim")
+    for row in summary["rejected_examples"][:REJECTED_SHOWN]:
+        table.add_row(escape(printable(row["key"])), row["reason"], escape(printable(row["detail"])))
+    console.print(table)
+    if rejected > REJECTED_SHOWN:
+        console.print(Text(f"and {rejected - REJECTED_SHOWN:,} more, in rejected.csv", style="dim"))

@@ -1,0 +1,1 @@
+"""What a run came to: reconciled, written as tables and a summary, told in a message."""

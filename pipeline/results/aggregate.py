@@ -1,0 +1,205 @@
+"""Gather what a run came to: reconcile every batch, write the tables and the summary, and see whether it adds up.
+
+    plan.json ──► batch by batch: its verdicts, its shards' predictions ──► reconciled ──► Parquet, CSV, summary.json
+                                  its shards' arrays, where the task is raw ──────────────► arrays/
+
+One batch is in memory at a time, and a few are read ahead. What grows with a run is its plan: some 130 MB while that is
+read, for ten million images. The results are always written before a run is failed here, so that what was predicted is
+kept.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
+
+from pipeline import aws, objects
+from pipeline.contract import Task
+from pipeline.errors import CorruptPredictions, RunDoesNotAddUp, TooManyFailed
+from pipeline.inference import arrays
+from pipeline.inference.predictions import Prediction, ShardFailure, read_lines
+from pipeline.read_ahead import read_ahead
+from pipeline.results import causes, messages, tables
+from pipeline.results.reconcile import reconcile
+from pipeline.results.summary import Tally, summarise
+from pipeline.runs import keys
+from pipeline.runs.planning import Plan, load_plan
+from pipeline.runs.run import Run
+from pipeline.validation import verdicts
+from pipeline.validation.batches import Batch, BatchShard
+from pipeline.validation.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_READING_THREADS = 8
+_BATCHES_AHEAD = 16
+_BYTES_AHEAD = 32_000_000
+"""Of predictions, of which an embedding has many more than a classification."""
+_PROBLEMS_TOLD = 3
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """The predictions of a shard, as its job stored them."""
+
+    predictions: Sequence[Prediction]
+    stored_at: datetime
+
+
+def aggregate_predictions(run: Run, partitions: Sequence[Mapping[str, Any]], s3: "S3Client") -> dict[str, Any]:
+    """Write the results of a run, and answer with its counts, where they lie, and the message about them.
+
+    `partitions` says how each job ended: `{"id", "status": "Completed"}` or `{"id", "status": "Failed", "error",
+    "cause"}`. Raises RunDoesNotAddUp where an image was lost or counted twice, and TooManyFailed above the run's
+    `max_failed_fraction`; both after the results were written.
+    """
+    plan = load_plan(s3, run)
+    tally = _write_tables(run, plan, partitions, s3)
+    _count_up(plan, tally)
+    summary = summarise(run, plan, tally, partitions, datetime.now(UTC))
+    objects.put_json(s3, run.bucket, keys.result_key(run.run_id, keys.SUMMARY), summary)
+    _check(run, summary)
+    return {
+        "summary": {"run_id": run.run_id, **summary["counts"]},
+        "results": summary["results"],
+        "message": messages.run_finished(summary),
+    }
+
+
+def _write_tables(run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]], s3: "S3Client") -> Tally:
+    """Write predictions.parquet, rejected.csv and, where there is something to put in it, failed.csv."""
+    tally = Tally()
+    with ExitStack() as files:
+        parquet, rejected_file, failed_file = (files.enter_context(TemporaryFile()) for _ in range(3))
+        rejected = tables.CsvTable(rejected_file, tables.REJECTED_COLUMNS)
+        failed = tables.CsvTable(failed_file, tables.FAILED_COLUMNS)
+        with tables.PredictionsTable(parquet) as predictions:
+            for batch, batch_verdicts, shards in _read_batches(run, plan, partitions, s3):
+                stored = {id: shard for id, shard in shards.items() if isinstance(shard, _Stored)}
+                failures = {id: shard for id, shard in shards.items() if isinstance(shard, ShardFailure)}
+                found = {id: shard.predictions for id, shard in stored.items()}
+                outcomes = reconcile(batch, batch_verdicts, {**found, **failures})
+                tally.add(outcomes)
+                tally.add_verdicts(batch_verdicts)
+                for shard in stored.values():
+                    predictions.add(shard.predictions, shard.stored_at)
+                rejected.add_rejected(outcomes.rejected)
+                failed.add_failed(outcomes.failed)
+        rejected.close()
+        failed.close()
+        _upload(s3, run, tables.PREDICTIONS, parquet, "application/vnd.apache.parquet")
+        _upload(s3, run, tables.REJECTED, rejected_file, "text/csv; charset=utf-8")
+        if tally.failed:
+            _upload(s3, run, tables.FAILED, failed_file, "text/csv; charset=utf-8")
+    return tally
+
+
+def _upload(s3: "S3Client", run: Run, name: str, file: IO[bytes], content_type: str) -> None:
+    file.seek(0)
+    s3.upload_fileobj(file, run.bucket, keys.result_key(run.run_id, name), ExtraArgs={"ContentType": content_type})
+
+
+def _read_batches(
+    run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]], s3: "S3Client"
+) -> Iterator[tuple[Batch, Sequence[Verdict], Mapping[str, _Stored | ShardFailure]]]:
+    ended = {partition["id"]: partition for partition in partitions}
+    # Listed once, not asked for one by one: S3 answers 403 instead of 404 where a policy limits listing to a prefix.
+    written = {
+        item.key: item.size for item in objects.list_objects(s3, run.bucket, keys.predictions_prefix(run.run_id))
+    }
+
+    def read(batch: Batch) -> tuple[Sequence[Verdict], Mapping[str, _Stored | ShardFailure]]:
+        lines = objects.get_lines(s3, run.bucket, keys.verdicts_key(run.run_id, batch.id))
+        shards = {
+            shard.id: _read_shard(s3, run, shard, written, ended.get(shard.partition, {})) for shard in batch.shards
+        }
+        return [verdicts.from_json(line) for line in lines], shards
+
+    def weight(batch: Batch) -> int:
+        written_keys = (keys.predictions_key(run.run_id, shard.partition, shard.id) for shard in batch.shards)
+        return max(sum(written.get(key, 0) for key in written_keys), _BYTES_AHEAD // _BATCHES_AHEAD)
+
+    ahead = read_ahead(read, plan.batches, threads=_READING_THREADS, budget=_BYTES_AHEAD, weight=weight)
+    for batch, (found, shards) in ahead:
+        yield batch, found, shards
+
+
+def _read_shard(
+    s3: "S3Client", run: Run, shard: BatchShard, written: Collection[str], ended: Mapping[str, Any]
+) -> _Stored | ShardFailure:
+    """The predictions of a shard, whose array is then among the results; or why there are none, as the job recorded it,
+    or else as the job ended.
+    """
+    predictions = keys.predictions_key(run.run_id, shard.partition, shard.id)
+    failure = keys.failed_shard_key(run.run_id, shard.partition, shard.id)
+
+    def read() -> _Stored:
+        found = s3.get_object(Bucket=run.bucket, Key=predictions)
+        return _Stored(tuple(read_lines(found["Body"].read().split(b"\n"))), found["LastModified"])
+
+    try:
+        if predictions in written:
+            stored = objects.unbroken(read)
+            if run.contract.task is Task.RAW:
+                _keep_array(s3, run, shard, stored.predictions, written)
+            return stored
+        if failure in written:
+            return ShardFailure.from_json(objects.get_bytes(s3, run.bucket, failure))
+    except CorruptPredictions as error:
+        return ShardFailure(shard.id, type(error).__name__, str(error))
+    return _failure_of_job(shard, ended)
+
+
+def _keep_array(
+    s3: "S3Client", run: Run, shard: BatchShard, predictions: Sequence[Prediction], written: Collection[str]
+) -> None:
+    """Have S3 copy a shard's array to the results. Raises CorruptPredictions where that is not what lines name."""
+    source = keys.array_key(run.run_id, shard.partition, shard.id)
+    if source not in written:
+        raise CorruptPredictions(f"the predictions of shard {shard.id} name rows of {source}, which is not there")
+    named = [(prediction.array, prediction.array_row) for prediction in predictions]
+    array = arrays.file_name(shard.id)
+    if named != [(array, row) for row in range(len(predictions))]:
+        raise CorruptPredictions(f"the predictions of shard {shard.id} do not name the rows of {array} in their order")
+    target = keys.result_key(run.run_id, f"{arrays.FOLDER}{array}")
+    s3.copy({"Bucket": run.bucket, "Key": source}, run.bucket, target, Config=aws.COPY_IN_ONE_REQUEST)
+
+
+def _failure_of_job(shard: BatchShard, ended: Mapping[str, Any]) -> ShardFailure:
+    if ended.get("status") == "Failed":
+        return ShardFailure(shard.id, str(ended.get("error", "Unknown")), causes.readable(ended.get("cause")))
+    return ShardFailure(
+        shard.id, "NoPredictions", f"the job of partition {shard.partition} ended without predictions for this shard"
+    )
+
+
+def _count_up(plan: Plan, tally: Tally) -> None:
+    """`listed = predicted + rejected + failed + skipped`, where listed is what the map runs were given."""
+    counted = tally.predicted + tally.rejected + tally.failed
+    if counted != plan.counts.listed:
+        tally.add_problem(
+            f"{plan.counts.listed:,} images were listed, and {counted:,} have an end: {tally.predicted:,} predicted, "
+            f"{tally.rejected:,} rejected, and {tally.failed:,} failed",
+            first=True,
+        )
+
+
+def _check(run: Run, summary: Mapping[str, Any]) -> None:
+    counts = summary["counts"]
+    if not summary["adds_up"]:
+        raise RunDoesNotAddUp(
+            f"Run {run.run_id} does not add up. Problems: {summary['problem_count']}. "
+            f"{'; '.join(summary['problems'][:_PROBLEMS_TOLD])}. summary.json has more, and the results so far are in "
+            f"{summary['results']}."
+        )
+    images = counts["predicted"] + counts["failed"]
+    if images and counts["failed"] / images > run.max_failed_fraction:
+        errors = ", ".join(f"{error} ({count:,})" for error, count in summary["failed_by_error"].items())
+        raise TooManyFailed(
+            f"{counts['failed']:,} of {images:,} images could not be predicted, and max_failed_fraction allows "
+            f"{run.max_failed_fraction:.1%}: {errors}. The first: {summary['failed_examples'][0]['detail']} "
+            f"The others' results, and failed.csv, are in {summary['results']}."
+        )

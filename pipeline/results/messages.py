@@ -1,0 +1,230 @@
+"""The message that people get when a run has ended: a subject and a body, as plain text.
+
+A subject obeys SNS: at most 100 characters of printable ASCII, no line breaks (SNS API, Publish, `Subject`). Keys of
+images are other people's text: in a body, whatever does not print (line breaks, marks that turn the writing direction)
+is escaped, so that a key cannot pass for a line of the message.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.results import causes
+
+LONGEST_SUBJECT = 100
+_EXAMPLES = 10
+_LONGEST_DETAIL = 160
+
+_FILES = {
+    "predictions.parquet": "one row for each predicted image",
+    "arrays/": "the model's whole answers, which its rows name",
+    "rejected.csv": "the images that are no good, and why",
+    "failed.csv": "the images that could not be predicted, and why",
+    "summary.json": "the counts above, and more",
+}
+
+_REASONS_TOLD = 5
+# What to do about a reason of pipeline/images/decode.py. docs/results.md says the same, and more.
+_HINTS = {
+    "empty": "Upload the file again: the upload made the object and sent nothing.",
+    "not_an_image": "Look at what writes to this prefix: something that is no image is uploaded there.",
+    "format_not_allowed": "Convert the file, or allow its format.",
+    "truncated": "Upload the file again: the upload broke off.",
+    "corrupt": "Export the picture again from its source: these bytes are damaged.",
+    "too_many_pixels": "Upload it smaller, or raise the limit.",
+    "too_many_bytes": "Upload it smaller, or raise the limit.",
+    "too_small": "Upload the original in place of a thumbnail, or lower the limit.",
+    "animated": "Upload a still picture, or take the first frame.",
+    "unreadable": "Give access, enable the key, or restore the object: its detail says which.",
+    "crashes_decoder": "Export the picture again from its source, and do not open it on a machine that matters.",
+    "decode_timeout": "Export the picture again from its source: this file keeps a decoder busy without end.",
+}
+
+# What to do about an error of pipeline/errors.py.
+_ADVICE = {
+    "InvalidRunInput": "Correct the input, and start the state machine again.",
+    "UnknownModel": "Upload the model package or name another model, and start the state machine again.",
+    "InvalidModelPackage": "Correct the model package, upload it, and start the state machine again.",
+    "InvalidContract": "Correct contract.json, upload it, and start the state machine again.",
+    "ContractMismatch": "Correct the model package (`imagebatch contract check` tries it on a laptop), upload it, and"
+    " start the state machine again.",
+    "RunDoesNotAddUp": "Do not use these results. Keep the run's objects for who looks into it, and start a new run.",
+    "TooManyFailed": "Remove the cause that failed.csv gives, or allow a higher max_failed_fraction; start a new run.",
+    "MissingSetting": "Deploy infra/template.yaml again: a function lacks a setting.",
+}
+# A redrive enters the state that the execution ended in, which here is a Fail state (Step Functions Developer Guide,
+# "Redrive behavior of individual states"); and the input of a schedule or an upload is a run that is taken already.
+_START_AGAIN = (
+    "Remove the cause, if it was no passing fault of a service, and start a new run of the same images. "
+    "Do not redrive this execution: it would only fail again."
+)
+
+
+def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
+    """The message about a run that succeeded; `summary` is summary.json."""
+    counts = summary["counts"]
+    paragraphs = [
+        [
+            f"The run {summary['run_id']} has finished after {_duration(summary['seconds'])}.",
+            f"Model {summary['model']}, over {_few(summary['sources'])}.",
+        ],
+        _counts(summary),
+        _labels(summary["top_labels"], summary["without_boxes"]),
+        _rejected(summary),
+        _what_to_do(summary),
+        _failed(summary),
+        _files(summary),
+    ]
+    told = ", ".join(
+        f"{counts[name]:,} {name}"
+        for name in ("predicted", "rejected", "failed")
+        if counts[name] or name == "predicted"
+    )
+    return _message(f"imagebatch: {told} ({summary['run_id']})", paragraphs)
+
+
+def run_failed(execution: Mapping[str, str], state: Mapping[str, Any], error: Mapping[str, str]) -> dict[str, str]:
+    """The message about a run that failed: what failed, what is safe, and how to go on.
+
+    `execution` is `{"arn", "name", "started_at"}`, `state` everything that the states before have left, `error` is
+    `{"Error", "Cause"}`.
+    """
+    name = error.get("Error", "") or "an unknown error"
+    run_id = state.get("run", {}).get("run_id", "")
+    doing, safe = _stage(state)
+    paragraphs = [
+        [f"The run {run_id or execution['name']} has failed while {doing}.", f"Execution {execution['arn']}"],
+        [
+            "What failed",
+            f"  {name}",
+            *(f"  {printable(line)}" for line in causes.readable(error.get("Cause")).splitlines()),
+        ],
+        ["What is safe", f"  {safe}"],
+        ["How to go on", f"  {_ADVICE.get(name, _START_AGAIN)}"],
+    ]
+    return _message(f"imagebatch FAILED: {name} while {doing} ({run_id or execution['name']})", paragraphs)
+
+
+def _stage(state: Mapping[str, Any]) -> tuple[str, str]:
+    """What the run was doing, and what there is of it, by how far its state has come."""
+    if "run" not in state:
+        return "starting", "Nothing was listed and nothing was written. The images are as they were."
+    run = state["run"]
+    here = f"s3://{run['bucket']}/runs/{run['run_id']}/"
+    if "validated" not in state:
+        return "validating images", f"The verdicts so far are in {here}verdicts/. The images are as they were."
+    if "plan" not in state:
+        return "planning inference", f"Every image is validated: {here}verdicts/ and {here}shards/."
+    if "results" in state:
+        return "announcing the results", f"The run is complete: {state['results']['results']}."
+    if "partitions" not in state:
+        return "running the model", f"Every image is validated, and the predictions so far are in {here}predictions/."
+    return "gathering results", f"The predictions are in {here}predictions/, and what was gathered in {here}results/."
+
+
+def _counts(summary: Mapping[str, Any]) -> list[str]:
+    counts = summary["counts"]
+    width = len(f"{counts['listed']:,}")
+    why = {"rejected": summary["rejected_by_reason"], "failed": summary["failed_by_error"]}
+    lines = []
+    for name in ("listed", "predicted", "rejected", "failed", "skipped"):
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in why.get(name, {}).items())
+        lines.append(f"  {name:<10}{counts[name]:>{width},}  {reasons}".rstrip())
+    return lines
+
+
+def _labels(labels: Sequence[Mapping[str, Any]], without_boxes: int | None) -> list[str]:
+    lines = [f"  {row['images']:>7,}  {printable(row['label'])}{_boxes(row)}" for row in labels[:_EXAMPLES]]
+    if without_boxes:
+        lines.append(f"  {without_boxes:>7,}  without a box")
+    return ["Most frequent labels", *lines] if lines else []
+
+
+def _boxes(row: Mapping[str, Any]) -> str:
+    """How often a label was found in how few images: a detector finds several in one."""
+    return f", {row['boxes']:,} boxes" if row.get("boxes", 0) > row["images"] else ""
+
+
+def _rejected(summary: Mapping[str, Any]) -> list[str]:
+    examples = [
+        (image["bucket"], image["key"], image["reason"], image["detail"]) for image in summary["rejected_examples"]
+    ]
+    return _images("Rejected images", examples, summary["counts"]["rejected"], "rejected.csv")
+
+
+def _what_to_do(summary: Mapping[str, Any]) -> list[str]:
+    """About the reasons that rejected most images; where those images are; and how to take them up again."""
+    reasons = list(summary["rejected_by_reason"])[:_REASONS_TOLD]
+    if not reasons:
+        return []
+    width = max(map(len, reasons))
+    return [
+        "What to do about rejected images",
+        *(f"  {reason:<{width}}  {_HINTS[reason]}" for reason in reasons),
+        *_set_apart(summary["quarantine"], summary["counts"]["rejected"]),
+        f"  When they are fixed, this predicts them: imagebatch replay {summary['run_id']}",
+    ]
+
+
+def _set_apart(quarantine: Mapping[str, Any], rejected: int) -> list[str]:
+    if quarantine["policy"] == "leave":
+        return []
+    done = f"Copied to {quarantine['copies']}" if quarantine["policy"] == "copy" else "Tagged imagebatch-quarantine"
+    told = f"  {done}: {quarantine['set_apart']:,} of {rejected:,}"
+    return [told if quarantine["set_apart"] == rejected else f"{told}; rejected.csv says why not the others"]
+
+
+def _failed(summary: Mapping[str, Any]) -> list[str]:
+    examples = [
+        (image["bucket"], image["key"], image["error"], image["detail"]) for image in summary["failed_examples"]
+    ]
+    return _images("Images that could not be predicted", examples, summary["counts"]["failed"], "failed.csv")
+
+
+def _images(title: str, examples: Sequence[tuple[str, str, str, str]], count: int, file: str) -> list[str]:
+    if not examples:
+        return []
+    lines = [title]
+    for bucket, key, reason, detail in examples[:_EXAMPLES]:
+        lines.append(f"  s3://{bucket}/{printable(key)}")
+        lines.append(f"    {reason}: {_shortened(printable(detail))}")
+    if count > _EXAMPLES:
+        lines.append(f"  and {count - _EXAMPLES:,} more, in {file}")
+    return lines
+
+
+def _files(summary: Mapping[str, Any]) -> list[str]:
+    absent = set() if summary["counts"]["failed"] else {"failed.csv"}
+    if summary["task"] != "raw":
+        absent.add("arrays/")
+    names = [name for name in _FILES if name not in absent]
+    return [f"Results in {summary['results']}", *(f"  {name:<21}{_FILES[name]}" for name in names)]
+
+
+def _message(subject: str, paragraphs: Sequence[Sequence[str]]) -> dict[str, str]:
+    ascii_subject = "".join(letter if " " <= letter <= "~" else "?" for letter in subject)
+    if len(ascii_subject) > LONGEST_SUBJECT:
+        ascii_subject = f"{ascii_subject[: LONGEST_SUBJECT - 3]}..."
+    body = "\n\n".join("\n".join(paragraph) for paragraph in paragraphs if paragraph)
+    return {"subject": ascii_subject, "body": f"{body}\n"}
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with every character that does not print escaped as Python does."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 3]}..."
+
+
+def _few(sources: Sequence[str]) -> str:
+    shown = ", ".join(printable(source) for source in sources[:3])
+    return shown if len(sources) <= 3 else f"{shown} and {len(sources) - 3} more"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

@@ -1,0 +1,82 @@
+"""Reconcile one batch: every image that validation listed becomes one outcome, and whatever does not fit is a problem.
+
+    verdicts     what validation decided: one for each listed image      the truth about which images there are
+    predictions  what the jobs wrote, shard by shard                     must hold each accepted image exactly once
+    failures     why a shard has no predictions                          makes its accepted images `failed`
+
+A problem means that an image was lost, or counted twice, and by somebody who should not have been able to. It is never
+repaired here: the run's results are written, and then the run fails, naming the keys.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.inference.predictions import Prediction, ShardFailure
+from pipeline.shards import Row
+from pipeline.validation.batches import Batch
+from pipeline.validation.verdicts import Accepted, Rejected, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An image that was accepted and could not be predicted."""
+
+    row: Row
+    partition: str
+    error: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    predicted: tuple[Prediction, ...]
+    rejected: tuple[Rejected, ...]
+    failed: tuple[Failed, ...]
+    problems: tuple[str, ...]
+
+
+def reconcile(
+    batch: Batch, verdicts: Sequence[Verdict], shards: Mapping[str, Sequence[Prediction] | ShardFailure]
+) -> Outcomes:
+    """Match the verdicts of a batch with what became of its shards.
+
+    `shards` has an entry for each of the batch's shards: its predictions, or why there are none.
+    """
+    accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
+    rejected = tuple(verdict for verdict in verdicts if isinstance(verdict, Rejected))
+    problems = [*_miscounted(batch, len(accepted), len(rejected)), *_listed_twice(verdicts)]
+    predicted: list[Prediction] = []
+    failed: list[Failed] = []
+    for shard in batch.shards:
+        rows = [verdict.row for verdict in accepted if verdict.shard == shard.id]
+        result = shards[shard.id]
+        if len(rows) != shard.rows:
+            problems.append(f"shard {shard.id} packs {shard.rows} images, and {len(rows)} verdicts name it")
+        if isinstance(result, ShardFailure):
+            failed.extend(Failed(row, shard.partition, result.error, result.cause) for row in rows)
+        else:
+            predicted.extend(result)
+            problems.extend(_mismatched(shard.id, rows, result))
+    return Outcomes(tuple(predicted), rejected, tuple(failed), tuple(problems))
+
+
+def _miscounted(batch: Batch, accepted: int, rejected: int) -> Iterable[str]:
+    if (accepted, rejected) != (batch.counts.accepted, batch.counts.rejected):
+        yield (
+            f"batch {batch.id} counted {batch.counts.accepted} accepted and {batch.counts.rejected} rejected, "
+            f"and its verdicts are {accepted} and {rejected}"
+        )
+
+
+def _listed_twice(verdicts: Iterable[Verdict]) -> Iterable[str]:
+    keys = Counter(verdict.row.key if isinstance(verdict, Accepted) else verdict.key for verdict in verdicts)
+    return (f"{key!r} has {count} verdicts" for key, count in keys.items() if count > 1)
+
+
+def _mismatched(shard: str, rows: Iterable[Row], predictions: Iterable[Prediction]) -> Iterable[str]:
+    """An image is named by its key and ETag: the same key with other bytes is another image."""
+    expected = Counter((row.key, row.etag) for row in rows)
+    found = Counter((prediction.row.key, prediction.row.etag) for prediction in predictions)
+    yield from (f"{key!r} was accepted and shard {shard} does not predict it" for key, _ in expected - found)
+    yield from (f"{key!r} is predicted by shard {shard} more often than it was accepted" for key, _ in found - expected)

@@ -1,0 +1,89 @@
+"""Every S3 key of a run, made here and nowhere else.
+
+All keys lie in the results bucket:
+
+    models/<model>/contract.json, labels.txt, model.onnx
+    runs/<run_id>/run.json                                  the run itself: what `Run` holds
+    runs/<run_id>/verdicts/<batch>.jsonl
+    runs/<run_id>/shards/<shard>.safetensors
+    runs/<run_id>/plan.json, plan/<partition>.manifest
+    runs/<run_id>/predictions/<partition>/<shard>.jsonl, <shard>.npy, <shard>.failed.json
+    runs/<run_id>/results/<name>, arrays/<shard>.npy
+    replays/<run_id>-<hash>.jsonl                           a listing of images that a replay of that run takes
+"""
+
+from pipeline import shards
+from pipeline.inference import arrays
+from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX
+
+MODELS_PREFIX = "models/"
+
+RUNS_PREFIX = "runs/"
+
+
+def model_prefix(model: str) -> str:
+    return f"{MODELS_PREFIX}{model}/"
+
+
+def run_key(run_id: str) -> str:
+    return f"runs/{run_id}/run.json"
+
+
+def verdicts_prefix(run_id: str) -> str:
+    return f"runs/{run_id}/verdicts/"
+
+
+def verdicts_key(run_id: str, batch: str) -> str:
+    return f"{verdicts_prefix(run_id)}{batch}.jsonl"
+
+
+def shards_prefix(run_id: str) -> str:
+    return f"runs/{run_id}/shards/"
+
+
+def shard_key(run_id: str, shard: str) -> str:
+    return f"{shards_prefix(run_id)}{shard}{shards.SUFFIX}"
+
+
+def plan_key(run_id: str) -> str:
+    return f"runs/{run_id}/plan.json"
+
+
+def manifest_key(run_id: str, partition: str) -> str:
+    return f"runs/{run_id}/plan/{partition}.manifest"
+
+
+def predictions_prefix(run_id: str, partition: str | None = None) -> str:
+    """Where the predictions of one partition lie, or of all."""
+    return f"runs/{run_id}/predictions/" + (f"{partition}/" if partition else "")
+
+
+def predictions_key(run_id: str, partition: str, shard: str) -> str:
+    return f"{predictions_prefix(run_id, partition)}{shard}{PREDICTIONS_SUFFIX}"
+
+
+def array_key(run_id: str, partition: str, shard: str) -> str:
+    return f"{predictions_prefix(run_id, partition)}{arrays.file_name(shard)}"
+
+
+def failed_shard_key(run_id: str, partition: str, shard: str) -> str:
+    return f"{predictions_prefix(run_id, partition)}{shard}{FAILURE_SUFFIX}"
+
+
+SUMMARY = "summary.json"
+
+SHARD_TAGS = {"imagebatch": "shard"}
+"""Shards are large and soon of no use. infra/template.yaml deletes what has this tag after some days."""
+
+
+def results_prefix(run_id: str) -> str:
+    return f"runs/{run_id}/results/"
+
+
+def result_key(run_id: str, name: str) -> str:
+    return f"{results_prefix(run_id)}{name}"
+
+
+def replay_key(run_id: str, digest: str) -> str:
+    """Where the images of a replay are listed; `digest` is of what the listing holds."""
+    return f"replays/{run_id}-{digest}.jsonl"

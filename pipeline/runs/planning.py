@@ -1,0 +1,203 @@
+"""Plan the inference of a run: from what validation found to partitions, one for each job.
+
+    map results (one batch result a line) ──► counted against the map run ──► partitions ──► plan.json, manifests
+
+Nothing is taken on trust: each map run is asked how many items it was given, and its batches must account for all.
+"""
+
+import heapq
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from pipeline import names, objects
+from pipeline.errors import RunDoesNotAddUp
+from pipeline.runs import keys
+from pipeline.runs.run import Run
+from pipeline.settings import PlanInferenceSettings
+from pipeline.validation.batches import Batch, BatchShard, Counts
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+NOTHING_TO_DO = "none"
+"""The engine of a plan without partitions: nothing was accepted, and the run goes on to its results."""
+
+MAX_JOBS = 100
+"""Partitions travel between states, where 256 KB have to hold them all."""
+
+# A job's volume has 30 GB (VolumeSizeInGB in the state machine), which hold its shards, the model and what it predicts.
+_BYTES_PER_JOB = 16 * 10**9
+
+# A job that runs longer than this has lost its way: a slow model on one core, after a slow start. The most is less than
+# the day that the state machine waits for a job, so that SageMaker ends the job and says why.
+_SECONDS_TO_START = 1800
+_SECONDS_PER_IMAGE = 0.25
+_MAX_RUNTIME_SECONDS = 20 * 3600
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What one job takes, in the words of the state machine."""
+
+    id: str
+    job_name: str
+    manifest: str
+    predictions: str
+    images: int
+    shards: int
+    instance_type: str
+    max_runtime_seconds: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    engine: str
+    counts: Counts
+    partitions: tuple[Partition, ...]
+    batches: tuple[Batch, ...]
+
+    def between_states(self, run_id: str) -> dict[str, Any]:
+        """The part that travels; plan.json holds every batch and shard too."""
+        return {
+            "key": keys.plan_key(run_id),
+            "engine": self.engine,
+            "counts": asdict(self.counts),
+            "partitions": [asdict(partition) for partition in self.partitions],
+        }
+
+    def to_json(self, run_id: str) -> dict[str, Any]:
+        return {**self.between_states(run_id), "batches": [batch.to_json(run_id) for batch in self.batches]}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        return cls(
+            engine=document["engine"],
+            counts=Counts(**document["counts"]),
+            partitions=tuple(Partition(**partition) for partition in document["partitions"]),
+            batches=tuple(Batch.from_json(batch) for batch in document["batches"]),
+        )
+
+
+def load_plan(s3: "S3Client", run: Run) -> Plan:
+    return Plan.from_json(objects.get_json(s3, run.bucket, keys.plan_key(run.run_id)))
+
+
+def plan_inference(
+    run: Run,
+    validated: Sequence[Mapping[str, Any]],
+    settings: PlanInferenceSettings,
+    s3: "S3Client",
+    stepfunctions: Any,
+) -> dict[str, Any]:
+    """Plan the run, write plan.json and the partitions' manifests, and answer with the part that travels.
+
+    `validated` holds what each source's distributed map answered: `{"MapRunArn", "ResultWriterDetails": {"Bucket",
+    "Key"}}`. Raises RunDoesNotAddUp where a map run was given other items than its batches account for.
+    """
+    batches: list[Batch] = []
+    for source, mapped in zip(run.sources, validated, strict=True):
+        found = list(_read_batches(s3, mapped["ResultWriterDetails"]))
+        _check_items(stepfunctions, source.uri, mapped["MapRunArn"], found)
+        batches.extend(found)
+    _check_apart(batches)
+    plan = make_plan(run, sorted(batches, key=lambda batch: batch.id), settings)
+    for partition, manifest in _manifests(run, plan).items():
+        objects.put_json(s3, run.bucket, keys.manifest_key(run.run_id, partition), manifest)
+    objects.put_json(s3, run.bucket, keys.plan_key(run.run_id), plan.to_json(run.run_id))
+    return plan.between_states(run.run_id)
+
+
+def make_plan(run: Run, batches: Sequence[Batch], settings: PlanInferenceSettings) -> Plan:
+    """As few jobs as `images_per_job` and a job's volume allow, but at most 100, each with about as many bytes."""
+    counts = Counts.total(batch.counts for batch in batches)
+    shards = [shard for batch in batches for shard in batch.shards]
+    by_images = math.ceil(counts.accepted / settings.images_per_job)
+    stored = sum(shard.bytes + shard.rows * run.array_row_bytes for shard in shards)
+    by_bytes = math.ceil(stored / _BYTES_PER_JOB)
+    jobs = min(max(by_images, by_bytes), MAX_JOBS, len(shards))
+    shares = {names.partition_id(number): share for number, share in enumerate(balance(shards, jobs))}
+    partition_of = {shard.id: partition for partition, share in shares.items() for shard in share}
+    return Plan(
+        engine=run.engine if jobs else NOTHING_TO_DO,
+        counts=counts,
+        partitions=tuple(_partition(run, partition, share, settings) for partition, share in shares.items()),
+        batches=tuple(
+            replace(batch, shards=tuple(replace(shard, partition=partition_of[shard.id]) for shard in batch.shards))
+            for batch in batches
+        ),
+    )
+
+
+def balance(shards: Iterable[BatchShard], jobs: int) -> list[list[BatchShard]]:
+    """Share shards out among `jobs` so that each has about as many bytes.
+
+    The largest goes first, and always to the lightest job: no job gets more than 4/3 of what the best plan gives its
+    heaviest (Graham 1969, "Bounds on multiprocessing timing anomalies"). Ties are broken by id, so that a retried step
+    plans the same.
+    """
+    shares: list[list[BatchShard]] = [[] for _ in range(jobs)]
+    by_weight = [(0, number) for number in range(jobs)]
+    for shard in sorted(shards, key=lambda shard: (-shard.bytes, shard.id)):
+        weight, lightest = by_weight[0]
+        shares[lightest].append(shard)
+        heapq.heapreplace(by_weight, (weight + shard.bytes, lightest))
+    return shares
+
+
+def _partition(run: Run, partition: str, shards: Sequence[BatchShard], settings: PlanInferenceSettings) -> Partition:
+    images = sum(shard.rows for shard in shards)
+    return Partition(
+        id=partition,
+        job_name=names.job_name(settings.job_name_prefix, run.run_id, partition),
+        manifest=objects.s3_uri(run.bucket, keys.manifest_key(run.run_id, partition)),
+        predictions=objects.s3_uri(run.bucket, keys.predictions_prefix(run.run_id, partition)),
+        images=images,
+        shards=len(shards),
+        instance_type=run.instance_type or settings.default_instance_type,
+        max_runtime_seconds=min(_SECONDS_TO_START + math.ceil(images * _SECONDS_PER_IMAGE), _MAX_RUNTIME_SECONDS),
+    )
+
+
+def _manifests(run: Run, plan: Plan) -> dict[str, list[Any]]:
+    """SageMaker's ManifestFile for each partition: a prefix, then keys relative to it (`S3DataSource`, `S3Uri`)."""
+    prefix = keys.shards_prefix(run.run_id)
+    manifests: dict[str, list[Any]] = defaultdict(lambda: [{"prefix": objects.s3_uri(run.bucket, prefix)}])
+    for batch in plan.batches:
+        for shard in batch.shards:
+            manifests[shard.partition].append(keys.shard_key(run.run_id, shard.id).removeprefix(prefix))
+    return manifests
+
+
+def _read_batches(s3: "S3Client", written: Mapping[str, str]) -> Iterator[Batch]:
+    """The batch results behind a ResultWriter's manifest (Step Functions Developer Guide, "ResultWriter (Map)").
+
+    A batch that was walked image by image answered with a list, which the writer's FLATTEN made into lines of its own.
+    """
+    manifest = objects.get_json(s3, written["Bucket"], written["Key"])
+    for file in manifest["ResultFiles"].get("SUCCEEDED", ()):
+        yield from map(Batch.from_json, objects.get_lines(s3, manifest["DestinationBucket"], file["Key"]))
+
+
+def _check_apart(batches: Iterable[Batch]) -> None:
+    """Batches are named after what they hold, and write under that name: two of one name are one, counted twice."""
+    ids = Counter(batch.id for batch in batches)
+    for id, count in ids.items():
+        if count > 1:
+            raise RunDoesNotAddUp(
+                f"Batch {id} was validated {count} times: a listing names the same images more than once. Write each "
+                "key on one line, and start the run again."
+            )
+
+
+def _check_items(stepfunctions: Any, source: str, map_run: str, batches: Iterable[Batch]) -> None:
+    given = stepfunctions.describe_map_run(mapRunArn=map_run)["itemCounts"]["total"]
+    accounted = sum(batch.counts.items for batch in batches)
+    if given != accounted:
+        difference = f"{abs(given - accounted):,} too {'few' if accounted < given else 'many'}"
+        raise RunDoesNotAddUp(
+            f"{source}: {given:,} objects were listed, and the batches account for {accounted:,}, {difference}. "
+            f"Look at the children of {map_run}, and start the run again."
+        )

@@ -1,0 +1,105 @@
+"""A run: its input with every default filled in, and the contract as it was when the run began.
+
+Between states travels only a pointer to run.json; a step that is handed one reads the rest here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from pipeline import objects
+from pipeline.contract import ModelContract, parse_contract
+from pipeline.limits import Limits, Quarantine
+from pipeline.runs import sources
+from pipeline.runs.keys import run_key
+from pipeline.runs.run_input import Trigger
+from pipeline.runs.sources import Source
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True)
+class Run:
+    """What run.json holds: the input with every default filled in, and the contract as it was when the run began."""
+
+    run_id: str
+    bucket: str
+    """The results bucket."""
+    execution_arn: str
+    trigger: Trigger
+    started_at: datetime
+    sources: tuple[Source, ...]
+    model: str
+    contract: ModelContract
+    engine: str
+    top_k: int
+    max_failed_fraction: float
+    instance_type: str | None
+    limits: Limits
+    quarantine: Quarantine
+    replays: str | None = None
+    """The run whose rejected images this one takes up again."""
+    array_row_bytes: int = 0
+    """What the answer for an image adds to an array; 0 without arrays, or where the model leaves it open."""
+
+    @property
+    def pointer(self) -> dict[str, Any]:
+        """What travels between states."""
+        return {
+            "run_id": self.run_id,
+            "bucket": self.bucket,
+            "key": run_key(self.run_id),
+            "sources": [{"index": index, **source.to_json()} for index, source in enumerate(self.sources)],
+            "engine": self.engine,
+            "model": self.model,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **self.pointer,
+            "execution_arn": self.execution_arn,
+            "trigger": {
+                "kind": self.trigger.kind,
+                "identity": self.trigger.identity,
+                "time": self.trigger.time.isoformat(),
+            },
+            "started_at": self.started_at.isoformat(),
+            "contract_digest": self.contract.digest,
+            "contract": self.contract.to_json(),
+            "top_k": self.top_k,
+            "max_failed_fraction": self.max_failed_fraction,
+            "instance_type": self.instance_type,
+            "limits": self.limits.to_json(),
+            "quarantine": self.quarantine,
+            "replays": self.replays,
+            "array_row_bytes": self.array_row_bytes,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        trigger = document["trigger"]
+        return cls(
+            run_id=document["run_id"],
+            bucket=document["bucket"],
+            execution_arn=document["execution_arn"],
+            trigger=Trigger(trigger["kind"], trigger["identity"], datetime.fromisoformat(trigger["time"])),
+            started_at=datetime.fromisoformat(document["started_at"]),
+            sources=tuple(map(sources.from_json, document["sources"])),
+            model=document["model"],
+            contract=parse_contract(document["contract"], "run.json: contract"),
+            engine=document["engine"],
+            top_k=document["top_k"],
+            max_failed_fraction=document["max_failed_fraction"],
+            instance_type=document["instance_type"],
+            limits=Limits.from_json(document["limits"]),
+            quarantine=Quarantine(document["quarantine"]),
+            replays=document["replays"],
+            array_row_bytes=document["array_row_bytes"],
+        )
+
+
+def load_run(s3: "S3Client", pointer: Mapping[str, Any]) -> Run:
+    """The run that a state's `{"bucket", "key"}` points to."""
+    return Run.from_json(objects.get_json(s3, pointer["bucket"], pointer["key"]))

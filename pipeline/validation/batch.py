@@ -1,0 +1,208 @@
+"""Validate one batch of listed objects: a verdict for each image, and the accepted ones packed into shards.
+
+    listed items ──► read ahead on threads ──► decoded, one at a time ──► rows of a shard ──► shards ──► S3
+                                                        └──► rejected ──► quarantine ──► verdicts ──► S3
+
+Reading overlaps decoding. In memory are at most the objects read ahead (64 MB, or one larger object), one decoded
+image, and one shard being filled, however many images a batch lists.
+
+What is judged is what S3 holds at the time of reading. Where that is no longer what was listed, the new bytes are
+taken, the verdict has their ETag, and says so: predictions are of the image that is there, and an upload never fails a
+run.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from botocore.exceptions import ClientError
+
+from pipeline import names, objects, shards
+from pipeline.contract import ModelContract
+from pipeline.images import claims
+from pipeline.images.decode import Decoded, Reason, decode
+from pipeline.images.signatures import recognise
+from pipeline.limits import Limits
+from pipeline.read_ahead import read_ahead
+from pipeline.results import causes
+from pipeline.runs import keys
+from pipeline.runs.listings import ListedImage, read_items
+from pipeline.runs.run import Run
+from pipeline.shards import Row
+from pipeline.validation import quarantine, verdicts
+from pipeline.validation.batches import Batch, BatchShard, Counts
+from pipeline.validation.unreadable import why_unreadable
+from pipeline.validation.verdicts import CHANGED_SINCE_LISTING, Accepted, Rejected, Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+logger = logging.getLogger(__name__)
+
+# S3 answers after 20 ms and more: four threads would keep a core waiting for photos half of the time.
+_READING_THREADS = 16
+_BYTES_AHEAD = 64_000_000
+
+
+@dataclass(frozen=True)
+class _Object:
+    """One object as it was read."""
+
+    data: bytes
+    etag: str
+    content_type: str | None
+
+    def notes(self, item: ListedImage, format: str | None) -> tuple[str, ...]:
+        """What is odd about the object, whose bytes are of `format`, and decides nothing."""
+        changed = () if self.etag == item.etag else (CHANGED_SINCE_LISTING,)
+        return (*claims.false_claims(item.key, self.content_type, format), *changed)
+
+
+def validate_batch(
+    run: Run,
+    bucket: str,
+    items: Sequence[Mapping[str, Any]],
+    s3: "S3Client",
+    condemned: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Validate objects of `bucket`, write their shards and verdicts, and answer with the batch result.
+
+    `items` are as Step Functions lists them: `{"Key", "Etag", "Size"}`. With `condemned`, the error `{"Error",
+    "Cause"}` that ended the function over these items, nothing is opened: each image is rejected, for crashing its
+    decoder or for keeping it too long.
+    """
+    listed = read_items(items)
+    images = [item for item in listed if not item.is_folder]
+    batch = names.batch_id(bucket, ((item.key, item.etag) for item in listed), run.contract.digest)
+    if condemned is not None:
+        # The function that was given up on may still be running: what it writes late must not replace this verdict.
+        batch = names.fingerprint(batch, "condemned")
+    packer = _Packer(run, batch, len(images), s3)
+    if condemned is None:
+        found = _judge(bucket, images, packer, s3, run.limits)
+    else:
+        reason, detail = _sentence(condemned)
+        found = [Rejected(bucket, item.key, item.etag, item.size, reason, detail) for item in images]
+    packer.close()
+    found = quarantine.set_apart(run, found, s3)
+    accepted = sum(isinstance(verdict, Accepted) for verdict in found)
+    rejected = len(found) - accepted
+    objects.put_bytes(
+        s3,
+        run.bucket,
+        keys.verdicts_key(run.run_id, batch),
+        objects.dump_lines(map(verdicts.to_json, found)),
+        "application/x-ndjson",
+        {"accepted": str(accepted), "rejected": str(rejected)},
+    )
+    logger.info("batch %s: %d accepted, %d rejected", batch, accepted, rejected)
+    counts = Counts(len(images), len(listed) - len(images), accepted, rejected)
+    return Batch(batch, counts, tuple(packer.shards)).to_json(run.run_id)
+
+
+def _judge(
+    bucket: str, images: Iterable[ListedImage], packer: "_Packer", s3: "S3Client", limits: Limits
+) -> list[Verdict]:
+    """A verdict for each image, in order; the accepted ones are in the packer."""
+    found: list[Verdict] = []
+
+    def read(item: ListedImage) -> _Object | Rejected:
+        return _read(s3, bucket, item, limits)
+
+    def weight(item: ListedImage) -> int:
+        return min(item.size, limits.max_bytes)
+
+    for item, content in read_ahead(read, images, threads=_READING_THREADS, budget=_BYTES_AHEAD, weight=weight):
+        if isinstance(content, Rejected):
+            found.append(content)
+            continue
+        decoded = decode(content.data, packer.contract, limits, packer.next_row())
+        if isinstance(decoded, Decoded):
+            found.append(packer.take(bucket, item, content, decoded))
+        else:
+            notes = content.notes(item, recognise(content.data))
+            size = len(content.data)
+            found.append(Rejected(bucket, item.key, content.etag, size, decoded.reason, decoded.detail, notes))
+    return found
+
+
+class _Packer:
+    """Fills one shard after another; each is written when it is full, and the last one on `close`."""
+
+    def __init__(self, run: Run, batch: str, images: int, s3: "S3Client") -> None:
+        self.contract: ModelContract = run.contract
+        self.shards: list[BatchShard] = []
+        self._run = run
+        self._batch = batch
+        self._s3 = s3
+        self._rows: list[Row] = []
+        capacity = min(shards.rows_per_shard(run.contract), images)
+        self._pixels = np.empty((capacity, *run.contract.input.pixel_shape), np.uint8)
+
+    @property
+    def shard(self) -> str:
+        """The id of the shard that is being filled."""
+        return names.shard_id(self._batch, len(self.shards))
+
+    def next_row(self) -> shards.Images:
+        """Where the next image's pixels go, uint8 [H, W, C]; it is kept by `take`, and written over otherwise."""
+        if len(self._rows) == len(self._pixels):
+            self._write()
+        row: shards.Images = self._pixels[len(self._rows)]
+        return row
+
+    def take(self, bucket: str, item: ListedImage, content: _Object, decoded: Decoded) -> Accepted:
+        row = Row(bucket, item.key, content.etag, len(content.data), decoded.width, decoded.height)
+        self._rows.append(row)
+        notes = content.notes(item, decoded.format)
+        return Accepted(row, decoded.format, decoded.conversions, notes, self.shard)
+
+    def close(self) -> None:
+        if self._rows:
+            self._write()
+
+    def _write(self) -> None:
+        data = shards.pack(self._pixels[: len(self._rows)], self._rows, self.contract)
+        key = keys.shard_key(self._run.run_id, self.shard)
+        objects.put_bytes(self._s3, self._run.bucket, key, data, tags=keys.SHARD_TAGS)
+        self.shards.append(BatchShard(self.shard, len(self._rows), len(data)))
+        self._rows = []
+
+
+def _read(s3: "S3Client", bucket: str, item: ListedImage, limits: Limits) -> _Object | Rejected:
+    """The object's bytes, unless it is too large to read or S3 refuses it for good."""
+
+    def too_large(etag: str, size: int) -> Rejected:
+        detail = f"{size:,} bytes; at most {limits.max_bytes:,} are read"
+        notes = () if etag == item.etag else (CHANGED_SINCE_LISTING,)
+        return Rejected(bucket, item.key, etag, size, Reason.TOO_MANY_BYTES, detail, notes)
+
+    def read() -> _Object | Rejected:
+        response = s3.get_object(Bucket=bucket, Key=item.key)
+        etag = response["ETag"].strip('"')
+        # Entered itself, a body gives out the bare stream, which checks neither its length nor its checksum.
+        with closing(response["Body"]) as body:
+            # An object that grew since it was listed is as dangerous as one that was listed large.
+            if response["ContentLength"] > limits.max_bytes:
+                return too_large(etag, response["ContentLength"])
+            return _Object(body.read(), etag, response.get("ContentType"))
+
+    if item.size > limits.max_bytes:
+        return too_large(item.etag, item.size)
+    try:
+        return objects.unbroken(read)
+    except ClientError as error:
+        why = why_unreadable(error)
+        if why is None:
+            raise
+        return Rejected(bucket, item.key, item.etag, item.size, Reason.UNREADABLE, why)
+
+
+def _sentence(condemned: Mapping[str, str]) -> tuple[Reason, str]:
+    """Why the function died over an image: Lambda reports its time limit as `Task timed out after N seconds`."""
+    error, cause = condemned.get("Error", ""), condemned.get("Cause", "")
+    timed_out = error in {"States.Timeout", "Sandbox.Timedout"} or "timed out" in cause
+    return (Reason.DECODE_TIMEOUT if timed_out else Reason.CRASHES_DECODER), f"{error}: {causes.readable(cause)}"

@@ -1,0 +1,83 @@
+"""A batch result: what validation answers for one batch of listed items, and what a plan keeps of it.
+
+    {"batch": "<id>", "listed": 160, "folders": 0, "accepted": 158, "rejected": 2, "verdicts": "runs/.../<id>.jsonl",
+     "shards": [{"id": "<id>-0", "key": "runs/.../<id>-0.safetensors", "rows": 158, "bytes": 23855104}]}
+
+`listed` counts images. A key that ends in a slash and holds nothing is a folder that a console made, and no image:
+`listed + folders` is the number of items that the batch was given. In plan.json each shard has its `partition` too.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from pipeline.errors import RunDoesNotAddUp
+from pipeline.runs import keys
+
+
+@dataclass(frozen=True)
+class Counts:
+    listed: int = 0
+    folders: int = 0
+    accepted: int = 0
+    rejected: int = 0
+
+    @property
+    def items(self) -> int:
+        return self.listed + self.folders
+
+    @classmethod
+    def total(cls, counts: Iterable[Self]) -> Self:
+        rows = [(each.listed, each.folders, each.accepted, each.rejected) for each in counts]
+        return cls(*map(sum, zip(*rows, strict=True)))
+
+
+@dataclass(frozen=True)
+class BatchShard:
+    id: str
+    rows: int
+    bytes: int
+    """Of the file, which is nearly all pixels: what a job has to move and compute."""
+    partition: str = ""
+    """The partition that takes the shard; empty until there is a plan."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    id: str
+    counts: Counts
+    shards: tuple[BatchShard, ...]
+
+    def __post_init__(self) -> None:
+        """Raises RunDoesNotAddUp where a batch contradicts itself: some image would be lost, or counted twice."""
+        packed = sum(shard.rows for shard in self.shards)
+        if self.counts.listed != self.counts.accepted + self.counts.rejected or self.counts.accepted != packed:
+            raise RunDoesNotAddUp(
+                f"Batch {self.id} listed {self.counts.listed} images, accepted {self.counts.accepted}, rejected "
+                f"{self.counts.rejected}, and packed {packed} into shards; the middle two must make up the first, "
+                "and what was accepted is what is packed."
+            )
+
+    def to_json(self, run_id: str) -> dict[str, Any]:
+        return {
+            "batch": self.id,
+            **asdict(self.counts),
+            "verdicts": keys.verdicts_key(run_id, self.id),
+            "shards": [_shard_to_json(shard, run_id) for shard in self.shards],
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        return cls(
+            id=document["batch"],
+            counts=Counts(document["listed"], document["folders"], document["accepted"], document["rejected"]),
+            shards=tuple(
+                BatchShard(shard["id"], shard["rows"], shard["bytes"], shard.get("partition", ""))
+                for shard in document["shards"]
+            ),
+        )
+
+
+def _shard_to_json(shard: BatchShard, run_id: str) -> dict[str, Any]:
+    document = {"id": shard.id, "key": keys.shard_key(run_id, shard.id), "rows": shard.rows, "bytes": shard.bytes}
+    return {**document, "partition": shard.partition} if shard.partition else document

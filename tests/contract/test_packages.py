@@ -1,0 +1,67 @@
+"""Model packages: what is missing is named."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.contract.packages import load_package, parse_labels
+from pipeline.errors import InvalidContract, InvalidModelPackage
+
+EXAMPLE = Path(__file__).parents[2] / "examples/models/efficientnet-lite0"
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the example package that a test may break."""
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "package"))
+
+
+def test_a_package_is_its_contract_its_labels_and_its_model(package: Path) -> None:
+    loaded = load_package(package)
+    assert (loaded.contract.name, loaded.label(0), loaded.model_path) == (
+        "efficientnet-lite0",
+        "tench",
+        package / "model.onnx",
+    )
+
+
+@pytest.mark.parametrize("name", ["contract.json", "labels.txt", "model.onnx"])
+def test_a_missing_file_is_named(package: Path, name: str) -> None:
+    (package / name).unlink()
+    with pytest.raises(InvalidModelPackage, match=f"has no {name}"):
+        load_package(package)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidModelPackage, match="elsewhere is not a folder"):
+        load_package(tmp_path / "elsewhere")
+
+
+def test_a_contract_that_breaks_a_rule_is_named_with_its_path(package: Path) -> None:
+    (package / "contract.json").write_text("{}")
+    with pytest.raises(InvalidContract, match=r"package/contract\.json: version is missing"):
+        load_package(package)
+
+
+def test_without_labels_a_class_is_called_by_its_index(package: Path) -> None:
+    document = json.loads((package / "contract.json").read_text())
+    del document["output"]["labels"]
+    (package / "contract.json").write_text(json.dumps(document))
+    assert load_package(package).label(7) == "7"
+
+
+@pytest.mark.parametrize("text", ["cat\ndog", "cat\ndog\n", "cat\r\ndog\r\n", "\ufeffcat\ndog\n", "cat \n dog"])
+def test_labels_are_the_lines_of_a_text(text: str) -> None:
+    assert parse_labels(text.encode()) == ("cat", "dog")
+
+
+def test_an_empty_label_is_refused_with_its_line() -> None:
+    with pytest.raises(InvalidModelPackage, match="line 2 is empty"):
+        parse_labels(b"cat\n\ndog\n")
+
+
+def test_labels_that_are_not_utf8_are_refused() -> None:
+    with pytest.raises(InvalidModelPackage, match="not UTF-8"):
+        parse_labels(b"caf\xe9\n")

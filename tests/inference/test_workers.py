@@ -1,0 +1,207 @@
+"""The shards of a partition on several processes: a bad shard, or one that kills its process, costs only itself."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path, PosixPath
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import shards
+from pipeline.contract.packages import load_package
+from pipeline.errors import ContractMismatch, InvalidPrediction
+from pipeline.inference import workers
+from pipeline.inference.predictions import read_lines
+from pipeline.inference.predictor import OnnxRuntime
+from pipeline.inference.tensors import TensorMaker
+from pipeline.inference.workers import Job, ShardOutcome, predict_partition
+from pipeline.shards import Row
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples/models/efficientnet-lite0"
+
+
+class KillsItsProcess(PosixPath):
+    """A path that ends the process which unpickles it: a shard that no worker survives."""
+
+    def __reduce__(self) -> Any:
+        return os._exit, (9,)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    for name in ("predictions", "shards"):
+        (tmp_path / name).mkdir()
+    return Job(
+        package=EXAMPLE,
+        predictions=tmp_path / "predictions",
+        run_id="run",
+        contract=load_package(EXAMPLE).contract.digest,
+        top_k=5,
+    )
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    """Three good shards of two images."""
+    contract = load_package(EXAMPLE).contract
+    made = []
+    for number in range(3):
+        images = np.random.default_rng(number).integers(0, 256, (2, 224, 224, 3), np.uint8)
+        rows = [Row("bucket", f"{number}-{index}.jpg", "etag", 1, 2, 3) for index in range(2)]
+        made.append(tmp_path / f"shards/b-{number}.safetensors")
+        made[-1].write_bytes(shards.pack(images, rows, contract).read())
+    return made
+
+
+def keys(job: Job, shard: str) -> list[str]:
+    lines = (job.predictions / f"{shard}.jsonl").read_bytes().split(b"\n")
+    return [prediction.row.key for prediction in read_lines(lines)]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_every_shard_gets_a_file_of_predictions(job: Job, paths: list[Path], processes: int) -> None:
+    outcomes = list(predict_partition(job, paths, processes))
+    assert sorted(outcomes, key=lambda each: each.shard) == [ShardOutcome(f"b-{n}", images=2) for n in range(3)]
+    assert [keys(job, f"b-{n}") for n in range(3)] == [[f"{n}-0.jpg", f"{n}-1.jpg"] for n in range(3)]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_nothing_incomplete_is_left_behind(job: Job, paths: list[Path], processes: int) -> None:
+    list(predict_partition(job, paths, processes))
+    assert sorted(path.name for path in job.predictions.iterdir()) == [f"b-{n}.jsonl" for n in range(3)]
+
+
+@pytest.fixture
+def raw_job(job: Job, paths: list[Path], tmp_path: Path) -> Job:
+    """The same model and shards, with a contract that asks for the model's whole answer."""
+    package = tmp_path / "raw"
+    package.mkdir()
+    (package / "model.onnx").symlink_to(EXAMPLE / "model.onnx")
+    document = load_package(EXAMPLE).contract.to_json()
+    document |= {"task": "raw", "output": {"name": "logits", "activation": "none"}}
+    (package / "contract.json").write_text(json.dumps(document))
+    contract = load_package(package).contract
+    for path in paths:
+        shard = shards.read(path, load_package(EXAMPLE).contract)
+        path.write_bytes(shards.pack(shard.images, shard.rows, contract).read())
+    return replace(job, package=package, contract=contract.digest)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_raw_answer_lies_in_the_row_that_its_prediction_names(
+    raw_job: Job, paths: list[Path], processes: int
+) -> None:
+    list(predict_partition(raw_job, paths, processes))
+    contract = load_package(raw_job.package).contract
+    shard = shards.read(paths[1], contract)
+    tensor = TensorMaker(contract, 2)(shard.images)
+    expected = OnnxRuntime(raw_job.package / "model.onnx", contract).run(tensor)
+    lines = read_lines((raw_job.predictions / "b-1.jsonl").read_bytes().split(b"\n"))
+    assert [(line.array, line.array_row) for line in lines] == [("b-1.npy", 0), ("b-1.npy", 1)]
+    assert np.allclose(np.load(raw_job.predictions / "b-1.npy"), expected, atol=1e-4)
+
+
+class GivesUp:
+    """A predictor that fails after its first batch."""
+
+    def predict(self, shard: shards.Shard, shard_id: str, keep: Callable[[Any], None]) -> Iterator[Any]:
+        keep(np.zeros((1, 3), np.float32))
+        raise InvalidPrediction("enough")
+        yield
+
+
+def test_a_shard_that_fails_half_way_leaves_no_array(
+    raw_job: Job, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "open_predictor", lambda *arguments: GivesUp())
+    list(predict_partition(raw_job, paths[:1], processes=1))
+    assert [path.name for path in raw_job.predictions.iterdir()] == ["b-0.failed.json"]
+
+
+def test_an_array_is_there_before_the_lines_that_name_it(
+    raw_job: Job, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[str] = []
+    rename = Path.replace
+
+    def replace_noting(partial: Path, target: Path) -> Path:
+        published.append(target.name)
+        return rename(partial, target)
+
+    monkeypatch.setattr(Path, "replace", replace_noting)
+    list(predict_partition(raw_job, paths[:1], processes=1))
+    assert published == ["b-0.npy", "b-0.jsonl"]
+
+
+def test_a_corrupt_shard_costs_only_itself(job: Job, paths: list[Path]) -> None:
+    paths[1].write_bytes(b"not a shard")
+    outcomes = {each.shard: each.failure for each in predict_partition(job, paths, processes=1)}
+    assert {shard: failure and failure.error for shard, failure in outcomes.items()} == {
+        "b-0": None,
+        "b-1": "CorruptShard",
+        "b-2": None,
+    }
+
+
+def test_why_a_shard_failed_lies_beside_the_predictions(job: Job, paths: list[Path]) -> None:
+    paths[1].write_bytes(b"not a shard")
+    list(predict_partition(job, paths, processes=1))
+    assert json.loads((job.predictions / "b-1.failed.json").read_text())["error"] == "CorruptShard"
+    assert not (job.predictions / "b-1.jsonl").exists()
+
+
+def test_a_shard_that_kills_its_process_costs_only_itself(job: Job, paths: list[Path]) -> None:
+    killer = KillsItsProcess("b-9.safetensors")
+    outcomes = {each.shard: each.failure for each in predict_partition(job, [paths[0], killer, *paths[1:]], 2)}
+    assert {shard: failure and failure.error for shard, failure in outcomes.items()} == {
+        "b-0": None,
+        "b-1": None,
+        "b-2": None,
+        "b-9": "WorkerDied",
+    }
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_package_that_was_replaced_since_the_run_began_stops_everything(
+    job: Job, paths: list[Path], processes: int
+) -> None:
+    with pytest.raises(ContractMismatch, match="The package was replaced in between"):
+        list(predict_partition(replace(job, contract="another"), paths, processes))
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_after_a_stop_no_other_shard_is_begun(job: Job, paths: list[Path], processes: int) -> None:
+    assert list(predict_partition(job, paths, processes, is_stopping=lambda: True)) == []
+
+
+def test_the_shard_in_work_is_finished_when_a_stop_comes(job: Job, paths: list[Path]) -> None:
+    stops = iter([False, True, True])
+    assert [each.shard for each in predict_partition(job, paths, 1, lambda: next(stops))] == ["b-0"]
+
+
+def test_no_worker_outlives_a_parent_that_was_killed(job: Job, paths: list[Path]) -> None:
+    program = (
+        "import pickle, sys\n"
+        "from pipeline.inference.workers import predict_partition\n"
+        "outcomes = predict_partition(*pickle.load(sys.stdin.buffer), processes=2)\n"
+        "next(outcomes)\n"
+        "print('working', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        parent.stdin.write(pickle.dumps((job, paths)))
+        parent.stdin.flush()
+        assert parent.stdout.readline() == b"working\n"
+        parent.kill()
+        # Workers inherit the parent's output, which ends when the last of them has.
+        assert parent.stdout.read() == b""

@@ -1,0 +1,204 @@
+"""Watching a run: each look counts what is there by then, and looking costs little."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline import objects
+from pipeline.inference.predictions import ShardFailure
+from pipeline.laptop.progress import Progress, RunWatcher
+from pipeline.runs import keys
+from pipeline.runs.planning import Plan
+from pipeline.runs.run import Run
+from pipeline.validation.batches import Batch, BatchShard, Counts
+
+RESULTS = "example-results"
+
+
+class Execution:
+    """Step Functions, as far as watching asks it; the test moves it on."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self.states = ["StartRun"]
+        self.map_runs: dict[str, dict[str, Any]] = {}
+        self.asked: list[str] = []
+
+    def get_execution_history(self, **request: Any) -> dict[str, Any]:
+        self.asked.append("get_execution_history")
+        events: list[dict[str, Any]] = []
+        for state in self.states:
+            events.append({"stateEnteredEventDetails": {"name": state}})
+            output = json.dumps({"run": {**self._run.pointer, "claimed": True}})
+            events.append({"stateExitedEventDetails": {"name": state, "output": output}})
+            events.append({"type": "TaskScheduled"})
+        if self.states == ["StartRun"]:
+            events = events[:1]
+        return {"events": events[::-1] if request.get("reverseOrder") else events}
+
+    def get_paginator(self, operation: str) -> "Execution":
+        assert operation == "list_map_runs"
+        return self
+
+    def paginate(self, **request: str) -> list[dict[str, Any]]:
+        return [{"mapRuns": [{"mapRunArn": arn} for arn in self.map_runs]}]
+
+    def describe_map_run(self, **request: str) -> dict[str, Any]:
+        self.asked.append("describe_map_run")
+        return self.map_runs[request["mapRunArn"]]
+
+    def map(self, total: int, succeeded: int, status: str = "RUNNING", arn: str = "map0") -> None:
+        self.map_runs[arn] = {"status": status, "itemCounts": {"total": total, "succeeded": succeeded}}
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def execution(run: Run) -> Execution:
+    return Execution(run)
+
+
+@pytest.fixture
+def watcher(execution: Execution, s3: Any) -> RunWatcher:
+    return RunWatcher(execution, s3, "arn", Clock())
+
+
+def write_verdicts(s3: Any, run: Run, batch: str, rejected: int) -> None:
+    objects.put_bytes(
+        s3, RESULTS, keys.verdicts_key(run.run_id, batch), b"", metadata={"accepted": "1", "rejected": str(rejected)}
+    )
+
+
+def write_plan(s3: Any, run: Run) -> None:
+    """A plan of two shards, with three images and one."""
+    batch = Batch("b", Counts(5, 0, 4, 1), (BatchShard("b-0", 3, 1, "p0000"), BatchShard("b-1", 1, 1, "p0000")))
+    plan = Plan("processing", batch.counts, (), (batch,))
+    objects.put_json(s3, RESULTS, keys.plan_key(run.run_id), plan.to_json(run.run_id))
+
+
+def write_predictions(s3: Any, run: Run, shard: str) -> None:
+    objects.put_bytes(s3, RESULTS, keys.predictions_key(run.run_id, "p0000", shard), b"")
+
+
+def test_a_run_that_has_not_started_has_only_a_state(watcher: RunWatcher) -> None:
+    assert watcher.poll() == Progress("StartRun")
+
+
+def test_the_run_is_known_once_it_has_started(watcher: RunWatcher, execution: Execution, run: Run) -> None:
+    execution.states.append("ForEachSource")
+
+    progress = watcher.poll()
+
+    assert (progress.state, progress.run_id) == ("ForEachSource", run.run_id)
+
+
+def test_validated_images_are_counted_over_all_prefixes(watcher: RunWatcher, execution: Execution) -> None:
+    execution.states.append("ForEachSource")
+    execution.map(total=10, succeeded=4)
+    execution.map(total=6, succeeded=6, status="SUCCEEDED", arn="map1")
+
+    progress = watcher.poll()
+
+    assert (progress.listed, progress.validated) == (16, 10)
+
+
+def test_a_map_run_that_has_ended_is_not_asked_again(watcher: RunWatcher, execution: Execution) -> None:
+    execution.states.append("ForEachSource")
+    execution.map(total=6, succeeded=6, status="SUCCEEDED")
+    watcher.poll()
+
+    assert watcher.poll().validated == 6
+    assert execution.asked.count("describe_map_run") == 1
+
+
+def test_rejected_images_are_counted_as_verdicts_arrive(
+    watcher: RunWatcher, execution: Execution, s3: Any, run: Run
+) -> None:
+    execution.states.append("ForEachSource")
+    write_verdicts(s3, run, "b1", rejected=2)
+    first = watcher.poll()
+    write_verdicts(s3, run, "b2", rejected=3)
+
+    assert (first.rejected, watcher.poll().rejected) == (2, 5)
+
+
+def test_predicted_images_are_counted_as_shards_arrive(
+    watcher: RunWatcher, execution: Execution, s3: Any, run: Run
+) -> None:
+    execution.states.append("RunProcessingJobs")
+    execution.map(total=5, succeeded=5, status="SUCCEEDED")
+    write_plan(s3, run)
+    write_predictions(s3, run, "b-0")
+    first = watcher.poll()
+    write_predictions(s3, run, "b-1")
+
+    assert (first.predicted, watcher.poll().predicted) == (3, 4)
+
+
+def test_a_shard_that_its_job_gave_up_counts_as_failed(
+    watcher: RunWatcher, execution: Execution, s3: Any, run: Run
+) -> None:
+    execution.states.append("RunProcessingJobs")
+    execution.map(total=5, succeeded=5, status="SUCCEEDED")
+    write_plan(s3, run)
+    key = keys.failed_shard_key(run.run_id, "p0000", "b-0")
+    objects.put_bytes(s3, RESULTS, key, ShardFailure("b-0", "JobFailed", "no").to_json().encode())
+
+    progress = watcher.poll()
+
+    assert (progress.predicted, progress.failed) == (0, 3)
+
+
+def test_the_summary_has_the_last_word(watcher: RunWatcher, execution: Execution, s3: Any, run: Run) -> None:
+    execution.states.append("Done")
+    counts = {"listed": 5, "folders": 1, "predicted": 3, "rejected": 1, "failed": 1, "skipped": 0}
+    objects.put_json(s3, RESULTS, keys.result_key(run.run_id, "summary.json"), {"counts": counts})
+
+    assert watcher.poll() == Progress("Done", run.run_id, 5, 5, 1, 3, 1, 1.0)
+
+
+def test_a_run_that_failed_before_its_results_is_still_watched(watcher: RunWatcher, execution: Execution) -> None:
+    execution.states.append("ReportFailure")
+
+    assert watcher.poll().fraction == 0.0
+
+
+def test_the_fraction_never_falls(watcher: RunWatcher, execution: Execution) -> None:
+    execution.states.append("ForEachSource")
+    execution.map(total=10, succeeded=8)
+    first = watcher.poll()
+    execution.map(total=100, succeeded=8)
+
+    assert (first.fraction, watcher.poll().fraction) == (0.4, 0.4)
+
+
+def test_a_slow_listing_is_not_repeated_at_each_poll(execution: Execution, s3: Any, run: Run) -> None:
+    clock = Clock()
+
+    class SlowS3:
+        """Each listing takes a second."""
+
+        def get_paginator(self, operation: str) -> Any:
+            clock.now += 1
+            return s3.get_paginator(operation)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(s3, name)
+
+    watcher = RunWatcher(execution, SlowS3(), "arn", clock)  # type: ignore[arg-type]
+    execution.states.append("ForEachSource")
+    watcher.poll()
+    write_verdicts(s3, run, "b1", rejected=1)
+
+    assert watcher.poll().rejected == 0
+    clock.now += 10
+    assert watcher.poll().rejected == 1

@@ -1,0 +1,78 @@
+"""request.json: what `imagebatch run` was asked, remembered beside the results."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.laptop.run_request import REQUEST_FILE, RunRequest
+from pipeline.limits import Quarantine
+
+
+def test_a_request_reads_back_with_its_paths_made_absolute(tmp_path: Path) -> None:
+    request = RunRequest(
+        source=str(tmp_path / "photos"),
+        model=tmp_path / "model",
+        out=tmp_path / "out",
+        top_k=2,
+        limits={"max_pixels": 9, "formats": ["jpeg"]},
+        quarantine=Quarantine.COPY,
+        parameters={"Decoders": "a:b"},
+    )
+    request.save(tmp_path)
+
+    assert RunRequest.load(tmp_path, tmp_path / "out") == request
+
+
+def test_a_relative_folder_is_remembered_as_what_it_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    RunRequest(source="photos").save(tmp_path)
+
+    assert RunRequest.load(tmp_path, Path("out")).source == str(tmp_path / "photos")
+
+
+def test_a_prefix_of_s3_is_remembered_as_it_is(tmp_path: Path) -> None:
+    RunRequest(source="s3://bucket/a b/").save(tmp_path)
+
+    assert RunRequest.load(tmp_path, Path("out")).source == "s3://bucket/a b/"
+
+
+@pytest.mark.skipif("sys.platform == 'darwin'", reason="every name is UTF-8 on macOS")
+def test_a_folder_whose_name_is_no_utf8_is_found_again(tmp_path: Path) -> None:
+    source = os.fsdecode(os.fsencode(tmp_path) + b"/latin-\xe9")
+    RunRequest(source=source).save(tmp_path)
+
+    assert RunRequest.load(tmp_path, Path("out")).source == source
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"source": "a", "model": 1, "limits": {}}',
+        '{"limits": {"max_pixels": "many"}}',
+        '{"limits": 1}',
+    ],
+)
+def test_a_file_that_is_no_request_is_a_value_error(tmp_path: Path, document: str) -> None:
+    (tmp_path / REQUEST_FILE).write_text(document)
+
+    with pytest.raises(ValueError):  # noqa: PT011 (json's own words, or ours)
+        RunRequest.load(tmp_path, Path("out"))
+
+
+def test_a_request_is_plain_json(tmp_path: Path) -> None:
+    RunRequest(source="s3://bucket/").save(tmp_path)
+
+    assert set(json.loads((tmp_path / REQUEST_FILE).read_text())) == {
+        "source",
+        "model",
+        "engine",
+        "top_k",
+        "limits",
+        "quarantine",
+        "parameters",
+    }

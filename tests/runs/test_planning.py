@@ -1,0 +1,200 @@
+"""Planning: every item is accounted for, and the shards are shared out evenly."""
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import botocore.session
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline import objects
+from pipeline.errors import RunDoesNotAddUp
+from pipeline.runs import keys, planning
+from pipeline.runs.planning import Plan
+from pipeline.runs.run import Run
+from pipeline.runs.sources import Prefix
+from pipeline.settings import PlanInferenceSettings
+from pipeline.validation.batches import Batch, BatchShard, Counts
+
+RESULTS = "example-results"
+SETTINGS = PlanInferenceSettings("ml.c7i.xlarge", images_per_job=100)
+
+
+class MapRuns:
+    """Step Functions, as far as planning asks it: how many items each map run was given."""
+
+    def __init__(self, **items: int) -> None:
+        self._items = items
+
+    def describe_map_run(self, **request: str) -> dict[str, Any]:
+        return {"itemCounts": {"total": self._items[request["mapRunArn"]]}}
+
+
+def batch(name: str, accepted: int, rejected: int = 0, folders: int = 0) -> Batch:
+    shards = (BatchShard(f"{name}-0", accepted, accepted * 192),) if accepted else ()
+    return Batch(name, Counts(accepted + rejected, folders, accepted, rejected), shards)
+
+
+def write_results(s3: Any, run: Run, prefix: int, *files: list[Batch]) -> dict[str, Any]:
+    """What a distributed map leaves behind: a manifest, and its files of batch results."""
+    folder = f"runs/{run.run_id}/map/{prefix}/uuid/"
+    succeeded = []
+    for number, batches in enumerate(files):
+        key = f"{folder}SUCCEEDED_{number}.jsonl"
+        objects.put_bytes(s3, RESULTS, key, objects.dump_lines(each.to_json(run.run_id) for each in batches))
+        succeeded.append({"Key": key, "Size": 1})
+    manifest = {"DestinationBucket": RESULTS, "ResultFiles": {"SUCCEEDED": succeeded, "FAILED": [], "PENDING": []}}
+    objects.put_json(s3, RESULTS, f"{folder}manifest.json", manifest)
+    return {"MapRunArn": f"map{prefix}", "ResultWriterDetails": {"Bucket": RESULTS, "Key": f"{folder}manifest.json"}}
+
+
+def read_plan(s3: Any, run: Run) -> Plan:
+    return planning.load_plan(s3, run)
+
+
+def test_a_plan_counts_what_every_file_of_every_prefix_holds(s3: Any, run: Run) -> None:
+    run = replace(run, sources=(Prefix("example-images", "a/"), Prefix("example-images", "b/")))
+    validated = [
+        write_results(s3, run, 0, [batch("b1", 3, 1, 1)], [batch("b2", 2)]),
+        write_results(s3, run, 1, [batch("b3", 0, 4)]),
+    ]
+
+    plan = planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=7, map1=4))
+
+    assert plan["counts"] == {"listed": 10, "folders": 1, "accepted": 5, "rejected": 5}
+
+
+def test_what_travels_has_the_shape_that_the_architecture_shows(s3: Any, run: Run) -> None:
+    plan = planning.plan_inference(run, [write_results(s3, run, 0, [batch("b1", 3)])], SETTINGS, s3, MapRuns(map0=3))
+    here = f"s3://example-results/runs/{run.run_id}"
+
+    assert plan["key"] == f"runs/{run.run_id}/plan.json"
+    assert plan["engine"] == "processing"
+    assert plan["partitions"] == [
+        {
+            "id": "p0000",
+            "job_name": f"imagebatch-{run.run_id}-p0000",
+            "manifest": f"{here}/plan/p0000.manifest",
+            "predictions": f"{here}/predictions/p0000/",
+            "images": 3,
+            "shards": 1,
+            "instance_type": "ml.c7i.xlarge",
+            "max_runtime_seconds": 1801,
+        }
+    ]
+
+
+def test_plan_json_holds_every_shard_with_its_partition(s3: Any, run: Run) -> None:
+    planning.plan_inference(run, [write_results(s3, run, 0, [batch("b1", 3)])], SETTINGS, s3, MapRuns(map0=3))
+
+    (found,) = read_plan(s3, run).batches
+    assert found.shards == (BatchShard("b1-0", 3, 576, "p0000"),)
+
+
+def test_a_manifest_names_the_shards_of_its_partition(s3: Any, run: Run) -> None:
+    batches = [batch("b1", 100), batch("b2", 60), batch("b3", 30)]
+    planning.plan_inference(run, [write_results(s3, run, 0, batches)], SETTINGS, s3, MapRuns(map0=190))
+
+    manifests = [objects.get_json(s3, RESULTS, keys.manifest_key(run.run_id, id)) for id in ("p0000", "p0001")]
+
+    prefix = {"prefix": f"s3://example-results/runs/{run.run_id}/shards/"}
+    assert manifests == [[prefix, "b1-0.safetensors"], [prefix, "b2-0.safetensors", "b3-0.safetensors"]]
+
+
+def test_a_step_that_is_retried_plans_the_same(s3: Any, run: Run) -> None:
+    forwards = write_results(s3, run, 0, [batch("b1", 100), batch("b2", 100)])
+    first = planning.plan_inference(run, [forwards], SETTINGS, s3, MapRuns(map0=200))
+    backwards = write_results(s3, run, 0, [batch("b2", 100), batch("b1", 100)])
+
+    assert planning.plan_inference(run, [backwards], SETTINGS, s3, MapRuns(map0=200)) == first
+
+
+def test_a_run_of_which_nothing_was_accepted_has_nothing_to_infer(s3: Any, run: Run) -> None:
+    validated = [write_results(s3, run, 0, [batch("b1", 0, 2)])]
+
+    plan = planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=2))
+
+    assert (plan["engine"], plan["partitions"]) == ("none", [])
+
+
+def test_an_empty_prefix_has_nothing_to_infer(s3: Any, run: Run) -> None:
+    plan = planning.plan_inference(run, [write_results(s3, run, 0)], SETTINGS, s3, MapRuns(map0=0))
+
+    assert (plan["engine"], plan["counts"]["listed"]) == ("none", 0)
+
+
+@pytest.mark.parametrize(("given", "difference"), [(5, "2 too few"), (2, "1 too many")])
+def test_a_map_run_of_other_items_does_not_add_up(s3: Any, run: Run, given: int, difference: str) -> None:
+    validated = [write_results(s3, run, 0, [batch("b1", 3)])]
+
+    with pytest.raises(RunDoesNotAddUp, match=rf"s3://example-images/incoming/: {given} objects .* {difference}"):
+        planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=given))
+
+
+def test_a_listing_that_names_its_images_twice_does_not_add_up(s3: Any, run: Run) -> None:
+    validated = [write_results(s3, run, 0, [batch("b1", 3), batch("b1", 3)])]
+
+    with pytest.raises(RunDoesNotAddUp, match="Batch b1 was validated 2 times: a listing names the same images"):
+        planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=6))
+
+
+def test_large_inputs_make_more_jobs_so_that_each_fits_its_volume(run: Run) -> None:
+    batches = [Batch(f"b{n}", Counts(50, 0, 50, 0), (BatchShard(f"b{n}-0", 50, 9 * 10**9),)) for n in range(6)]
+    plan = planning.make_plan(run, batches, replace(SETTINGS, images_per_job=1000))
+
+    assert len(plan.partitions) == 4
+
+
+def test_arrays_make_more_jobs_too(run: Run) -> None:
+    batches = [Batch(f"b{n}", Counts(50, 0, 50, 0), (BatchShard(f"b{n}-0", 50, 10**9),)) for n in range(6)]
+    plan = planning.make_plan(replace(run, array_row_bytes=10**8), batches, replace(SETTINGS, images_per_job=1000))
+
+    assert len(plan.partitions) == 3
+
+
+def test_the_run_may_name_another_instance_type(run: Run) -> None:
+    plan = planning.make_plan(replace(run, instance_type="ml.g5.xlarge"), [batch("b1", 1)], SETTINGS)
+
+    assert plan.partitions[0].instance_type == "ml.g5.xlarge"
+
+
+@given(sizes=st.lists(st.integers(1, 24_000_000), min_size=1, max_size=60), jobs=st.integers(1, 20))
+def test_shards_are_shared_out_once_each_and_no_job_is_far_above_the_best(sizes: list[int], jobs: int) -> None:
+    shards = [BatchShard(f"s{number:03}", 1, size) for number, size in enumerate(sizes)]
+
+    shares = planning.balance(shards, jobs)
+
+    assert sorted(shard.id for share in shares for shard in share) == [shard.id for shard in shards]
+    heaviest = max(sum(shard.bytes for shard in share) for share in shares)
+    at_least = max(sum(sizes) / jobs, max(sizes))
+    assert heaviest <= at_least * 4 / 3 + max(sizes)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(accepted=st.lists(st.integers(1, 160), max_size=300), images_per_job=st.integers(1, 500))
+def test_a_plan_keeps_every_image_and_stays_small_enough_to_travel(
+    run: Run, accepted: list[int], images_per_job: int
+) -> None:
+    batches = [batch(f"b{number:04}", count) for number, count in enumerate(accepted)]
+
+    plan = planning.make_plan(run, batches, PlanInferenceSettings("ml.c7i.xlarge", images_per_job=images_per_job))
+
+    assert sum(partition.images for partition in plan.partitions) == sum(accepted)
+    assert all(partition.shards for partition in plan.partitions)
+    assert len(plan.partitions) <= 100
+    assert len(json.dumps(plan.between_states(run.run_id))) < 100_000
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json(run.run_id)))) == plan
+
+
+def test_job_names_are_ones_that_sagemaker_takes_with_a_retry_behind_them(run: Run) -> None:
+    shape = botocore.session.get_session().get_service_model("sagemaker").shape_for("ProcessingJobName")
+    long = replace(SETTINGS, job_name_prefix="a-stack-with-quite-a-long-name-of-its-own")
+
+    (partition,) = planning.make_plan(run, [batch("b1", 1)], long).partitions
+
+    name = f"{partition.job_name}-99"
+    assert re.fullmatch(shape.metadata["pattern"], name)
+    assert len(name) <= shape.metadata["max"]

@@ -1,0 +1,152 @@
+"""Replaying a run of a deployed stack: what is not there is said, and one replay is one execution."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from pipeline import objects
+from pipeline.errors import InvalidReplay
+from pipeline.local.cloud import LocalCloud
+from pipeline.runs import keys, replay_deployed
+from pipeline.runs.listings import ListedImage
+from pipeline.runs.replay import Comparison
+from pipeline.runs.replay_deployed import Deployment
+from pipeline.runs.run import Run
+
+IMAGES, RESULTS = "example-images", "example-results"
+ROLE = "arn:aws:iam::123456789012:role/local"
+
+
+@pytest.fixture
+def cloudformation() -> Iterator[Stubber]:
+    """CloudFormation, as far as its answers are put in; they are held to botocore's model of them."""
+    client = boto3.client(
+        "cloudformation", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    with Stubber(client) as stubber:
+        yield stubber
+
+
+def describe(cloudformation: Stubber, **outputs: str) -> None:
+    stack = {
+        "StackName": "imagebatch",
+        "CreationTime": datetime(2026, 11, 20, tzinfo=UTC),
+        "StackStatus": "CREATE_COMPLETE",
+        "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()],
+    }
+    cloudformation.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": "imagebatch"})
+
+
+def test_a_stack_says_which_machine_and_which_bucket(cloudformation: Stubber) -> None:
+    describe(cloudformation, StateMachineArn="arn:machine", ResultsBucket=RESULTS, TopicArn="arn:topic")
+
+    assert replay_deployed.find_deployment(cloudformation.client, "imagebatch") == Deployment("arn:machine", RESULTS)
+
+
+def test_a_stack_that_is_not_there_is_named(cloudformation: Stubber) -> None:
+    cloudformation.add_client_error("describe_stacks", "ValidationError", "Stack with id nowhere does not exist", 400)
+
+    with pytest.raises(InvalidReplay, match=r"The stack 'nowhere' cannot be read: .* does not exist.* Check --stack"):
+        replay_deployed.find_deployment(cloudformation.client, "nowhere")
+
+
+def test_a_stack_of_another_template_is_told_by_the_output_it_lacks(cloudformation: Stubber) -> None:
+    describe(cloudformation, StateMachineArn="arn:machine")
+
+    with pytest.raises(InvalidReplay, match=r"no output 'ResultsBucket': it was not made by infra/template\.yaml"):
+        replay_deployed.find_deployment(cloudformation.client, "imagebatch")
+
+
+def test_a_run_that_is_not_there_is_refused_with_the_latest_that_are(s3: Any) -> None:
+    for number in range(7):
+        objects.put_json(s3, RESULTS, keys.run_key(f"run-{number}"), {})
+
+    with pytest.raises(
+        InvalidReplay, match=r"There is no run 'other' in s3://.*/runs/; the latest are run-2, .* run-6"
+    ):
+        replay_deployed.find_rejections(s3, RESULTS, "other")
+
+
+def test_a_run_of_another_version_is_told_so(s3: Any, run: Run) -> None:
+    document = {name: value for name, value in run.to_json().items() if name != "limits"}
+    objects.put_json(s3, RESULTS, keys.run_key(run.run_id), document)
+
+    with pytest.raises(InvalidReplay, match=r"run\.json is no run of this version: KeyError\('limits'\)"):
+        replay_deployed.find_rejections(s3, RESULTS, run.run_id)
+
+
+def test_a_run_without_results_is_told_so(s3: Any, run: Run) -> None:
+    objects.put_json(s3, RESULTS, keys.run_key(run.run_id), run.to_json())
+
+    with pytest.raises(InvalidReplay, match=r"has no rejected\.csv: it is under way, or failed before its results"):
+        replay_deployed.find_rejections(s3, RESULTS, run.run_id)
+
+
+def test_a_run_comes_with_what_it_rejected(s3: Any, run: Run) -> None:
+    objects.put_json(s3, RESULTS, keys.run_key(run.run_id), run.to_json())
+    table = b"bucket,key,etag,size,reason,detail\nexample-images,a.jpg,e,1,empty,\n"
+    objects.put_bytes(s3, RESULTS, keys.result_key(run.run_id, "rejected.csv"), table)
+
+    found, rejections = replay_deployed.find_rejections(s3, RESULTS, run.run_id)
+
+    assert (found, [rejection.key for rejection in rejections]) == (run, ["a.jpg"])
+
+
+FIXED = Comparison([(IMAGES, ListedImage("a.jpg", "e", 1))], 0, 0, 0)
+
+
+class Machine:
+    """A state machine of a local cloud in place of the stack's: it succeeds or fails at once."""
+
+    def __init__(self, cloud: LocalCloud, type: str) -> None:
+        self.stepfunctions, self.s3 = cloud.client("stepfunctions"), cloud.client("s3")
+        definition = {"StartAt": "End", "States": {"End": {"Type": type}}}
+        arn = self.stepfunctions.create_state_machine(name=type, definition=json.dumps(definition), roleArn=ROLE)
+        self.deployment = Deployment(arn["stateMachineArn"], RESULTS)
+
+    def replay(self, run: Run) -> replay_deployed.Started:
+        started = replay_deployed.start_replay(self.deployment, run, FIXED, self.s3, self.stepfunctions)
+        while self.stepfunctions.describe_execution(executionArn=started.execution)["status"] == "RUNNING":
+            pass
+        return started
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud() as cloud:
+        cloud.client("s3").create_bucket(Bucket=RESULTS)
+        yield cloud
+
+
+def test_a_replay_has_the_settings_of_the_run_it_replays(cloud: LocalCloud, run: Run) -> None:
+    machine = Machine(cloud, "Succeed")
+
+    started = machine.replay(run)
+
+    described = machine.stepfunctions.describe_execution(executionArn=started.execution)
+    given = json.loads(described["input"])
+    assert (given["model"], given["limits"], given["quarantine"]) == ("tiny", run.limits.to_json(), "leave")
+    assert (given["replays"], given["images"][0]["bucket"]) == (run.run_id, IMAGES)
+    assert started.console.endswith(f"region=us-east-1#/v2/executions/details/{started.execution}")
+
+
+def test_a_replay_that_is_started_twice_is_one_execution(cloud: LocalCloud, run: Run) -> None:
+    machine = Machine(cloud, "Succeed")
+
+    assert machine.replay(run).execution == machine.replay(run).execution
+    assert not machine.replay(run).is_new
+
+
+def test_a_replay_that_failed_can_be_started_again(cloud: LocalCloud, run: Run) -> None:
+    machine = Machine(cloud, "Fail")
+
+    first, second = machine.replay(run), machine.replay(run)
+
+    assert first.is_new
+    assert second.is_new
+    assert first.execution != second.execution
