@@ -1,12 +1,15 @@
 """Model packages: what is missing is named."""
 
+import io
 import json
+import os
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from pipeline.contract.packages import load_package, parse_labels
+from pipeline.contract.packages import load_package, pack, parse_labels
 from pipeline.errors import InvalidContract, InvalidModelPackage
 
 EXAMPLE = Path(__file__).parents[2] / "examples/models/efficientnet-lite0"
@@ -65,3 +68,46 @@ def test_an_empty_label_is_refused_with_its_line() -> None:
 def test_labels_that_are_not_utf8_are_refused() -> None:
     with pytest.raises(InvalidModelPackage, match="not UTF-8"):
         parse_labels(b"caf\xe9\n")
+
+
+def packed(folder: Path) -> bytes:
+    file = io.BytesIO()
+    pack(load_package(folder), file)
+    return file.getvalue()
+
+
+def test_an_archive_unpacks_to_the_same_package(package: Path, tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(packed(package))) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    unpacked = load_package(tmp_path / "unpacked")
+    assert unpacked.contract == load_package(package).contract
+    assert unpacked.model_path.read_bytes() == (package / "model.onnx").read_bytes()
+
+
+def test_the_same_files_give_the_same_archive_whoever_packs_them_and_when(package: Path, tmp_path: Path) -> None:
+    first = packed(package)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in sorted(package.iterdir(), reverse=True):
+        (copy / path.name).write_bytes(path.read_bytes())
+        (copy / path.name).chmod(0o600)
+        os.utime(copy / path.name, (1, 1))
+    assert packed(copy) == first
+
+
+def test_neither_hidden_files_nor_other_archives_are_packed(package: Path) -> None:
+    (package / ".git").mkdir()
+    for name in (".DS_Store", ".git/config", "model.tar.gz"):
+        (package / name).write_bytes(b"no part of the model")
+    with tarfile.open(fileobj=io.BytesIO(packed(package))) as archive:
+        assert archive.getnames() == ["NOTICE", "contract.json", "labels.txt", "model.onnx"]
+
+
+def test_files_in_folders_and_behind_links_are_packed_as_files(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights").write_bytes(b"weights")
+    (package / "data").mkdir()
+    (package / "data" / "weights").symlink_to(tmp_path / "weights")
+    with tarfile.open(fileobj=io.BytesIO(packed(package))) as archive:
+        member = archive.getmember("data/weights")
+        assert member.isfile()
+        assert archive.extractfile(member).read() == b"weights"  # type: ignore[union-attr]
