@@ -89,9 +89,10 @@ class DiskBucket(Bucket):
     def read(self, key: str, conditions: Conditions) -> Reading:
         with self._index.unchanged():
             info, name = self._stored(key)
-            span = select(info, conditions)
+            # Conditions only count where the request would succeed without them (RFC 9110, 13.2.1).
             if info.description.storage_class in ARCHIVES:
                 raise archived(info.description.storage_class)
+            span = select(info, conditions)
             file = self._bodies.open(name)
         return Reading(info, span, FilePart(file, span.start, span.length))
 

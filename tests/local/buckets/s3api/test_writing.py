@@ -102,6 +102,12 @@ def test_an_archived_object_is_listed_and_not_read(s3: Any, storage_class: str) 
     assert refused.value.response["StorageClass"] == storage_class
 
 
+@pytest.mark.parametrize("asked", [{"IfNoneMatch": "*"}, {"IfMatch": '"0"'}, {"Range": "bytes=90-"}])
+def test_an_archived_object_is_archived_whatever_else_is_asked_of_it(s3: Any, asked: dict[str, str]) -> None:
+    s3.put_object(Bucket="results", Key="k", Body=b"content", StorageClass="GLACIER")
+    assert code(s3.get_object, Key="k", **asked) == "InvalidObjectState"
+
+
 def test_a_put_of_the_owners_acl_is_a_put(s3: Any) -> None:
     s3.put_object(Bucket="results", Key="k", Body=b"content", ACL="bucket-owner-full-control")
     assert content(s3, "k") == b"content"
