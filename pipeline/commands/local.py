@@ -49,7 +49,7 @@ def carry_out(
 
     from pipeline.errors import InvalidReplay
     from pipeline.laptop.terminal import LiveRun
-    from pipeline.local.deploy import TemplateError
+    from pipeline.local.deploy import ParameterError, TemplateError
     from pipeline.local.sources import UsageError
 
     # Not before: an exception that is raised while modules load may be swallowed by the import system.
@@ -59,7 +59,7 @@ def carry_out(
     try:
         with live.shown():
             result = work(live.update, live.note if options.verbose else _silent)
-    except (UsageError, InvalidReplay) as error:
+    except (UsageError, ParameterError, InvalidReplay) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE
     except (TemplateError, BotoCoreError, ClientError, OSError) as error:

@@ -47,10 +47,19 @@ class ListedImage:
     def from_json(cls, document: Any) -> Self:
         """Reads a line of a listing, or an item of ListObjectsV2. Raises ValueError, which says what is expected."""
         match document:
-            case {"Key": str(key), "Etag": str(etag), "Size": int(size)} if key and size >= 0:
+            case {"Key": str(key), "Etag": str(etag), "Size": int(size)} if key and size >= 0 and _is_text(key + etag):
                 return cls(key, etag.strip('"'), size)
         shown = json.dumps(document)
         raise ValueError(f'expected {{"Key": "a.jpg", "Etag": "9b2c...", "Size": 120345}}, got {shown:.200}')
+
+
+def _is_text(value: str) -> bool:
+    """Whether UTF-8 can write it, and S3 so have it. JSON may escape half of a surrogate pair."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_listing(s3: "S3Client", bucket: str, key: str, images: Iterable[ListedImage]) -> None:

@@ -56,7 +56,16 @@ def test_an_option_that_says_nothing_is_refused(
     assert said in finished.stderr
 
 
-def test_an_unknown_parameter_is_refused_with_those_there_are(imagebatch: Callable[..., Any], tmp_path: Path) -> None:
-    finished = imagebatch("run", "examples/photos", "--out", tmp_path, "--parameter", "Colour=red")
-    assert finished.code == 1
-    assert "there is no parameter Colour; the parameters are " in finished.stderr
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [
+        ("Colour=red", "there is no parameter Colour; the parameters are "),
+        ("MaxImagePixels=many", "parameter MaxImagePixels: 'many' is not a number"),
+    ],
+)
+def test_a_parameter_that_the_template_does_not_take_is_refused(
+    imagebatch: Callable[..., Any], tmp_path: Path, parameter: str, said: str
+) -> None:
+    finished = imagebatch("run", "examples/photos", "--out", tmp_path, "--parameter", parameter)
+    assert finished.code == 2
+    assert said in finished.stderr

@@ -32,7 +32,16 @@ def test_an_item_of_step_functions_is_an_image_with_its_etag_unquoted() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["a.jpg", [], {"Key": "a.jpg"}, {"Key": "", "Etag": "e", "Size": 1}, {"Key": "a", "Etag": "e", "Size": "1"}],
+    [
+        "a.jpg",
+        [],
+        {"Key": "a.jpg"},
+        {"Key": "", "Etag": "e", "Size": 1},
+        {"Key": "a", "Etag": "e", "Size": "1"},
+        {"Key": "a", "Etag": "e", "Size": -1},
+        {"Key": "half a pair \ud83c.jpg", "Etag": "e", "Size": 1},
+        {"Key": "a", "Etag": "\udc9e", "Size": 1},
+    ],
 )
 def test_a_line_that_names_no_image_is_shown(line: Any) -> None:
     with pytest.raises(InvalidRunInput, match=r"a line of the listing names no image: expected .* got "):

@@ -14,7 +14,7 @@ refused by name, with its logical id and before anything is created. A property 
 its type's own list, with the reason, and is reported in `Stack.ignored`.
 """
 
-from pipeline.local.deploy.errors import TemplateError
+from pipeline.local.deploy.errors import ParameterError, TemplateError
 from pipeline.local.deploy.stack import Stack, deploy
 
-__all__ = ["Stack", "TemplateError", "deploy"]
+__all__ = ["ParameterError", "Stack", "TemplateError", "deploy"]

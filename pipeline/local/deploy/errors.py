@@ -11,3 +11,7 @@ class TemplateError(ImageBatchError):
     def __init__(self, *problems: str) -> None:
         self.problems: Sequence[str] = problems
         super().__init__("The template cannot be deployed: " + "; ".join(problems))
+
+
+class ParameterError(TemplateError):
+    """The values that were given for a template's parameters are not what it asks for."""

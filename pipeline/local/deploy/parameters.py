@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.local.deploy.errors import TemplateError
+from pipeline.local.deploy.errors import ParameterError
 
 _KNOWN = {
     "AllowedPattern",
@@ -25,7 +25,10 @@ _KNOWN = {
 
 
 def resolve_parameters(declared: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
-    """The value of every declared parameter: a string, an int or float for Number, a list for a list type."""
+    """The value of every declared parameter: a string, an int or float for Number, a list for a list type.
+
+    Raises ParameterError, which names every parameter that is wrong, unknown or missing.
+    """
     problems = [
         f"there is no parameter {name}; the parameters are {', '.join(declared) or 'none'}"
         for name in given
@@ -38,7 +41,7 @@ def resolve_parameters(declared: Mapping[str, Any], given: Mapping[str, str]) ->
         except (ValueError, re.error) as error:
             problems.append(f"parameter {name}: {error}")
     if problems:
-        raise TemplateError(*problems)
+        raise ParameterError(*problems)
     return values
 
 
