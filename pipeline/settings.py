@@ -1,4 +1,4 @@
-"""What each function is told by its environment: read once, at cold start, where a missing variable is named.
+"""What each function is told by its environment: read once, at cold start, where a missing or malformed one is named.
 
     StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX;
                                 ALLOWED_FORMATS, MAX_BYTES, MAX_PIXELS, MIN_SIDE, ANIMATED, QUARANTINE
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from pipeline.errors import MissingSetting
+from pipeline.errors import InvalidSetting, MissingSetting
 from pipeline.limits import DEFAULT_LIMITS, Limits, Quarantine, from_text
 
 _LIMITS = {
@@ -78,7 +78,7 @@ def _limits(environment: Mapping[str, str]) -> Limits:
             try:
                 limits = limits.changed(from_text({field: text}))
             except ValueError as error:
-                raise MissingSetting(f"The environment variable {variable} sets no limit: {error}.") from error
+                raise InvalidSetting(f"The environment variable {variable} sets no limit: {error}.") from error
     return limits
 
 
@@ -87,7 +87,7 @@ def _quarantine(environment: Mapping[str, str]) -> Quarantine:
     try:
         return Quarantine(text)
     except ValueError as error:
-        raise MissingSetting(
+        raise InvalidSetting(
             f"The environment variable QUARANTINE must be one of {', '.join(Quarantine)}, not {text!r}."
         ) from error
 
@@ -97,5 +97,5 @@ def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text:
         return default
     if not text.isdecimal() or int(text) < 1:
-        raise MissingSetting(f"The environment variable {name} must be a whole number of at least 1, not {text!r}.")
+        raise InvalidSetting(f"The environment variable {name} must be a whole number of at least 1, not {text!r}.")
     return int(text)

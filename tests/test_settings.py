@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.errors import MissingSetting
+from pipeline.errors import InvalidSetting, MissingSetting
 from pipeline.limits import DEFAULT_LIMITS, Animation, Limits, Quarantine
 from pipeline.settings import PlanInferenceSettings, StartRunSettings
 
@@ -51,7 +51,7 @@ def test_limits_and_quarantine_are_read_from_the_environment() -> None:
     ],
 )
 def test_a_limit_that_is_none_is_named(name: str, text: str) -> None:
-    with pytest.raises(MissingSetting, match=rf"The environment variable {name} .*{text.split(',')[-1]}"):
+    with pytest.raises(InvalidSetting, match=rf"The environment variable {name} .*{text.split(',')[-1]}"):
         StartRunSettings.from_env({**START_RUN, name: text})
 
 
@@ -63,5 +63,5 @@ def test_planning_has_defaults_for_all_but_the_instance_type() -> None:
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", "1.5"])
 def test_a_number_that_is_none_is_named_and_shown(text: str) -> None:
-    with pytest.raises(MissingSetting, match=f"IMAGES_PER_JOB must be a whole number of at least 1, not '{text}'"):
+    with pytest.raises(InvalidSetting, match=f"IMAGES_PER_JOB must be a whole number of at least 1, not '{text}'"):
         PlanInferenceSettings.from_env({"DEFAULT_INSTANCE_TYPE": "ml.c7i.xlarge", "IMAGES_PER_JOB": text})

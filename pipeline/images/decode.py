@@ -25,7 +25,7 @@ from PIL import Image, UnidentifiedImageError
 from pipeline.contract import ModelContract
 from pipeline.images import decoders, pixels, png_metadata
 from pipeline.images.foreign_headers import HeaderError, declared_sizes
-from pipeline.images.signatures import recognise
+from pipeline.images.signatures import NO_PICTURES, recognise
 from pipeline.images.truncation import ends_early
 from pipeline.limits import DEFAULT_LIMITS, Animation, Limits
 
@@ -36,9 +36,9 @@ class Reason(StrEnum):
     EMPTY = "empty"
     """The object has no bytes."""
     NOT_AN_IMAGE = "not_an_image"
-    """The bytes are of no image format that is known here."""
+    """The bytes are no picture: words, a web page, an archive, a film, or nothing that is known here."""
     FORMAT_NOT_ALLOWED = "format_not_allowed"
-    """The bytes are of a known format that is not on the allow-list."""
+    """The bytes are of a known format of pictures or pages that is not on the allow-list, or has no decoder here."""
     TRUNCATED = "truncated"
     """The file ends before its picture does: an upload that broke off."""
     CORRUPT = "corrupt"
@@ -219,6 +219,8 @@ def _unidentified(data: bytes, limits: Limits) -> _RejectedError:
     found = recognise(data)
     if found is None:
         return _RejectedError(Reason.NOT_AN_IMAGE, f"the bytes begin {data[:12]!r}, as no known format does")
+    if found in NO_PICTURES:
+        return _RejectedError(Reason.NOT_AN_IMAGE, f"the bytes are {found}, and no picture")
     if worse := _broken_header(data, found, limits):
         return worse
     if found in limits.formats & decoders.available():

@@ -5,7 +5,7 @@ This decides no acceptance: that is the decoders' part (pipeline/images/decode.p
 
 import re
 
-_SIGNATURES: tuple[tuple[str, str], ...] = (
+_PICTURES: tuple[tuple[str, str], ...] = (
     ("JPEG", r"\xff\xd8\xff"),
     ("PNG", r"\x89PNG\r\n\x1a\n"),
     ("GIF", r"GIF8[79]a"),
@@ -26,19 +26,25 @@ _SIGNATURES: tuple[tuple[str, str], ...] = (
         "SVG",
         r"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]",
     ),
-    ("HTML", r"(?:\xef\xbb\xbf)?\s*<(?:!DOCTYPE html|html|head|body)[\s>]"),
-    ("XML", r"(?:\xef\xbb\xbf)?\s*<\?xml\s"),
     ("PDF", r"%PDF-"),
     ("PostScript", r"%!PS|\xc5\xd0\xd3\xc6"),
+    ("camera raw", r".{4}ftypcrx |FUJIFILMCCD-RAW|II(?:RO|RS|U\x00)|MMOR"),
+)
+_OTHER_FILES: tuple[tuple[str, str], ...] = (
+    ("HTML", r"(?:\xef\xbb\xbf)?\s*<(?:!DOCTYPE html|html|head|body)[\s>]"),
+    ("XML", r"(?:\xef\xbb\xbf)?\s*<\?xml\s"),
     ("ZIP archive", r"PK(?:\x03\x04|\x05\x06)"),
     ("gzip archive", r"\x1f\x8b\x08"),
     ("MP4 or QuickTime video", r".{4}ftyp"),
     ("Matroska or WebM video", r"\x1aE\xdf\xa3"),
 )
 _PATTERNS = tuple(
-    (name, re.compile(pattern.encode("ascii"), re.DOTALL | re.IGNORECASE)) for name, pattern in _SIGNATURES
+    (name, re.compile(pattern.encode("ascii"), re.DOTALL | re.IGNORECASE)) for name, pattern in _PICTURES + _OTHER_FILES
 )
 _ENOUGH = 1024
+
+NO_PICTURES = frozenset(name for name, _ in _OTHER_FILES)
+"""Those of the names that are of nothing that could be converted to a picture: an error page, an archive, a film."""
 
 
 def recognise(data: bytes) -> str | None:

@@ -130,15 +130,30 @@ def test_text_is_not_an_image(contract: ModelContract) -> None:
     ("data", "words"),
     [
         (b"%PDF-1.7\n", "PDF"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
-        (b"<!DOCTYPE html><html>", "HTML"),
+        (b"\x00\x00\x00\x18ftypcrx " + bytes(12), "camera raw"),
+    ],
+)
+def test_another_format_of_pictures_or_pages_is_not_allowed_and_named(
+    contract: ModelContract, data: bytes, words: str
+) -> None:
+    rejection = rejected(decode(data, contract))
+    assert (rejection.reason, words in rejection.detail) == (Reason.FORMAT_NOT_ALLOWED, True)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"<!DOCTYPE html><html><title>403 Forbidden</title>", "HTML"),
+        (b"<?xml version='1.0'?>\n<Error><Code>AccessDenied</Code></Error>", "XML"),
         (b"PK\x03\x04rest", "ZIP archive"),
         (b"\x00\x00\x00\x18ftypmp42" + bytes(12), "video"),
     ],
 )
-def test_a_known_other_format_is_named(contract: ModelContract, data: bytes, words: str) -> None:
+def test_what_is_no_picture_is_no_image_and_is_named(contract: ModelContract, data: bytes, words: str) -> None:
     rejection = rejected(decode(data, contract))
-    assert (rejection.reason, words in rejection.detail) == (Reason.FORMAT_NOT_ALLOWED, True)
+    assert (rejection.reason, words in rejection.detail) == (Reason.NOT_AN_IMAGE, True)
 
 
 @pytest.mark.parametrize(("name", "brand", "words"), [("HEIF", b"heic", "pillow-heif"), ("AVIF", b"avif", "libavif")])
