@@ -3,6 +3,7 @@
     tensor      images      uint8 [N, H, W, C], RGB (or grey), exactly as the contract's `input` and `pixels` say
     metadata    format      "imagebatch-shard/1"
                 contract    the digest of that contract
+                shard       the shard's id, by which its predictions name it
                 rows        JSON: [[bucket, key, etag, size, width, height], ...], one for each image, in order
 
 Sizes: at most 23 MiB of pixels and 2 MiB of header, so that four shards at once fit the 100 MB of a Batch Transform
@@ -10,6 +11,7 @@ Sizes: at most 23 MiB of pixels and 2 MiB of header, so that four shards at once
 """
 
 import json
+import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +21,6 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import safetensors
 
 from pipeline.contract import ModelContract
 from pipeline.errors import ContractMismatch, CorruptShard
@@ -73,6 +74,8 @@ class Shard:
     images: Images
     rows: tuple[Row, ...]
     contract: str
+    id: str = ""
+    """As the shard's own header says it; empty where it says nothing."""
 
 
 def rows_per_shard(contract: ModelContract) -> int:
@@ -80,7 +83,7 @@ def rows_per_shard(contract: ModelContract) -> int:
     return MAX_PIXEL_BYTES // contract.input.bytes_per_image
 
 
-def pack(images: Images, rows: Sequence[Row], contract: ModelContract) -> JoinedBuffers:
+def pack(images: Images, rows: Sequence[Row], contract: ModelContract, shard_id: str = "") -> JoinedBuffers:
     """A shard as a file to read from, for as long as `images` stay as they are.
 
     `images` is uint8 [N, H, W, C] with N = len(rows) >= 1. Raises ValueError where the arguments contradict each other
@@ -96,6 +99,7 @@ def pack(images: Images, rows: Sequence[Row], contract: ModelContract) -> Joined
     metadata = {
         "format": FORMAT,
         "contract": contract.digest,
+        "shard": shard_id,
         "rows": json.dumps([_VALUES(row) for row in rows], ensure_ascii=False, separators=(",", ":")),
     }
     header = _header(images, metadata)
@@ -116,60 +120,79 @@ def _header(images: Images, metadata: Mapping[str, str]) -> bytes:
 
 
 def read(path: Path, contract: ModelContract) -> Shard:
-    """The shard in a file.
+    """The shard in a file. Raises as `parse` does."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except FileNotFoundError as error:
+        raise CorruptShard(f"{path.name} is not there") from error
+    return parse(data.data, contract, path.name)
+
+
+def parse(data: bytes | bytearray | memoryview, contract: ModelContract, name: str = "") -> Shard:
+    """The shard in a buffer, which its images are a view of.
+
+    `name` is what messages call it; without one, what it calls itself.
+
+    Stricter than safetensors (its "Format"): one tensor, that fills what is left behind the header to its last byte.
 
     Raises ContractMismatch where it was made for another contract, CorruptShard where it is truncated, foreign, or its
     rows and images contradict each other.
     """
-    _check_header_size(path)
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            names = list(file.keys())
-            if metadata.get("format") != FORMAT or names != ["images"]:
-                raise CorruptShard(f"{path.name} is a safetensors file, but no shard of format {FORMAT}")
-            _check_contract(path, metadata, contract)
-            images = file.get_tensor("images")
-    except safetensors.SafetensorError as error:
-        raise CorruptShard(f"{path.name} does not read as safetensors: {error}. Validate its batch again.") from error
-    rows = _parse_rows(path, metadata)
+    header, start = _parse_header(data, name or "the shard")
+    metadata = header.get("__metadata__")
+    shard_id = str(metadata.get("shard", "")) if isinstance(metadata, dict) else ""
+    name = name or f"shard {shard_id}"
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT or header.keys() - _HEADER_KEYS:
+        raise CorruptShard(f"{name} is a safetensors file, but no shard of format {FORMAT}")
+    _check_contract(name, metadata, contract)
+    rows = _parse_rows(name, metadata)
     expected = (len(rows), *contract.input.pixel_shape)
-    if not rows or images.dtype != np.uint8 or images.shape != expected:
+    pixels = memoryview(data)[start:]
+    tensor = {"dtype": "U8", "shape": list(expected), "data_offsets": [0, math.prod(expected)]}
+    if not rows or header.get("images") != tensor or len(pixels) != math.prod(expected):
         raise CorruptShard(
-            f"{path.name} holds {images.dtype} {list(images.shape)} and {len(rows)} rows;"
-            f" expected uint8 {list(expected)} and at least one row"
+            f"{name} holds {len(pixels)} bytes of images, described as {header.get('images')!r:.200}, and {len(rows)}"
+            f" rows; expected {tensor} and at least one row. Validate its batch again."
         )
-    return Shard(images, rows, metadata["contract"])
+    images = np.frombuffer(pixels, np.uint8).reshape(expected)
+    return Shard(images, rows, metadata["contract"], shard_id)
 
 
-def _check_header_size(path: Path) -> None:
-    """A header's length stands in the first eight bytes: bound it before anything believes it."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except FileNotFoundError as error:
-        raise CorruptShard(f"{path.name} is not there") from error
-    if len(start) < 8:
-        raise CorruptShard(
-            f"{path.name} has {len(start)} bytes: not even a safetensors header. Validate its batch again."
-        )
-    (length,) = struct.unpack("<Q", start)
+_HEADER_KEYS = {"__metadata__", "images"}
+
+
+def _parse_header(data: bytes | bytearray | memoryview, name: str) -> tuple[dict[str, Any], int]:
+    """The header's document, and where the pixels begin."""
+    if len(data) < 8:
+        raise CorruptShard(f"{name} has {len(data)} bytes: not even a safetensors header. Validate its batch again.")
+    (length,) = struct.unpack_from("<Q", data)
+    # Bounded before anything believes it.
     if length > MAX_HEADER_BYTES:
-        raise CorruptShard(f"{path.name} declares a header of {length} bytes; a shard has at most {MAX_HEADER_BYTES}")
+        raise CorruptShard(f"{name} declares a header of {length} bytes; a shard has at most {MAX_HEADER_BYTES}")
+    start = 8 + length
+    if len(data) < start:
+        raise CorruptShard(f"{name} ends within its header, after {len(data)} bytes. Validate its batch again.")
+    try:
+        header = json.loads(bytes(memoryview(data)[8:start]))
+    except (ValueError, RecursionError) as error:
+        raise CorruptShard(f"{name} does not read as safetensors: {error!r:.200}. Validate its batch again.") from error
+    if not isinstance(header, dict):
+        raise CorruptShard(f"{name} does not read as safetensors: its header is no JSON object")
+    return header, start
 
 
-def _check_contract(path: Path, metadata: Mapping[str, str], contract: ModelContract) -> None:
+def _check_contract(name: str, metadata: Mapping[str, str], contract: ModelContract) -> None:
     if metadata.get("contract") != contract.digest:
         raise ContractMismatch(
-            f"{path.name} was made for contract {metadata.get('contract')}; this model's contract ({contract.name}) is"
+            f"{name} was made for contract {metadata.get('contract')!r:.80}; this model's contract ({contract.name}) is"
             f" {contract.digest}. The model package changed since validation: start a new run."
         )
 
 
-def _parse_rows(path: Path, metadata: Mapping[str, str]) -> tuple[Row, ...]:
+def _parse_rows(name: str, metadata: Mapping[str, str]) -> tuple[Row, ...]:
     names = Row.__slots__
     try:
         rows: Iterable[Sequence[Any]] = json.loads(metadata["rows"])
         return tuple(Row.from_json(dict(zip(names, row, strict=True))) for row in rows)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CorruptShard(f"{path.name} has rows that do not read: {error!r}. Validate its batch again.") from error
+        raise CorruptShard(f"{name} has rows that do not read: {error!r:.200}. Validate its batch again.") from error

@@ -52,6 +52,41 @@ def test_a_shard_reads_back_as_it_was_packed(contract: ModelContract, path: Path
     assert np.array_equal(shard.images, images)
 
 
+def test_a_shard_in_memory_is_read_without_copying_its_pixels(contract: ModelContract, packed: bytes) -> None:
+    data = bytearray(packed)
+    shard = shards.parse(data, contract)
+    data[-1] ^= 255
+    assert shard.images[-1, -1, -1, -1] == data[-1]
+
+
+def test_a_shard_says_its_own_name(contract: ModelContract) -> None:
+    packed = shards.pack(pixels(1, contract), [row()], contract, "batch-7").read()
+    assert shards.parse(packed, contract).id == "batch-7"
+    with pytest.raises(CorruptShard, match="shard batch-7 holds"):
+        shards.parse(packed[:-1], contract)
+
+
+@pytest.mark.parametrize("surplus", [b"\0", b"more"])
+def test_what_follows_the_pixels_makes_a_shard_corrupt(contract: ModelContract, packed: bytes, surplus: bytes) -> None:
+    with pytest.raises(CorruptShard):
+        shards.parse(packed + surplus, contract)
+
+
+@fixed
+@given(changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=3))
+def test_nothing_is_a_shard_that_the_safetensors_library_refuses(
+    contract: ModelContract, packed: bytes, changes: list[tuple[int, int]]
+) -> None:
+    data = bytearray(packed)
+    for place, value in changes:
+        data[place] = value
+    try:
+        images = shards.parse(data, contract).images
+    except (CorruptShard, ContractMismatch):
+        return
+    assert np.array_equal(safetensors.numpy.load(bytes(data))["images"], images)
+
+
 def test_any_safetensors_library_reads_the_images(contract: ModelContract, packed: bytes) -> None:
     assert np.array_equal(safetensors.numpy.load(packed)["images"], pixels(3, contract))
 
@@ -105,7 +140,7 @@ def test_a_safetensors_file_of_someone_else_is_no_shard(contract: ModelContract,
 def test_a_shard_of_another_contract_is_refused(contract: ModelContract, path: Path, packed: bytes) -> None:
     path.write_bytes(packed)
     other = replace(contract, name="other")
-    with pytest.raises(ContractMismatch, match=f"made for contract {contract.digest}"):
+    with pytest.raises(ContractMismatch, match=f"made for contract '{contract.digest}'"):
         shards.read(path, other)
 
 

@@ -165,7 +165,7 @@ class _Packer:
             self._write()
 
     def _write(self) -> None:
-        data = shards.pack(self._pixels[: len(self._rows)], self._rows, self.contract)
+        data = shards.pack(self._pixels[: len(self._rows)], self._rows, self.contract, self.shard)
         key = keys.shard_key(self._run.run_id, self.shard)
         objects.put_bytes(self._s3, self._run.bucket, key, data, tags=keys.SHARD_TAGS)
         self.shards.append(BatchShard(self.shard, len(self._rows), len(data)))
