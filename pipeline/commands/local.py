@@ -13,7 +13,7 @@ from pipeline.commands import EXIT_FAILED, EXIT_USAGE, on_interrupt, stop
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.laptop.run_local import Note, Watch
+    from pipeline.laptop.terminal import LiveRun
 
 T = TypeVar("T")
 _NEEDED = ("boto3", "moto", "pyarrow", "rich", "samtranslator")
@@ -40,7 +40,7 @@ def is_installed(command: str) -> bool:
 
 def carry_out(
     options: argparse.Namespace,
-    work: Callable[["Watch", "Note"], T],
+    work: Callable[["LiveRun"], T],
     show: Callable[["Console", T], int],
 ) -> int:
     """Do `work` under a live line, then `show` what it came to, which answers the exit code."""
@@ -55,10 +55,10 @@ def carry_out(
     # Not before: an exception that is raised while modules load may be swallowed by the import system.
     on_interrupt(stop)
     console = Console(stderr=options.json)
-    live = LiveRun(console)
+    live = LiveRun(console, verbose=options.verbose)
     try:
         with live.shown():
-            result = work(live.update, live.note if options.verbose else _silent)
+            result = work(live)
     except (UsageError, ParameterError, InvalidReplay) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -78,7 +78,3 @@ def carry_out(
             file=sys.stderr,
         )
         return EXIT_FAILED
-
-
-def _silent(sentence: str) -> None:
-    """A person who did not ask for detail gets none."""

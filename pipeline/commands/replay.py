@@ -11,7 +11,8 @@ from pipeline.commands import EXIT_FAILED, EXIT_USAGE, local, print_json
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.laptop.run_local import Note, RunReport, Watch
+    from pipeline.laptop.run_local import RunReport
+    from pipeline.laptop.terminal import LiveRun
     from pipeline.runs.replay import Comparison
 
 
@@ -59,9 +60,9 @@ def _replay_here(options: argparse.Namespace) -> int:
     from pipeline.laptop.terminal import report_document, show_report
     from pipeline.runs.replay import told
 
-    def work(watch: "Watch", note: "Note") -> tuple[LocalRun, "Comparison", "RunReport | None"]:
+    def work(live: "LiveRun") -> tuple[LocalRun, "Comparison", "RunReport | None"]:
         run = find_run(options.out, options.run)
-        return (run, *replay_local(run, options.reason, watch, note))
+        return (run, *replay_local(run, options.reason, live.looked, live.update, live.note))
 
     def show(console: "Console", result: tuple[LocalRun, "Comparison", "RunReport | None"]) -> int:
         run, comparison, report = result
@@ -93,7 +94,7 @@ def _replay_in_aws(options: argparse.Namespace) -> int:
     try:
         deployment, s3 = find_deployment(aws.client("cloudformation"), options.stack), aws.client("s3")
         run, rejections = find_rejections(s3, deployment.bucket, options.run)
-        comparison = compare(choose(rejections, options.reason), s3)
+        comparison = compare(choose(rejections, options.reason), s3, _tell)
         started = None
         if comparison.fixed:
             started = start_replay(deployment, run, comparison, s3, aws.client("stepfunctions"))
@@ -111,3 +112,12 @@ def _replay_in_aws(options: argparse.Namespace) -> int:
     if started:
         print(f"{'Started' if started.is_new else 'Started before'}: {started.execution}\n{started.console}")
     return 0
+
+
+def _tell(done: int, total: int) -> None:
+    """How far looking at the rejected images has come: in place on a terminal, elsewhere that it has begun."""
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{done:,} of {total:,} rejected images looked at", end=end, file=sys.stderr, flush=True)
+    elif not done:
+        print(f"Looking at {total:,} rejected images", file=sys.stderr)

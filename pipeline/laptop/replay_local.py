@@ -12,7 +12,7 @@ from pipeline.errors import InvalidReplay
 from pipeline.laptop.run_local import Note, RunReport, Watch, local_stack
 from pipeline.laptop.run_request import REQUEST_FILE, RunRequest
 from pipeline.objects import parse_s3_uri
-from pipeline.runs.replay import Comparison, Rejection, choose, compare, list_for_replay, read_rejections
+from pipeline.runs.replay import Comparison, Looked, Rejection, choose, compare, list_for_replay, read_rejections
 
 _REJECTED = "rejected.csv"
 _RUNS_TOLD = 5
@@ -51,7 +51,7 @@ def find_run(out: Path, name: str) -> LocalRun:
 
 
 def replay_local(
-    run: LocalRun, reasons: Collection[str], watch: Watch, note: Note
+    run: LocalRun, reasons: Collection[str], looked: Looked, watch: Watch, note: Note
 ) -> tuple[Comparison, RunReport | None]:
     """Compare what `run` rejected with what is there now, and run over what is fixed; no report where nothing is.
 
@@ -64,7 +64,7 @@ def replay_local(
         s3 = here.cloud.client("s3")
         # All images of a run on this machine come from one bucket, whatever it is called this time.
         bucket, _ = parse_s3_uri(here.prefix)
-        comparison = compare((replace(rejection, bucket=bucket) for rejection in chosen), s3)
+        comparison = compare([replace(rejection, bucket=bucket) for rejection in chosen], s3, looked)
         if not comparison.fixed:
             return comparison, None
         images = list_for_replay(run.run_id, comparison, s3, here.stack.outputs["ResultsBucket"])

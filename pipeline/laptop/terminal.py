@@ -27,8 +27,9 @@ RATE_SECONDS = 5.0
 class LiveRun:
     """The progress of one run: redrawn in place on a terminal, a line for each new state elsewhere."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, verbose: bool = False) -> None:
         self._console = console
+        self._verbose = verbose
         self._live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
         self._rate = _Rate()
         self._state: str | None = None
@@ -55,8 +56,19 @@ class LiveRun:
             self._console.print(line, highlight=False, soft_wrap=True)
         self._state = progress.state
 
+    def looked(self, done: int, total: int) -> None:
+        """How many rejected images have been looked at, before a replay of those that are fixed."""
+        line = f"{done:,} of {total:,} rejected images looked at"
+        if self._live is not None:
+            bar = ProgressBar(total=total, completed=done, width=40)
+            self._live.update(Group(bar, Text(line)), refresh=True)
+        elif not done:
+            self._console.print(line, highlight=False, soft_wrap=True)
+
     def note(self, sentence: str) -> None:
-        self._console.print(Text(sentence, style="dim"), soft_wrap=True)
+        """What only a person who asked for detail is told."""
+        if self._verbose:
+            self._console.print(Text(sentence, style="dim"), soft_wrap=True)
 
 
 class _Rate:
@@ -110,13 +122,17 @@ def _speed(report: RunReport) -> str:
 
 
 def _show_labels(console: Console, summary: dict[str, Any]) -> None:
-    predicted = f"{summary['counts']['predicted']:,} images predicted"
+    predicted = f"{_images(summary['counts']['predicted'])} predicted"
     if summary["top_labels"]:
         console.print(_labels_table(predicted, summary))
     else:
         console.print(Text(predicted, style="italic"))
     if summary["without_boxes"]:
-        console.print(Text(f"{summary['without_boxes']:,} images without a box", style="dim"))
+        console.print(Text(f"{_images(summary['without_boxes'])} without a box", style="dim"))
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
 
 
 def _labels_table(title: str, summary: dict[str, Any]) -> Table:
@@ -135,7 +151,7 @@ def _show_rejections(console: Console, summary: dict[str, Any]) -> None:
     rejected = summary["counts"]["rejected"]
     if not rejected:
         return
-    table = Table(title=f"\n{rejected:,} images rejected", title_justify="left", show_edge=False)
+    table = Table(title=f"\n{_images(rejected)} rejected", title_justify="left", show_edge=False)
     table.add_column("file", overflow="fold")
     table.add_column("reason", no_wrap=True)
     table.add_column("the decoder's words", style="dim")

@@ -12,9 +12,9 @@ where a run's rejected.csv lies, and in who starts the new one.
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from pipeline import names, objects
 from pipeline.errors import InvalidReplay
 from pipeline.images.decode import Reason
+from pipeline.read_ahead import read_ahead
 from pipeline.runs import keys
 from pipeline.runs.listings import ListedImage, write_listing
 
@@ -31,7 +32,12 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("bucket", "key", "etag", "reason")
 _THREADS = 32
+_WAITING = 4 * _THREADS
+_TOLD_EVERY = 100
 _LISTING_HASH = 12
+
+Looked = Callable[[int, int], None]
+"""Told every now and then how many rejected images have been looked at, and of how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +90,19 @@ def choose(rejections: Iterable[Rejection], reasons: Collection[str]) -> list[Re
     return [rejection for rejection in rejections if not reasons or rejection.reason in reasons]
 
 
-def compare(rejections: Iterable[Rejection], s3: "S3Client") -> Comparison:
+def compare(rejections: Sequence[Rejection], s3: "S3Client", looked: Looked = lambda done, total: None) -> Comparison:
     """Ask S3 what each object is now, many at a time; the order stays."""
-
-    def look(rejection: Rejection) -> tuple[str, ListedImage] | str:
-        return _look(s3, rejection)
-
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="replay") as pool:
-        found = list(pool.map(look, rejections))
-    others = Counter(each for each in found if isinstance(each, str))
-    fixed = [each for each in found if not isinstance(each, str)]
+    fixed: list[tuple[str, ListedImage]] = []
+    others: Counter[str] = Counter()
+    answers = read_ahead(partial(_look, s3), rejections, threads=_THREADS, budget=_WAITING)
+    for done, (_, now) in enumerate(answers):
+        if done % _TOLD_EVERY == 0:
+            looked(done, len(rejections))
+        if isinstance(now, str):
+            others[now] += 1
+        else:
+            fixed.append(now)
+    looked(len(rejections), len(rejections))
     return Comparison(fixed, others["same"], others["gone"], others["refused"])
 
 

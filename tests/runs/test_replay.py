@@ -113,6 +113,14 @@ def test_what_is_fixed_stays_in_order(s3: Any, reject: Reject) -> None:
     assert [image.key for _, image in fixed] == [rejection.key for rejection in rejections]
 
 
+def test_a_long_look_is_told_while_it_lasts(s3: Any) -> None:
+    told: list[tuple[int, int]] = []
+
+    replay.compare([Rejection(IMAGES, "gone.jpg", "e", "empty")] * 250, s3, lambda *counts: told.append(counts))
+
+    assert told == [(0, 250), (100, 250), (200, 250), (250, 250)]
+
+
 @pytest.mark.parametrize("body", [b"readable", b""])
 def test_an_unreadable_object_is_fixed_when_it_can_be_read(s3: Any, reject: Reject, body: bytes) -> None:
     comparison = replay.compare([reject("a.jpg", body, "unreadable")], s3)
