@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import EXIT_FAILED, EXIT_USAGE, local, print_json
+from pipeline.contract import LARGEST_TOP_K
 from pipeline.laptop.run_request import EXAMPLE_MODEL, RunRequest
 from pipeline.limits import DEFAULT_LIMITS, Quarantine, from_text
 from pipeline.runs.run_input import ENGINES
@@ -33,7 +34,12 @@ def add_to(commands: Any) -> None:
         "--out", type=Path, default=Path("out"), metavar="DIR", help="results go to DIR/RUN_ID (default: out)"
     )
     run.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what runs the model (default: %(default)s)")
-    run.add_argument("--top-k", type=_positive, metavar="K", help="labels kept for an image (default: the contract's)")
+    run.add_argument(
+        "--top-k",
+        type=_top_k,
+        metavar="K",
+        help="labels kept for an image, where the model ranks classes (default: the contract's)",
+    )
     run.add_argument(
         "--limit",
         type=_limit,
@@ -62,13 +68,13 @@ def add_to(commands: Any) -> None:
     run.set_defaults(command=_run)
 
 
-def _positive(text: str) -> int:
+def _top_k(text: str) -> int:
     try:
         number = int(text)
     except ValueError:
         number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    if not 1 <= number <= LARGEST_TOP_K:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {LARGEST_TOP_K}")
     return number
 
 

@@ -116,7 +116,7 @@ def as_it_was(run: Run) -> dict[str, Any]:
     return {
         "model": run.model,
         "engine": run.engine,
-        "top_k": run.top_k,
+        "top_k": run.top_k if run.contract.task.is_ranked else None,
         "max_failed_fraction": run.max_failed_fraction,
         "instance_type": run.instance_type,
         "limits": run.limits.to_json(),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipeline import names, objects
+from pipeline.contract import ModelContract
 from pipeline.contract.signature import array_row_bytes
 from pipeline.contract.store import read_package
 from pipeline.errors import InvalidRunInput
@@ -40,6 +41,7 @@ def start_run(
     """
     given = run_input.parse(document, execution, settings)
     package = read_package(s3, settings.results_bucket, given.model)
+    _check_top_k(given, package.contract)
     for bucket in sorted({source.bucket for source in given.sources}):
         _check_bucket(s3, bucket)
     for source in given.sources:
@@ -83,6 +85,15 @@ def _claim(s3: "S3Client", run: Run, subject: str) -> tuple[bool, Run]:
 def _subject(given: RunInput) -> str:
     """What the run id says that the run is about: its name, or that of its first source."""
     return given.name or given.sources[0].name
+
+
+def _check_top_k(given: RunInput, contract: ModelContract) -> None:
+    """Refuse a `top_k` that would change nothing."""
+    if given.top_k is not None and not contract.task.is_ranked:
+        raise InvalidRunInput(
+            f"top_k: expected none, got {given.top_k}: the task of the model {given.model} is {contract.task}, which"
+            " ranks no classes. How many boxes a detector answers, output.max_boxes of its contract says."
+        )
 
 
 def _check_bucket(s3: "S3Client", bucket: str) -> None:

@@ -73,7 +73,9 @@ def test_a_malformed_s3_prefix_is_refused(refused: Callable[..., str]) -> None:
     assert "s3://bucket/prefix/" in refused("run", "s3:/bucket/prefix")
 
 
-@pytest.mark.parametrize("wrong", [["--top-k", "0"], ["--top-k", "many"], ["--engine", "quantum"], ["--colour"]])
+@pytest.mark.parametrize(
+    "wrong", [["--top-k", "0"], ["--top-k", "many"], ["--top-k", "101"], ["--engine", "quantum"], ["--colour"]]
+)
 def test_a_wrong_option_is_refused(refused: Callable[..., str], wrong: list[str]) -> None:
     assert wrong[0] in refused("run", "examples/photos", *wrong)
 

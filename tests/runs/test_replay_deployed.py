@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from botocore.stub import Stubber
 
 from pipeline import objects
+from pipeline.contract import Task
 from pipeline.errors import InvalidReplay
 from pipeline.local.cloud import LocalCloud
 from pipeline.runs import keys, replay_deployed
@@ -133,6 +135,12 @@ def test_a_replay_has_the_settings_of_the_run_it_replays(cloud: LocalCloud, run:
     assert (given["model"], given["limits"], given["quarantine"]) == ("tiny", run.limits.to_json(), "leave")
     assert (given["replays"], given["images"][0]["bucket"]) == (run.run_id, IMAGES)
     assert started.console.endswith(f"region=us-east-1#/v2/executions/details/{started.execution}")
+
+
+def test_a_replay_asks_for_no_top_k_where_the_model_ranks_nothing(run: Run) -> None:
+    unranked = replace(run, contract=replace(run.contract, task=Task.EMBEDDING))
+
+    assert (replay_deployed.as_it_was(run)["top_k"], replay_deployed.as_it_was(unranked)["top_k"]) == (run.top_k, None)
 
 
 def test_a_replay_that_is_started_twice_is_one_execution(cloud: LocalCloud, run: Run) -> None:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pipeline import names, objects
-from pipeline.contract import ModelContract
+from pipeline.contract import ModelContract, Task
 from pipeline.errors import InvalidContract, InvalidModelPackage, InvalidRunInput, UnknownModel
 from pipeline.runs import start
 from pipeline.runs.run import load_run
@@ -68,6 +69,19 @@ def test_run_json_holds_the_input_with_every_default_filled_in(s3: Any, begin: S
 
 def test_a_given_top_k_stands_before_the_contracts(s3: Any, begin: Start) -> None:
     assert load_run(s3, begin({"top_k": 1})).top_k == 1
+
+
+@pytest.mark.parametrize("task", [Task.EMBEDDING, Task.RAW])
+def test_a_top_k_that_would_change_nothing_is_refused(
+    s3: Any, begin: Start, contract: ModelContract, task: Task
+) -> None:
+    unranked = replace(contract, task=task, output=replace(contract.output, labels=None))
+    body = json.dumps(unranked.to_json()).encode()
+    s3.put_object(Bucket="example-results", Key="models/tiny/contract.json", Body=body)
+
+    with pytest.raises(InvalidRunInput, match=f"top_k: expected none, got 3: the task of the model tiny is {task}"):
+        begin({"top_k": 3})
+    assert begin({"top_k": None})["claimed"]
 
 
 def test_the_same_execution_claims_its_run_again(begin: Start) -> None:
