@@ -218,7 +218,7 @@ def _unidentified(data: bytes, limits: Limits) -> _RejectedError:
     """No decoder of the allow-list wants the bytes: say what they are instead."""
     found = recognise(data)
     if found is None:
-        return _RejectedError(Reason.NOT_AN_IMAGE, f"the bytes begin {data[:12]!r}, as no known format does")
+        return _RejectedError(Reason.NOT_AN_IMAGE, f"the bytes begin {data[:32]!r}, as no known format does")
     if found in NO_PICTURES:
         return _RejectedError(Reason.NOT_AN_IMAGE, f"the bytes are {found}, and no picture")
     if worse := _broken_header(data, found, limits):

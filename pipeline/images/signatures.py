@@ -5,6 +5,9 @@ This decides no acceptance: that is the decoders' part (pipeline/images/decode.p
 
 import re
 
+# A byte order mark, declarations and comments may stand before the first element.
+_PROLOG = r"(?:\xef\xbb\xbf)?\s*(?:(?:<\?[^>]*>|<!--(?:(?!-->).)*-->)\s*)*"
+
 _PICTURES: tuple[tuple[str, str], ...] = (
     ("JPEG", r"\xff\xd8\xff"),
     ("PNG", r"\x89PNG\r\n\x1a\n"),
@@ -22,21 +25,19 @@ _PICTURES: tuple[tuple[str, str], ...] = (
     ("OpenEXR", r"\x76\x2f\x31\x01"),
     ("Netpbm", r"P[1-7]\s"),
     ("QOI", r"qoif"),
-    (
-        "SVG",
-        r"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]",
-    ),
+    ("SVG", _PROLOG + r"<(?:!DOCTYPE )?svg[\s>\[]"),
     ("PDF", r"%PDF-"),
     ("PostScript", r"%!PS|\xc5\xd0\xd3\xc6"),
     ("camera raw", r".{4}ftypcrx |FUJIFILMCCD-RAW|II(?:RO|RS|U\x00)|MMOR"),
 )
 _OTHER_FILES: tuple[tuple[str, str], ...] = (
-    ("HTML", r"(?:\xef\xbb\xbf)?\s*<(?:!DOCTYPE html|html|head|body)[\s>]"),
+    ("HTML", _PROLOG + r"<(?:(?:!DOCTYPE )?html|head|body|title|meta|script|div)[\s>]"),
     ("XML", r"(?:\xef\xbb\xbf)?\s*<\?xml\s"),
     ("ZIP archive", r"PK(?:\x03\x04|\x05\x06)"),
     ("gzip archive", r"\x1f\x8b\x08"),
     ("MP4 or QuickTime video", r".{4}ftyp"),
     ("Matroska or WebM video", r"\x1aE\xdf\xa3"),
+    ("AVI video", r"RIFF....AVI "),
 )
 _PATTERNS = tuple(
     (name, re.compile(pattern.encode("ascii"), re.DOTALL | re.IGNORECASE)) for name, pattern in _PICTURES + _OTHER_FILES

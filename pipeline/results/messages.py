@@ -50,7 +50,7 @@ _ADVICE = {
     "RunDoesNotAddUp": "Do not use these results. Keep the run's objects for who looks into it, and start a new run.",
     "TooManyFailed": "Remove the cause that failed.csv gives, or allow a higher max_failed_fraction; start a new run.",
     "MissingSetting": "Deploy infra/template.yaml again: a function lacks a setting.",
-    "InvalidSetting": "Correct the deployment's parameter that the message is about, and deploy infra/template.yaml again.",
+    "InvalidSetting": "Correct the parameter that the message is about, and deploy infra/template.yaml again.",
 }
 # A redrive enters the state that the execution ended in, which here is a Fail state (Step Functions Developer Guide,
 # "Redrive behavior of individual states"); and the input of a schedule or an upload is a run that is taken already.

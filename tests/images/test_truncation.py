@@ -30,6 +30,11 @@ FILES = {
     "TIFF": saved("TIFF"),
     "deflated TIFF": saved("TIFF", compression="tiff_deflate"),
     "big-endian TIFF": saved("TIFF", big_endian=True),
+    "PNG": saved("PNG"),
+    "JPEG": saved("JPEG"),
+    "progressive JPEG": saved("JPEG", progressive=True),
+    "GIF": saved("GIF", comment=b"c" * 300),
+    "BMP": saved("BMP"),
 }
 
 
@@ -51,6 +56,15 @@ def test_an_upload_that_broke_off_is_truncated_and_not_corrupt(
     assert outcome.reason == Reason.TRUNCATED
 
 
+@pytest.mark.parametrize("kind", FILES)
+def test_an_upload_that_broke_off_in_its_header_is_truncated(contract: ModelContract, kind: str) -> None:
+    """Wherever it did, from the first bytes that tell the format on."""
+    cuts = (FILES[kind][:length] for length in range(30, 700))
+    outcomes = [decode(data, contract) for data in cuts]
+    assert {outcome.reason for outcome in outcomes if isinstance(outcome, Rejection)} == {Reason.TRUNCATED}
+    assert all(isinstance(outcome, Rejection) for outcome in outcomes)
+
+
 @pytest.mark.skipif(find_spec("pillow_heif") is None, reason="pillow-heif is not installed")
 @fixed
 @given(fraction=st.floats(0.1, 0.97))
@@ -61,15 +75,16 @@ def test_a_heic_upload_that_broke_off_is_truncated(contract: ModelContract, frac
     assert outcome.reason == Reason.TRUNCATED
 
 
-def test_a_broken_file_of_full_length_is_corrupt(contract: ModelContract) -> None:
-    data = bytearray(FILES["lossless WebP"])
-    data[20:200] = bytes(180)
+@pytest.mark.parametrize(("kind", "start"), [("lossless WebP", 20), ("PNG", 50), ("JPEG", 160)])
+def test_a_broken_file_of_full_length_is_corrupt(contract: ModelContract, kind: str, start: int) -> None:
+    data = bytearray(FILES[kind])
+    data[start : start + 180] = bytes(180)
     outcome = decode(bytes(data), contract)
     assert isinstance(outcome, Rejection)
     assert outcome.reason == Reason.CORRUPT
 
 
-@pytest.mark.parametrize("name", ["WEBP", "AVIF", "HEIF", "TIFF", "PNG", None])
+@pytest.mark.parametrize("name", ["WEBP", "AVIF", "HEIF", "TIFF", "PNG", "JPEG", "GIF", "BMP", None])
 @fixed
 @given(data=st.binary(max_size=300))
 def test_any_bytes_get_an_answer(name: str | None, data: bytes) -> None:
