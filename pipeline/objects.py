@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientEr
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import TagTypeDef
 
 T = TypeVar("T")
 _READ_ATTEMPTS = 3
@@ -87,6 +88,12 @@ def put_bytes(
     s3.put_object(
         Bucket=bucket, Key=key, Body=content, ContentType=content_type, Metadata=dict(metadata or {}), **tagging
     )
+
+
+def put_tags(s3: "S3Client", bucket: str, key: str, tags: Mapping[str, str]) -> None:
+    """Give an object these tags in place of its own."""
+    tag_set: list[TagTypeDef] = [{"Key": name, "Value": value} for name, value in tags.items()]
+    s3.put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": tag_set})
 
 
 def put_json(s3: "S3Client", bucket: str, key: str, value: Any) -> None:

@@ -156,7 +156,10 @@ def _read_shard(
 def _keep_array(
     s3: "S3Client", run: Run, shard: BatchShard, predictions: Sequence[Prediction], written: Collection[str]
 ) -> None:
-    """Have S3 copy a shard's array to the results. Raises CorruptPredictions where that is not what lines name."""
+    """Have S3 copy a shard's array to the results, and forget the original in a while.
+
+    Raises CorruptPredictions where the array is not what lines name.
+    """
     source = keys.array_key(run.run_id, shard.partition, shard.id)
     if source not in written:
         raise CorruptPredictions(f"the predictions of shard {shard.id} name rows of {source}, which is not there")
@@ -165,7 +168,10 @@ def _keep_array(
     if named != [(array, row) for row in range(len(predictions))]:
         raise CorruptPredictions(f"the predictions of shard {shard.id} do not name the rows of {array} in their order")
     target = keys.result_key(run.run_id, f"{arrays.FOLDER}{array}")
-    s3.copy({"Bucket": run.bucket, "Key": source}, run.bucket, target, Config=aws.COPY_IN_ONE_REQUEST)
+    # What is gathered again has the tag already, with which the result would be deleted.
+    untagged = {"TaggingDirective": "REPLACE"}
+    s3.copy({"Bucket": run.bucket, "Key": source}, run.bucket, target, untagged, Config=aws.COPY_IN_ONE_REQUEST)
+    objects.put_tags(s3, run.bucket, source, keys.SHARD_TAGS)
 
 
 def _failure_of_job(shard: BatchShard, ended: Mapping[str, Any]) -> ShardFailure:

@@ -73,7 +73,10 @@ def failed_shard_key(run_id: str, partition: str, shard: str) -> str:
 SUMMARY = "summary.json"
 
 SHARD_TAGS = {"imagebatch": "shard"}
-"""Shards are large and soon of no use. infra/template.yaml deletes what has this tag after some days."""
+"""Shards are large and soon of no use, and so are arrays of which the results have a copy.
+
+infra/template.yaml deletes what has this tag after some days.
+"""
 
 
 def results_prefix(run_id: str) -> str:

@@ -112,6 +112,21 @@ def test_each_row_of_the_table_names_the_answer_for_its_image(s3: Any, run: Run,
 
 
 @raw
+def test_of_an_array_only_the_copy_among_the_results_is_kept(s3: Any, run: Run, validated: Validated) -> None:
+    def tags(key: str) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = s3.get_object_tagging(Bucket=RESULTS, Key=key)["TagSet"]
+        return found
+
+    (shard,) = infer_raw(s3, run, validated(good=1))
+
+    for _ in range(2):  # the second time as Step Functions would try it again
+        results.aggregate_predictions(run, COMPLETED, s3)
+
+    assert tags(keys.array_key(run.run_id, "p0000", shard)) == [{"Key": "imagebatch", "Value": "shard"}]
+    assert tags(keys.result_key(run.run_id, f"arrays/{shard}.npy")) == []
+
+
+@raw
 def test_the_message_about_a_raw_run_names_the_arrays(s3: Any, run: Run, validated: Validated) -> None:
     infer_raw(s3, run, validated(good=1))
 
