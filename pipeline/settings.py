@@ -1,8 +1,10 @@
 """What each function is told by its environment: read once, at cold start, where a missing or malformed one is named.
 
-    StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX;
+    StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX, TRANSFORM_MODEL;
                                 ALLOWED_FORMATS, MAX_BYTES, MAX_PIXELS, MIN_SIDE, ANIMATED, QUARANTINE
-    PlanInferenceSettings       DEFAULT_INSTANCE_TYPE, JOB_NAME_PREFIX, IMAGES_PER_JOB
+    PlanInferenceSettings       DEFAULT_INSTANCE_TYPE, JOB_NAME_PREFIX, IMAGES_PER_JOB;
+                                TRANSFORM_INSTANCE_TYPE, IMAGES_PER_INSTANCE
+    PlanRetrySettings           JOB_NAME_PREFIX
 
 The other functions need none: the run pointer in their event says which bucket and which run.
 """
@@ -15,6 +17,7 @@ from typing import Self
 from pipeline.errors import InvalidSetting, MissingSetting
 from pipeline.limits import DEFAULT_LIMITS, Limits, Quarantine, from_text
 
+JOB_NAME_PREFIX = "imagebatch"
 _LIMITS = {
     "ALLOWED_FORMATS": "formats",
     "MAX_BYTES": "max_bytes",
@@ -34,6 +37,8 @@ class StartRunSettings:
     limits: Limits = DEFAULT_LIMITS
     """What a run accepts unless its input says otherwise."""
     quarantine: Quarantine = Quarantine.LEAVE
+    transform_model: str | None = None
+    """The package that the stack's SageMaker model was made of, without which no transform job runs."""
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -44,14 +49,19 @@ class StartRunSettings:
             default_prefix=environment.get("DEFAULT_PREFIX", ""),
             limits=_limits(environment),
             quarantine=_quarantine(environment),
+            transform_model=environment.get("TRANSFORM_MODEL") or None,
         )
 
 
 @dataclass(frozen=True)
 class PlanInferenceSettings:
     default_instance_type: str
-    job_name_prefix: str = "imagebatch"
+    """Of a Processing job."""
+    job_name_prefix: str = JOB_NAME_PREFIX
     images_per_job: int = 20_000
+    transform_instance_type: str = "ml.g4dn.xlarge"
+    images_per_instance: int = 500_000
+    """Of a transform job. An instance takes minutes to start, and should then have more than minutes of work."""
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -59,7 +69,18 @@ class PlanInferenceSettings:
             default_instance_type=_required(environment, "DEFAULT_INSTANCE_TYPE"),
             job_name_prefix=environment.get("JOB_NAME_PREFIX", cls.job_name_prefix),
             images_per_job=_positive(environment, "IMAGES_PER_JOB", cls.images_per_job),
+            transform_instance_type=environment.get("TRANSFORM_INSTANCE_TYPE") or cls.transform_instance_type,
+            images_per_instance=_positive(environment, "IMAGES_PER_INSTANCE", cls.images_per_instance),
         )
+
+
+@dataclass(frozen=True)
+class PlanRetrySettings:
+    job_name_prefix: str = JOB_NAME_PREFIX
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(job_name_prefix=environment.get("JOB_NAME_PREFIX", cls.job_name_prefix))
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

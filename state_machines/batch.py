@@ -6,8 +6,9 @@
                                a prefix: ValidateImages, distributed > ValidateBatch; one that dies: WalkBatch
                                a listing: ValidateListedImages, the same over images that somebody chose
     PlanInference
-    ChooseEngine           no image accepted: NothingToInfer, then AggregatePredictions
-    RunProcessingJobs      > RunProcessingJob
+    ChooseEngine               no image accepted: NothingToInfer
+                               processing: RunProcessingJobs > RunProcessingJob (state_machines/processing_jobs.py)
+                               transform: RunTransformJobs > RunTransformJob (state_machines/transform_jobs.py)
     AggregatePredictions
     Notify, PublishEvent, Done
 
@@ -19,14 +20,13 @@ here names what a step answers, so a field that it does not name does not travel
 `${...}` are the template's DefinitionSubstitutions. They stand inside strings only: the rendering stays valid JSON.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
+from state_machines.processing_jobs import run_processing_jobs
 from state_machines.sdk import Catch, Chain, Choice, ChoiceRule, Fail, Graph, Map, Pass, State, Succeed, Task
-from state_machines.tasks import DIED, EVENTS_FAULTS, SAGEMAKER_BUSY, SAGEMAKER_REFUSED, backoff, invoke, publish
-
-ALL = ["States.ALL"]
-JOB_INPUT = "/opt/ml/processing/input"
-JOB_OUTPUT = "/opt/ml/processing/output"
+from state_machines.tasks import ALL, DIED, EVENTS_FAULTS, backoff, invoke, publish
+from state_machines.transform_jobs import run_transform_jobs
 
 # Where the items of a source come from: S3's own listing of a prefix, or the lines of pipeline/runs/listings.py.
 PREFIX = {
@@ -58,8 +58,11 @@ def definition() -> dict[str, Any]:
             Succeed("Done", output_path="$.results"),
         ]
     )
+    transform = run_transform_jobs()
+    transform.next(aggregate)
     choose_engine.add_choice(ChoiceRule.StringEquals("$.plan.engine", "none"), nothing_to_infer(aggregate))
-    catch_everything(main)
+    choose_engine.add_choice(ChoiceRule.StringEquals("$.plan.engine", "transform"), transform)
+    catch_everything([*main, transform])
     machine = Graph(main, comment="imagebatch: predictions for every image of a run's sources.")
     rendered: dict[str, Any] = machine.to_dict()
     return rendered
@@ -81,6 +84,8 @@ def start_run() -> Task:
                 "sources.$": "$.Payload.sources",
                 "engine.$": "$.Payload.engine",
                 "model.$": "$.Payload.model",
+                "contract_digest.$": "$.Payload.contract_digest",
+                "top_k.$": "$.Payload.top_k",
                 "claimed.$": "$.Payload.claimed",
             }
         },
@@ -215,135 +220,6 @@ def nothing_to_infer(following: State) -> Pass:
     return nothing
 
 
-def run_processing_jobs() -> Map:
-    """One job per partition. A job that fails costs its own partition; AggregatePredictions decides about the run."""
-    return Map(
-        "RunProcessingJobs",
-        items_path="$.plan.partitions",
-        item_selector={"run.$": "$.run", "partition.$": "$$.Map.Item.Value"},
-        max_concurrency=40,
-        processor=run_processing_job(),
-        result_path="$.partitions",
-    )
-
-
-def run_processing_job() -> Chain:
-    job = Task(
-        "RunProcessingJob",
-        resource="arn:aws:states:::sagemaker:createProcessingJob.sync",
-        # SageMaker ends a job at its own limit (StoppingCondition); this ends the wait for one that never starts.
-        timeout_seconds=86400,
-        parameters={
-            # A job name is used up for ever, by a failed job too: a retry needs another one.
-            "ProcessingJobName.$": "States.Format('{}-{}', $.partition.job_name, $$.State.RetryCount)",
-            "RoleArn": "${JobRoleArn}",
-            "AppSpecification": {
-                "ImageUri": "${ContainerImageUri}",
-                "ContainerEntrypoint": ["python3", "-m", "processing_scripts.infer"],
-            },
-            "Environment": {"RUN_ID.$": "$.run.run_id", "PARTITION_ID.$": "$.partition.id"},
-            "ProcessingInputs": [
-                job_input("run", "S3Prefix", "States.Format('s3://{}/{}', $.run.bucket, $.run.key)"),
-                job_input("shards", "ManifestFile", "$.partition.manifest"),
-                job_input("model", "S3Prefix", "States.Format('s3://{}/models/{}/', $.run.bucket, $.run.model)"),
-            ],
-            "ProcessingOutputConfig": {
-                "Outputs": [
-                    {
-                        "OutputName": "predictions",
-                        "S3Output": {
-                            "S3Uri.$": "$.partition.predictions",
-                            "LocalPath": f"{JOB_OUTPUT}/predictions",
-                            # What a job has predicted survives the job.
-                            "S3UploadMode": "Continuous",
-                        },
-                    }
-                ]
-            },
-            "ProcessingResources": {
-                "ClusterConfig": {
-                    "InstanceCount": 1,
-                    "InstanceType.$": "$.partition.instance_type",
-                    "VolumeSizeInGB": 30,
-                }
-            },
-            "StoppingCondition": {"MaxRuntimeInSeconds.$": "$.partition.max_runtime_seconds"},
-            # The model and the pixels come through SageMaker: the container itself needs no network.
-            "NetworkConfig": {"EnableNetworkIsolation": True},
-            "Tags": [
-                {"Key": "imagebatch:run", "Value.$": "$.run.run_id"},
-                {"Key": "imagebatch:partition", "Value.$": "$.partition.id"},
-            ],
-        },
-        # The description of a finished job is a few KB, and there may be a hundred.
-        result_path=None,
-        retry=[
-            # An account's quota of instances is free again when other jobs have ended.
-            backoff(SAGEMAKER_BUSY, interval_seconds=20, max_attempts=8, max_delay_seconds=300),
-            backoff(SAGEMAKER_REFUSED, max_attempts=3),
-        ],
-    )
-    job.add_catch(Catch(error_equals=["States.Timeout"], result_path="$.error", next_step=partition_timed_out()))
-    job.add_catch(Catch(error_equals=ALL, result_path="$.error", next_step=why_partition_failed()))
-    completed = Pass("PartitionCompleted", parameters={"id.$": "$.partition.id", "status": "Completed"})
-    return Chain([job, completed])
-
-
-def job_input(name: str, data_type: str, uri: str) -> dict[str, Any]:
-    """One input that SageMaker copies into the job's `input/<name>`; `uri` is a path or an intrinsic."""
-    return {
-        "InputName": name,
-        "S3Input": {
-            "S3Uri.$": uri,
-            "LocalPath": f"{JOB_INPUT}/{name}",
-            "S3DataType": data_type,
-            "S3InputMode": "File",
-            "S3DataDistributionType": "FullyReplicated",
-        },
-    }
-
-
-def why_partition_failed() -> Choice:
-    """Keep the reason, and drop the rest of the cause.
-
-    The cause of a job that ran is its whole description, some 3 KB of JSON. A hundred of them would not fit into the
-    state, and the error of that could not even be caught. The cause of a job that SageMaker refused is a sentence.
-    """
-    choice = Choice("WhyPartitionFailed")
-    read_job = Pass(
-        "ReadJobDescription",
-        parameters={"Error.$": "$.error.Error", "job.$": "States.StringToJson($.error.Cause)"},
-        result_path="$.error",
-    )
-    read_job.next(why_job_failed())
-    choice.add_choice(ChoiceRule.StringMatches("$.error.Cause", "{*"), read_job)
-    choice.default_choice(partition_failed("JobNotStarted", {"cause.$": "$.error.Cause"}))
-    return choice
-
-
-def why_job_failed() -> Choice:
-    """What the job itself wrote down says most, what SageMaker saw of it comes next."""
-    choice = Choice("WhyJobFailed")
-    for field in ("ExitMessage", "FailureReason"):
-        path = f"$.error.job.{field}"
-        is_said = ChoiceRule.And([ChoiceRule.IsPresent(path, True), ChoiceRule.StringGreaterThan(path, "")])
-        choice.add_choice(is_said, partition_failed(f"JobFailedWith{field}", {"cause.$": path}))
-    choice.default_choice(
-        partition_failed(
-            "JobStopped", {"cause": "The job gave no reason: it was stopped, by hand or at its time limit."}
-        )
-    )
-    return choice
-
-
-def partition_timed_out() -> Pass:
-    return partition_failed("JobTimedOut", {"cause": "The job did not end within a day, and was stopped."})
-
-
-def partition_failed(name: str, cause: dict[str, str]) -> Pass:
-    return Pass(name, parameters={"id.$": "$.partition.id", "status": "Failed", "error.$": "$.error.Error", **cause})
-
-
 def aggregate_predictions() -> Task:
     return invoke(
         "AggregatePredictions",
@@ -389,8 +265,8 @@ def publish_event() -> Task:
     )
 
 
-def catch_everything(main: Chain) -> None:
-    """Send every failure of the main line to ReportFailure, with the error at `$.error`.
+def catch_everything(main: Iterable[State]) -> None:
+    """Send every failure of the main line to ReportFailure, with the error at `$.error`. StartRun is its first state.
 
     Whatever goes wrong while reporting, the execution ends with the error that it was about to report.
     """

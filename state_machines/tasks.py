@@ -11,6 +11,8 @@ from typing import Any
 
 from state_machines.sdk import Retry, Task
 
+ALL = ["States.ALL"]
+
 # What Lambda answers when it is busy or broken itself.
 # Source: "Handle transient Lambda service exceptions" in the Step Functions Developer Guide, best practices.
 LAMBDA_FAULTS = [
@@ -97,3 +99,10 @@ def backoff(
         max_delay_seconds=max_delay_seconds,
         jitter_strategy="FULL",
     )
+
+
+# An account's quota of instances is free again when other jobs have ended.
+JOB_RETRIES = [
+    backoff(SAGEMAKER_BUSY, interval_seconds=20, max_attempts=8, max_delay_seconds=300),
+    backoff(SAGEMAKER_REFUSED, max_attempts=3),
+]

@@ -8,7 +8,7 @@ from pipeline.commands import EXIT_FAILED, EXIT_USAGE, local, print_json
 from pipeline.contract import LARGEST_TOP_K
 from pipeline.laptop.run_request import EXAMPLE_MODEL, RunRequest
 from pipeline.limits import DEFAULT_LIMITS, Quarantine, from_text
-from pipeline.runs.run_input import ENGINES
+from pipeline.runs.run_input import ENGINES, PROCESSING
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +33,7 @@ def add_to(commands: Any) -> None:
     run.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="results go to DIR/RUN_ID (default: out)"
     )
-    run.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="what runs the model (default: %(default)s)")
+    run.add_argument("--engine", choices=ENGINES, default=PROCESSING, help="what runs the model (default: %(default)s)")
     run.add_argument(
         "--top-k",
         type=_top_k,

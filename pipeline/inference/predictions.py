@@ -1,10 +1,12 @@
-"""A prediction as it lies in S3: one line of JSON for one image, written by infer.py and read by AggregatePredictions.
+"""A prediction as it lies in S3: one line of JSON for one image, written by jobs and read by AggregatePredictions.
 
     predictions/<partition>/<shard>.jsonl           one `Prediction` a line, in the order of the shard's rows
+    predictions/<partition>/<shard>.safetensors.out the same, as Batch Transform names what serve.py answers
     predictions/<partition>/<shard>.npy             for the task raw, the model's answers: pipeline/inference/arrays.py
     predictions/<partition>/<shard>.failed.json     a `ShardFailure`, where the shard could not be predicted
 
-A shard ends in one of the two, unless its job died. Where both lie there (a retry succeeded), the predictions count.
+A shard ends as predictions or as a failure, unless its job died: what a transform job fails at leaves nothing. Where
+both lie there (a retry succeeded), the predictions count.
 Lines are ASCII, so that no character of a key (U+2028, say) can end a line early.
 """
 
@@ -14,11 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from pipeline import shards
 from pipeline.errors import CorruptPredictions
 from pipeline.inference import arrays
 from pipeline.shards import Row
 
 PREDICTIONS_SUFFIX = ".jsonl"
+TRANSFORM_SUFFIX = f"{shards.SUFFIX}.out"
 FAILURE_SUFFIX = ".failed.json"
 
 

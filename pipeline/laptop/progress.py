@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipeline import objects
-from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX
+from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX
 from pipeline.runs import keys
 from pipeline.runs.planning import Plan
 
@@ -152,8 +152,8 @@ class RunWatcher:
                 name = item.key.rpartition("/")[2]
                 if name.endswith(FAILURE_SUFFIX):
                     self._failed.add(name.removesuffix(FAILURE_SUFFIX))
-                elif name.endswith(PREDICTIONS_SUFFIX):
-                    self._predicted.add(name.removesuffix(PREDICTIONS_SUFFIX))
+                elif name.endswith((PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX)):
+                    self._predicted.add(name.removesuffix(PREDICTIONS_SUFFIX).removesuffix(TRANSFORM_SUFFIX))
 
     def _look_at_verdicts(self, run: Mapping[str, Any]) -> None:
         bucket, looked_at = run["bucket"], 0

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.contract.packages import load_package
+from pipeline.contract.packages import ModelPackage, load_package, pack
 from pipeline.errors import ImageBatchError
 from pipeline.laptop.progress import Progress, RunWatcher
 from pipeline.laptop.run_request import RunRequest
@@ -28,7 +28,9 @@ from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack, deploy
 from pipeline.local.sources import Source, UsageError, open_source
 from pipeline.names import fingerprint, slug
+from pipeline.objects import s3_uri
 from pipeline.runs.keys import model_prefix, results_prefix
+from pipeline.runs.run_input import TRANSFORM
 from pipeline.validation.quarantine_files import save_copies
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,12 +78,16 @@ def run_local(request: RunRequest, watch: Watch, note: Note) -> RunReport:
 def local_stack(request: RunRequest, note: Note) -> Iterator["LocalStack"]:
     """A local cloud with the stack deployed, the images served and the model uploaded, ready for a run."""
     started = time.perf_counter()
-    model = _model_name(request.model)
+    package = _open_package(request.model)
+    # What the model is called: its folder's name, as S3 keys and job names can have it.
+    model = slug(request.model.resolve().name, longest=63) or "model"
     source = open_source(request.source, results=request.out)
     with _scratch(request.out) as state, _logging_to(state / CLOUD_LOG), LocalCloud(state) as cloud:
         note(f"local cloud: {cloud.endpoint_url}")
-        parameters = {"DefaultModel": model, **request.parameters}
-        stack = deploy(cloud, TEMPLATE, parameters, warm_functions=True)
+        parameters = {"DefaultModel": model}
+        if request.engine == TRANSFORM:
+            parameters["ModelDataUrl"] = _upload_packed(cloud, package, model)
+        stack = deploy(cloud, TEMPLATE, {**parameters, **request.parameters}, warm_functions=True)
         for ignored in stack.ignored:
             note(f"means nothing on one machine: {ignored}")
         prefix = source.serve(cloud, stack.outputs["ImagesBucket"])
@@ -125,13 +131,11 @@ class LocalStack:
         return report
 
 
-def _model_name(folder: Path) -> str:
-    """What the model is called: its folder's name, as S3 keys and job names can have it."""
+def _open_package(folder: Path) -> ModelPackage:
     try:
-        load_package(folder)
+        return load_package(folder)
     except ImageBatchError as error:
         raise UsageError(str(error)) from error
-    return slug(folder.resolve().name, longest=63) or "model"
 
 
 @contextmanager
@@ -175,6 +179,17 @@ def _upload_model(cloud: LocalCloud, folder: Path, model: str, bucket: str) -> N
         cloud.client("s3").upload_file(str(path), bucket, model_prefix(model) + path.name)
 
 
+def _upload_packed(cloud: LocalCloud, package: ModelPackage, model: str) -> str:
+    """Upload the package as SageMaker has models. It has to be there before the stack is, whose buckets are not yet."""
+    bucket, key = "imagebatch-terminal-models", f"{model}.tar.gz"
+    cloud.client("s3").create_bucket(Bucket=bucket)
+    with tempfile.TemporaryFile(dir=cloud.state_dir) as file:
+        pack(package, file)
+        file.seek(0)
+        cloud.client("s3").upload_fileobj(file, bucket, key)
+    return s3_uri(bucket, key)
+
+
 def _subscribe(cloud: LocalCloud, stack: Stack) -> str:
     """A queue behind the stack's topic: the message is read as a subscriber gets it."""
     sqs = cloud.client("sqs")
@@ -199,14 +214,20 @@ def _logging_to(path: Path) -> Iterator[None]:
 
 def _keep_logs(cloud: LocalCloud, cloud_log: Path, folder: Path) -> None:
     functions = cloud.client("lambda").list_functions()["Functions"]
-    jobs = cloud.client("sagemaker").list_processing_jobs()["ProcessingJobSummaries"]
     logs = {function["FunctionName"]: cloud.logs(function["FunctionName"]) for function in functions}
     logs["local-cloud"] = cloud_log.read_text(encoding="utf-8")
-    logs |= {job["ProcessingJobName"]: cloud.job_log(job["ProcessingJobName"]) for job in jobs}
+    logs |= {job: cloud.job_log(job) for job in _jobs(cloud)}
     folder.mkdir(parents=True, exist_ok=True)
     for name, log in logs.items():
         if log:
             (folder / f"{name}.log").write_text(log, encoding="utf-8")
+
+
+def _jobs(cloud: LocalCloud) -> Iterator[str]:
+    """The names of all jobs."""
+    for kind in ("Processing", "Transform"):
+        for page in cloud.client("sagemaker").get_paginator(f"list_{kind.lower()}_jobs").paginate():
+            yield from (job[f"{kind}JobName"] for job in page[f"{kind}JobSummaries"])
 
 
 def _run_input(request: RunRequest, model: str) -> dict[str, Any]:

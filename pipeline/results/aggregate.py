@@ -119,8 +119,8 @@ def _read_batches(
         return [verdicts.from_json(line) for line in lines], shards
 
     def weight(batch: Batch) -> int:
-        written_keys = (keys.predictions_key(run.run_id, shard.partition, shard.id) for shard in batch.shards)
-        return max(sum(written.get(key, 0) for key in written_keys), _BYTES_AHEAD // _BATCHES_AHEAD)
+        bytes_written = sum(written.get(_predictions_key(run, shard, written), 0) for shard in batch.shards)
+        return max(bytes_written, _BYTES_AHEAD // _BATCHES_AHEAD)
 
     ahead = read_ahead(read, plan.batches, threads=_READING_THREADS, budget=_BYTES_AHEAD, weight=weight)
     for batch, (found, shards) in ahead:
@@ -133,7 +133,7 @@ def _read_shard(
     """The predictions of a shard, whose array is then among the results; or why there are none, as the job recorded it,
     or else as the job ended.
     """
-    predictions = keys.predictions_key(run.run_id, shard.partition, shard.id)
+    predictions = _predictions_key(run, shard, written)
     failure = keys.failed_shard_key(run.run_id, shard.partition, shard.id)
 
     def read() -> _Stored:
@@ -151,6 +151,12 @@ def _read_shard(
     except CorruptPredictions as error:
         return ShardFailure(shard.id, type(error).__name__, str(error))
     return _failure_of_job(shard, ended)
+
+
+def _predictions_key(run: Run, shard: BatchShard, written: Collection[str]) -> str:
+    """Where a job of either engine has written the predictions of a shard, or would have."""
+    transformed = keys.transform_key(run.run_id, shard.partition, shard.id)
+    return transformed if transformed in written else keys.predictions_key(run.run_id, shard.partition, shard.id)
 
 
 def _keep_array(

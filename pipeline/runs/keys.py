@@ -6,15 +6,16 @@ All keys lie in the results bucket:
     runs/<run_id>/run.json                                  the run itself: what `Run` holds
     runs/<run_id>/verdicts/<batch>.jsonl
     runs/<run_id>/shards/<shard>.safetensors
-    runs/<run_id>/plan.json, plan/<partition>.manifest
-    runs/<run_id>/predictions/<partition>/<shard>.jsonl, <shard>.npy, <shard>.failed.json
+    runs/<run_id>/plan.json, plan/<partition>.manifest, <partition>-retry.manifest
+    runs/<run_id>/predictions/<partition>/<shard>.jsonl, <shard>.npy, <shard>.failed.json    of a Processing job
+    runs/<run_id>/predictions/<partition>/<shard>.safetensors.out                           of a transform job
     runs/<run_id>/results/<name>, arrays/<shard>.npy
     replays/<run_id>-<hash>.jsonl                           a listing of images that a replay of that run takes
 """
 
 from pipeline import shards
 from pipeline.inference import arrays
-from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX
+from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX
 
 MODELS_PREFIX = "models/"
 
@@ -53,6 +54,11 @@ def manifest_key(run_id: str, partition: str) -> str:
     return f"runs/{run_id}/plan/{partition}.manifest"
 
 
+def retry_manifest_key(run_id: str, partition: str) -> str:
+    """Those shards of a partition that its first job did not predict."""
+    return f"runs/{run_id}/plan/{partition}-retry.manifest"
+
+
 def predictions_prefix(run_id: str, partition: str | None = None) -> str:
     """Where the predictions of one partition lie, or of all."""
     return f"runs/{run_id}/predictions/" + (f"{partition}/" if partition else "")
@@ -60,6 +66,11 @@ def predictions_prefix(run_id: str, partition: str | None = None) -> str:
 
 def predictions_key(run_id: str, partition: str, shard: str) -> str:
     return f"{predictions_prefix(run_id, partition)}{shard}{PREDICTIONS_SUFFIX}"
+
+
+def transform_key(run_id: str, partition: str, shard: str) -> str:
+    """Where Batch Transform puts the answer for a shard: the name of its input, and `.out`."""
+    return f"{predictions_prefix(run_id, partition)}{shard}{TRANSFORM_SUFFIX}"
 
 
 def array_key(run_id: str, partition: str, shard: str) -> str:

@@ -16,6 +16,7 @@ from pipeline import names, objects
 from pipeline.errors import RunDoesNotAddUp
 from pipeline.runs import keys
 from pipeline.runs.run import Run
+from pipeline.runs.run_input import TRANSFORM
 from pipeline.settings import PlanInferenceSettings
 from pipeline.validation.batches import Batch, BatchShard, Counts
 
@@ -28,8 +29,12 @@ NOTHING_TO_DO = "none"
 MAX_JOBS = 100
 """Partitions travel between states, where 256 KB have to hold them all."""
 
-# A job's volume has 30 GB (VolumeSizeInGB in the state machine), which hold its shards, the model and what it predicts.
+# The volume of a Processing job has 30 GB (VolumeSizeInGB in the state machine), which hold its shards, the model and
+# what it predicts.
 _BYTES_PER_JOB = 16 * 10**9
+
+# Of one transform job: as many as an account may have of most types until it asks for more.
+_MOST_INSTANCES = 20
 
 # A job that runs longer than this has lost its way: a slow model on one core, after a slow start. The most is less than
 # the day that the state machine waits for a job, so that SageMaker ends the job and says why.
@@ -49,6 +54,7 @@ class Partition:
     images: int
     shards: int
     instance_type: str
+    instance_count: int
     max_runtime_seconds: int
 
 
@@ -111,13 +117,11 @@ def plan_inference(
 
 
 def make_plan(run: Run, batches: Sequence[Batch], settings: PlanInferenceSettings) -> Plan:
-    """As few jobs as `images_per_job` and a job's volume allow, but at most 100, each with about as many bytes."""
+    """As few jobs as the engine allows, but at most 100, each with about as many bytes."""
     counts = Counts.total(batch.counts for batch in batches)
     shards = [shard for batch in batches for shard in batch.shards]
-    by_images = math.ceil(counts.accepted / settings.images_per_job)
-    stored = sum(shard.bytes + shard.rows * run.array_row_bytes for shard in shards)
-    by_bytes = math.ceil(stored / _BYTES_PER_JOB)
-    jobs = min(max(by_images, by_bytes), MAX_JOBS, len(shards))
+    wanted = _transform_jobs if run.engine == TRANSFORM else _processing_jobs
+    jobs = min(wanted(run, shards, settings), MAX_JOBS, len(shards))
     shares = {names.partition_id(number): share for number, share in enumerate(balance(shards, jobs))}
     partition_of = {shard.id: partition for partition, share in shares.items() for shard in share}
     return Plan(
@@ -129,6 +133,22 @@ def make_plan(run: Run, batches: Sequence[Batch], settings: PlanInferenceSetting
             for batch in batches
         ),
     )
+
+
+def _processing_jobs(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSettings) -> int:
+    """A job is one instance, whose volume holds what it reads and writes."""
+    by_images = math.ceil(_images(shards) / settings.images_per_job)
+    stored = sum(shard.bytes + shard.rows * run.array_row_bytes for shard in shards)
+    return max(by_images, math.ceil(stored / _BYTES_PER_JOB))
+
+
+def _transform_jobs(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSettings) -> int:
+    """A job deals its shards out among instances of its own, through which they only pass."""
+    return math.ceil(_images(shards) / (settings.images_per_instance * _MOST_INSTANCES))
+
+
+def _images(shards: Iterable[BatchShard]) -> int:
+    return sum(shard.rows for shard in shards)
 
 
 def balance(shards: Iterable[BatchShard], jobs: int) -> list[list[BatchShard]]:
@@ -148,7 +168,12 @@ def balance(shards: Iterable[BatchShard], jobs: int) -> list[list[BatchShard]]:
 
 
 def _partition(run: Run, partition: str, shards: Sequence[BatchShard], settings: PlanInferenceSettings) -> Partition:
-    images = sum(shard.rows for shard in shards)
+    images = _images(shards)
+    default_type, instances = settings.default_instance_type, 1
+    if run.engine == TRANSFORM:
+        default_type = settings.transform_instance_type
+        instances = min(math.ceil(images / settings.images_per_instance), _MOST_INSTANCES, len(shards))
+    seconds = _SECONDS_TO_START + math.ceil(images * _SECONDS_PER_IMAGE / instances)
     return Partition(
         id=partition,
         job_name=names.job_name(settings.job_name_prefix, run.run_id, partition),
@@ -156,8 +181,9 @@ def _partition(run: Run, partition: str, shards: Sequence[BatchShard], settings:
         predictions=objects.s3_uri(run.bucket, keys.predictions_prefix(run.run_id, partition)),
         images=images,
         shards=len(shards),
-        instance_type=run.instance_type or settings.default_instance_type,
-        max_runtime_seconds=min(_SECONDS_TO_START + math.ceil(images * _SECONDS_PER_IMAGE), _MAX_RUNTIME_SECONDS),
+        instance_type=run.instance_type or default_type,
+        instance_count=instances,
+        max_runtime_seconds=min(seconds, _MAX_RUNTIME_SECONDS),
     )
 
 

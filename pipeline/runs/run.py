@@ -54,6 +54,8 @@ class Run:
             "sources": [{"index": index, **source.to_json()} for index, source in enumerate(self.sources)],
             "engine": self.engine,
             "model": self.model,
+            "contract_digest": self.contract.digest,
+            "top_k": self.top_k,
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -66,9 +68,7 @@ class Run:
                 "time": self.trigger.time.isoformat(),
             },
             "started_at": self.started_at.isoformat(),
-            "contract_digest": self.contract.digest,
             "contract": self.contract.to_json(),
-            "top_k": self.top_k,
             "max_failed_fraction": self.max_failed_fraction,
             "instance_type": self.instance_type,
             "limits": self.limits.to_json(),

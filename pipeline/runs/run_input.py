@@ -29,7 +29,7 @@ from pipeline.objects import parse_s3_uri
 from pipeline.runs.sources import Listing, Prefix, Source
 from pipeline.settings import StartRunSettings
 
-ENGINES = ("processing",)
+PROCESSING, TRANSFORM = ENGINES = ("processing", "transform")
 MAX_SOURCES = 100
 DEFAULT_MAX_FAILED_FRACTION = 0.05
 
@@ -107,7 +107,7 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
         model=_matching(
             "model", fields.get("model", settings.default_model), _MODEL, "a name such as efficientnet-lite0"
         ),
-        engine=_engine(fields.get("engine", ENGINES[0])),
+        engine=_engine(fields.get("engine", PROCESSING)),
         top_k=_top_k(fields.get("top_k")),
         max_failed_fraction=_fraction(fields.get("max_failed_fraction", DEFAULT_MAX_FAILED_FRACTION)),
         instance_type=_instance_type(fields.get("instance_type")),
@@ -242,10 +242,8 @@ def _bucket(field: str, value: Any) -> str:
 
 
 def _engine(value: Any) -> str:
-    if value == "transform":
-        raise InvalidRunInput("engine: Batch Transform is planned and not there yet; use 'processing'.")
     if value not in ENGINES:
-        _refuse("engine", "'processing'", value)
+        _refuse("engine", f"one of {', '.join(ENGINES)}", value)
     return str(value)
 
 

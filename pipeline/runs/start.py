@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipeline import names, objects
-from pipeline.contract import ModelContract
+from pipeline.contract import ModelContract, Task
 from pipeline.contract.signature import array_row_bytes
 from pipeline.contract.store import read_package
 from pipeline.errors import InvalidRunInput
@@ -21,7 +21,7 @@ from pipeline.runs import run_input
 from pipeline.runs.keys import run_key
 from pipeline.runs.listings import check_listing
 from pipeline.runs.run import Run
-from pipeline.runs.run_input import RunInput
+from pipeline.runs.run_input import TRANSFORM, RunInput
 from pipeline.runs.sources import Listing
 from pipeline.settings import StartRunSettings
 
@@ -41,6 +41,8 @@ def start_run(
     """
     given = run_input.parse(document, execution, settings)
     package = read_package(s3, settings.results_bucket, given.model)
+    if given.engine == TRANSFORM:
+        _check_transform(given.model, package.contract, settings)
     _check_top_k(given, package.contract)
     for bucket in sorted({source.bucket for source in given.sources}):
         _check_bucket(s3, bucket)
@@ -85,6 +87,25 @@ def _claim(s3: "S3Client", run: Run, subject: str) -> tuple[bool, Run]:
 def _subject(given: RunInput) -> str:
     """What the run id says that the run is about: its name, or that of its first source."""
     return given.name or given.sources[0].name
+
+
+def _check_transform(model: str, contract: ModelContract, settings: StartRunSettings) -> None:
+    """Refuse what no transform job could do: it has one SageMaker model, and answers in JSON Lines."""
+    if settings.transform_model is None:
+        raise InvalidRunInput(
+            "engine: this stack has no SageMaker model for 'transform'. Pack the model package (imagebatch model"
+            " package), upload it, and deploy the stack with the parameter ModelDataUrl; or use 'processing'."
+        )
+    if model != settings.transform_model:
+        raise InvalidRunInput(
+            f"engine: this stack's SageMaker model is made of {settings.transform_model!r}, and 'transform' runs no"
+            f" other; use 'processing' for {model!r}, or deploy the stack with its ModelDataUrl and DefaultModel."
+        )
+    if contract.task is Task.RAW:
+        raise InvalidRunInput(
+            "engine: 'transform' answers in JSON Lines, which hold no arrays, and the task of this model's contract is"
+            " 'raw'; use 'processing'."
+        )
 
 
 def _check_top_k(given: RunInput, contract: ModelContract) -> None:

@@ -19,6 +19,16 @@ NEEDED = {
     "s3:listObjectsV2": {"s3:ListBucket"},
     "s3:getObject": {"s3:GetObject"},
     "s3:putObject": {"s3:PutObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"},
+    "sagemaker:createTransformJob.sync": {
+        "sagemaker:CreateTransformJob",
+        "sagemaker:DescribeTransformJob",
+        "sagemaker:StopTransformJob",
+        "sagemaker:AddTags",
+        "sagemaker:ListTags",
+        "events:PutTargets",
+        "events:PutRule",
+        "events:DescribeRule",
+    },
     "sagemaker:createProcessingJob.sync": {
         "sagemaker:CreateProcessingJob",
         "sagemaker:DescribeProcessingJob",

@@ -9,13 +9,14 @@ import yaml
 
 from pipeline.limits import DEFAULT_LIMITS, Animation, Quarantine
 from pipeline.runs.keys import SHARD_TAGS
-from pipeline.settings import PlanInferenceSettings, StartRunSettings
+from pipeline.settings import PlanInferenceSettings, PlanRetrySettings, StartRunSettings
 from pipeline.validation import quarantine
 
 FUNCTION_OF_TASK = {
     "StartRun": "StartRunFunction",
     "ValidateBatch": "ValidateImagesFunction",
     "PlanInference": "PlanInferenceFunction",
+    "PlanRetry": "PlanRetryFunction",
     "AggregatePredictions": "AggregatePredictionsFunction",
     "ReportFailure": "ReportFailureFunction",
 }
@@ -25,7 +26,7 @@ def environment(function, template):
     """What the function is told where no parameter is given; the names of resources are any text."""
     defaults = {name: str(entry["Default"]) or "given" for name, entry in template["Parameters"].items()}
     variables = function["Environment"]["Variables"]
-    return {name: defaults.get(value["Ref"], "given") for name, value in variables.items()}
+    return {name: defaults.get(value.get("Ref", ""), "given") for name, value in variables.items()}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,11 @@ def test_every_handler_exists(functions, template_path):
 
 @pytest.mark.parametrize(
     ("function", "settings"),
-    [("StartRunFunction", StartRunSettings), ("PlanInferenceFunction", PlanInferenceSettings)],
+    [
+        ("StartRunFunction", StartRunSettings),
+        ("PlanInferenceFunction", PlanInferenceSettings),
+        ("PlanRetryFunction", PlanRetrySettings),
+    ],
 )
 def test_a_function_finds_its_settings_in_its_environment(functions, template, function, settings):
     settings.from_env(environment(functions[function], template))
@@ -104,7 +109,7 @@ def test_a_task_waits_longer_than_its_function_may_run(functions, template, asl_
     def longest(timeout):
         return template["Parameters"][timeout["Ref"]]["MaxValue"] if isinstance(timeout, dict) else timeout
 
-    timeouts = {name: state["TimeoutSeconds"] for name, state in tasks(json.loads(asl_text))}
+    timeouts = {name: state.get("TimeoutSeconds") for name, state in tasks(json.loads(asl_text))}
     too_short = [
         name for name, function in FUNCTION_OF_TASK.items() if timeouts[name] <= longest(functions[function]["Timeout"])
     ]

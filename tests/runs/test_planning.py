@@ -82,6 +82,7 @@ def test_what_travels_has_the_shape_that_the_architecture_shows(s3: Any, run: Ru
             "images": 3,
             "shards": 1,
             "instance_type": "ml.c7i.xlarge",
+            "instance_count": 1,
             "max_runtime_seconds": 1801,
         }
     ]

@@ -47,7 +47,7 @@ def written(s3: Any) -> list[str]:
     return [item.key for item in objects.list_objects(s3, "example-results", "runs/")]
 
 
-def test_a_run_is_claimed_and_its_pointer_is_what_travels(begin: Start) -> None:
+def test_a_run_is_claimed_and_its_pointer_is_what_travels(begin: Start, contract: ModelContract) -> None:
     pointer = begin({})
 
     assert pointer.pop("run_id").startswith("2026-11-20T0200-incoming-")
@@ -57,6 +57,8 @@ def test_a_run_is_claimed_and_its_pointer_is_what_travels(begin: Start) -> None:
         "sources": [{"index": 0, "kind": "prefix", "bucket": "example-images", "prefix": "incoming/"}],
         "engine": "processing",
         "model": "tiny",
+        "contract_digest": contract.digest,
+        "top_k": 3,
         "claimed": True,
     }
 

@@ -51,9 +51,8 @@ def test_state_names_are_unique_at_every_depth(places):
 
 
 def test_every_task_has_a_timeout(places):
-    assert [
-        place.name for place in places if place.state["Type"] == "Task" and "TimeoutSeconds" not in place.state
-    ] == []
+    fields = {"TimeoutSeconds", "TimeoutSecondsPath"}
+    assert [place.name for place in places if place.state["Type"] == "Task" and not fields & set(place.state)] == []
 
 
 def test_every_task_ends_in_a_catch_of_everything(places):

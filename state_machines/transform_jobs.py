@@ -1,0 +1,117 @@
+"""RunTransformJobs: serve.py over the shards of each partition, in a SageMaker Batch Transform job.
+
+    RunTransformJob       completed: TransformPartitionCompleted
+                          failed, the first time: PlanRetry, ChooseRetry, and back to RunTransformJob
+                          anything else: state_machines/job_failures.py
+
+One object that fails makes a whole transform job Failed, and what the others gave is kept all the same
+(CreateTransformJob, TransformOutput). So PlanRetry looks which shards have no predictions and puts a partition of those
+alone at `$.partition`; `retry_of` in it says that this was the retry, and names the first job. A job that somebody
+stopped, that took too long, or that SageMaker did not start is not tried again.
+"""
+
+from state_machines.job_failures import keep_why_it_failed, partition_failed
+from state_machines.sdk import Catch, Chain, Choice, ChoiceRule, Map, Pass, Task
+from state_machines.tasks import ALL, JOB_RETRIES, invoke
+
+# The most that a shard has (pipeline/shards.py), and as many at once as Batch Transform allows: a hundred MB
+# (CreateTransformJob, MaxPayloadInMB).
+MAX_PAYLOAD_MB = 25
+MAX_CONCURRENT_TRANSFORMS = 4
+
+
+def run_transform_jobs() -> Map:
+    """One job per partition, each over instances of its own."""
+    return Map(
+        "RunTransformJobs",
+        items_path="$.plan.partitions",
+        item_selector={"run.$": "$.run", "partition.$": "$$.Map.Item.Value"},
+        max_concurrency=40,
+        processor=run_transform_job(),
+        result_path="$.partitions",
+    )
+
+
+def run_transform_job() -> Chain:
+    job = Task(
+        "RunTransformJob",
+        resource="arn:aws:states:::sagemaker:createTransformJob.sync",
+        # A transform job has no limit of its own, as Processing jobs have: when this ends the wait, it ends the job.
+        timeout_seconds_path="$.partition.max_runtime_seconds",
+        parameters={
+            # A job name is used up for ever, by a failed job too: a retry needs another one.
+            "TransformJobName.$": "States.Format('{}-{}', $.partition.job_name, $$.State.RetryCount)",
+            "ModelName": "${TransformModelName}",
+            # One object is one request: a shard is a batch already, and nothing in it could be split or joined.
+            "BatchStrategy": "SingleRecord",
+            "MaxConcurrentTransforms": MAX_CONCURRENT_TRANSFORMS,
+            "MaxPayloadInMB": MAX_PAYLOAD_MB,
+            "ModelClientConfig": {"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 2},
+            "Environment": {
+                "IMAGEBATCH_RUN_ID.$": "$.run.run_id",
+                "IMAGEBATCH_CONTRACT.$": "$.run.contract_digest",
+                "IMAGEBATCH_TOP_K.$": "States.Format('{}', $.run.top_k)",
+            },
+            "TransformInput": {
+                "DataSource": {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri.$": "$.partition.manifest"}},
+                "ContentType": "application/x-imagebatch-shard",
+                "CompressionType": "None",
+                "SplitType": "None",
+            },
+            "TransformOutput": {
+                "S3OutputPath.$": "$.partition.predictions",
+                "Accept": "application/jsonlines",
+                "AssembleWith": "None",
+            },
+            "TransformResources": {
+                "InstanceType.$": "$.partition.instance_type",
+                "InstanceCount.$": "$.partition.instance_count",
+            },
+            "Tags": [
+                {"Key": "imagebatch:run", "Value.$": "$.run.run_id"},
+                {"Key": "imagebatch:partition", "Value.$": "$.partition.id"},
+            ],
+        },
+        # The description of a finished job is a few KB, and there may be a hundred.
+        result_path=None,
+        retry=JOB_RETRIES,
+    )
+    completed = Pass("TransformPartitionCompleted", parameters={"id.$": "$.partition.id", "status": "Completed"})
+    failed_first = ChoiceRule.And(
+        [
+            ChoiceRule.StringEquals("$.error.job.TransformJobStatus", "Failed"),
+            ChoiceRule.IsPresent("$.partition.retry_of", False),
+        ]
+    )
+    keep_why_it_failed(job, "Transform", said_in=["FailureReason"], retry=(failed_first, plan_retry(job, completed)))
+    return Chain([job, completed])
+
+
+def plan_retry(job: Task, completed: Pass) -> Task:
+    """Make the partition one of those shards that are missing, and run `job` again where there are any."""
+    retry = invoke(
+        "PlanRetry",
+        "PlanRetryFunction",
+        {"run.$": "$.run", "partition.$": "$.partition"},
+        comment="Find the shards without predictions, and cut them into a job of their own.",
+        timeout_seconds=70,
+        result_selector={
+            "id.$": "$.Payload.id",
+            "job_name.$": "$.Payload.job_name",
+            "retry_of.$": "$.Payload.retry_of",
+            "manifest.$": "$.Payload.manifest",
+            "predictions.$": "$.Payload.predictions",
+            "shards.$": "$.Payload.shards",
+            "instance_type.$": "$.Payload.instance_type",
+            "instance_count.$": "$.Payload.instance_count",
+            "max_runtime_seconds.$": "$.Payload.max_runtime_seconds",
+        },
+        result_path="$.partition",
+    )
+    not_planned = partition_failed("RetryNotPlanned", {"cause.$": "$.error.Cause"})
+    retry.add_catch(Catch(error_equals=ALL, result_path="$.error", next_step=not_planned))
+    choose = Choice("ChooseRetry")
+    choose.add_choice(ChoiceRule.NumericEquals("$.partition.shards", 0), completed)
+    choose.default_choice(job)
+    retry.next(choose)
+    return retry
