@@ -146,15 +146,17 @@ def parse(data: bytes | bytearray | memoryview, contract: ModelContract, name: s
         raise CorruptShard(f"{name} is a safetensors file, but no shard of format {FORMAT}")
     _check_contract(name, metadata, contract)
     rows = _parse_rows(name, metadata)
-    expected = (len(rows), *contract.input.pixel_shape)
-    pixels = memoryview(data)[start:]
-    tensor = {"dtype": "U8", "shape": list(expected), "data_offsets": [0, math.prod(expected)]}
-    if not rows or header.get("images") != tensor or len(pixels) != math.prod(expected):
+    shape = (len(rows), *contract.input.pixel_shape)
+    size = math.prod(shape)
+    if not rows or header.get("images") != {"dtype": "U8", "shape": list(shape), "data_offsets": [0, size]}:
         raise CorruptShard(
-            f"{name} holds {len(pixels)} bytes of images, described as {header.get('images')!r:.200}, and {len(rows)}"
-            f" rows; expected {tensor} and at least one row. Validate its batch again."
+            f"{name} holds {header.get('images')!r:.200} and {len(rows)} rows;"
+            f" expected U8 {list(shape)} and at least one row. Validate its batch again."
         )
-    images = np.frombuffer(pixels, np.uint8).reshape(expected)
+    pixels = memoryview(data)[start:]
+    if len(pixels) != size:
+        raise CorruptShard(f"{name} has {len(pixels)} bytes of pixels; expected {size}. Validate its batch again.")
+    images = np.frombuffer(pixels, np.uint8).reshape(shape)
     return Shard(images, rows, metadata["contract"], shard_id)
 
 

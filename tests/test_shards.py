@@ -62,7 +62,7 @@ def test_a_shard_in_memory_is_read_without_copying_its_pixels(contract: ModelCon
 def test_a_shard_says_its_own_name(contract: ModelContract) -> None:
     packed = shards.pack(pixels(1, contract), [row()], contract, "batch-7").read()
     assert shards.parse(packed, contract).id == "batch-7"
-    with pytest.raises(CorruptShard, match="shard batch-7 holds"):
+    with pytest.raises(CorruptShard, match="shard batch-7 has"):
         shards.parse(packed[:-1], contract)
 
 

@@ -1,0 +1,68 @@
+"""The model server: Batch Transform and endpoints start it as `docker run IMAGE serve`.
+
+    /opt/ml/model/      the model package, unpacked from model.tar.gz
+    port 8080           /ping, /execution-parameters, /invocations: docs/serving.md
+
+/opt/ml lies under the folder that IMAGEBATCH_ROOT names, "/" when it is not set. pipeline/serving/settings.py has the
+other variables.
+
+The server listens from the beginning, and answers /ping with 503 until the model has run once. A model that does not
+load ends it (exit code 1): a job that fails at once says more than one whose pings go unanswered for half an hour. On
+SIGTERM it answers what is under way, and ends with exit code 0; SageMaker kills it 30 s later.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from types import FrameType
+
+from pipeline.errors import ImageBatchError
+from pipeline.serving.application import Application
+from pipeline.serving.model import ServedModel
+from pipeline.serving.server import Server
+from pipeline.serving.settings import ServingSettings
+
+GRACE = 25.0
+"""Seconds for what is under way at SIGTERM: within SageMaker's 30."""
+
+logger = logging.getLogger("serve")
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        settings = ServingSettings.from_env(environment)
+        return serve(settings, stopped)
+    except (ImageBatchError, OSError) as error:
+        logger.error("%s: %s", type(error).__name__, error)  # noqa: TRY400 - the sentence says it all
+        return 1
+
+
+def serve(settings: ServingSettings, stopped: threading.Event) -> int:
+    """Serves until `stopped` is set. Raises what ServedModel.load does, and OSError where the port is taken."""
+    application = Application(settings)
+    server = Server((settings.host, settings.port), application)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    logger.info("listening on %s port %d", settings.host, server.port)
+    try:
+        application.model = ServedModel.load(settings)
+        logger.info("ready: %s", application.model.contract.name)
+        stopped.wait()
+        logger.info("stopping")
+    finally:
+        if not server.stop(GRACE):
+            logger.warning("requests were still under way after %d s", GRACE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
