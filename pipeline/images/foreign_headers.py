@@ -8,12 +8,14 @@ somebody whose icon is a decompression bomb, or whose upload broke off: what is 
     PSD, PSB     the file header and the lengths of the sections (Adobe, "Photoshop File Formats Specification")
     DDS          the header (Microsoft, "DDS_HEADER structure")
     QOI          the header and the end marker (qoiformat.org)
+    Netpbm       the header of PBM, PGM and PPM (netpbm.sourceforge.net)
     AVIF, HEIF   the spatial extents of the items (ISO/IEC 23008-12, 6.5.3)
 
 Every step reads a few bytes at an offset that was checked against the file's length, and goes forward: a file of any
 kind is read in time proportional to its number of pieces, of which there are at most a few thousand.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -188,6 +190,15 @@ def _qoi(data: bytes) -> Iterator[Size]:
         raise HeaderError("the end marker is missing", truncated=True)
 
 
+# Comments may stand between the kind, the width and the height.
+_NETPBM = re.compile(rb"P[1-6](?:\s|#[^\n]*\n)+(\d{1,10})(?:\s|#[^\n]*\n)+(\d{1,10})\s")
+
+
+def _netpbm(data: bytes) -> Iterator[Size]:
+    if header := _NETPBM.match(data):
+        yield int(header[1]), int(header[2])
+
+
 def _iso_media(data: bytes) -> Iterator[Size]:
     for kind, start, end in _boxes(data, 0, len(data)):
         if kind == b"meta":
@@ -228,6 +239,7 @@ _READERS: Mapping[str, Callable[[bytes], Iterator[Size]]] = {
     "Photoshop (PSD)": _psd,
     "DDS": _dds,
     "QOI": _qoi,
+    "Netpbm": _netpbm,
     "AVIF": _iso_media,
     "HEIF": _iso_media,
 }

@@ -107,10 +107,16 @@ def _gif(data: bytes) -> int:
         block = data[offset : offset + 1]
         if block != _EXTENSION:
             return offset + 11 + _gif_palette(data, offset + 9) if block == _PICTURE else offset + 1
-        offset += 2
-        while size := struct.unpack_from("B", data, offset)[0]:
-            offset += 1 + size
-        offset += 1
+        offset = _after_sub_blocks(data, offset + 2)
+    return offset
+
+
+def _after_sub_blocks(data: bytes, offset: int) -> int:
+    for _ in range(_MOST_PIECES):
+        (size,) = struct.unpack_from("B", data, offset)
+        offset += 1 + size
+        if size == 0:
+            break
     return offset
 
 
