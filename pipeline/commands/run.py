@@ -22,7 +22,7 @@ def add_to(commands: Any) -> None:
         help="run the batch state machine on this machine, over a folder or an s3:// prefix",
         description="Deploy infra/template.yaml into a local cloud and run the batch state machine over PATH.",
     )
-    run.add_argument("source", metavar="PATH", help="a folder of images (with its sub-folders), or s3://bucket/prefix/")
+    run.add_argument("source", metavar="PATH", help="a folder of images, hidden files left out, or s3://bucket/prefix/")
     run.add_argument(
         "--model",
         type=Path,
