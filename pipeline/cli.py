@@ -5,10 +5,11 @@ Ctrl-C.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
-from pipeline.commands import EXIT_INTERRUPTED, exit_now, on_interrupt
+from pipeline.commands import EXIT_FAILED, EXIT_INTERRUPTED, exit_now, on_interrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,11 +18,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parser().parse_args(arguments)
         code: int = options.command(options)
+        sys.stdout.flush()
         # Nothing is left to stop in good order, only an interpreter that ends.
         on_interrupt(exit_now)
     except KeyboardInterrupt:
         print("\nStopped: the run was ended and nothing is left running.", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Who reads has read enough, as `| head` has. What is still buffered would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
     return code
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.contract import MODEL_FILE, DataType, Detection, Layout, ModelContract, Task
+from pipeline.contract import MODEL_FILE, Activation, DataType, Detection, Layout, ModelContract, Task
 from pipeline.errors import ContractMismatch
 
 Dimension = int | str | None
@@ -85,6 +85,11 @@ def answer_mismatches(shape: Sequence[Dimension], contract: ModelContract, label
         yield from class_mismatches(shape, contract, labels)
     elif contract.output.detection is not None:
         yield from box_mismatches(shape, contract.output.detection, contract, labels)
+    elif contract.output.activation is Activation.SOFTMAX and len(shape) < 2:
+        yield (
+            f"output {contract.output.name!r} has shape {shown(shape)}, a number for each image; softmax shares 1 out"
+            " among several of an image. Set output.activation or output.name."
+        )
 
 
 def class_mismatches(shape: Sequence[Dimension], contract: ModelContract, labels: int | None) -> Iterator[str]:

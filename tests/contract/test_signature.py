@@ -103,6 +103,13 @@ def test_classes_that_the_model_does_not_count_fit_any_labels(contract: ModelCon
     assert list(mismatches(signature(replace(CLASSES, shape=shape)), contract, labels=4)) == []
 
 
+def test_a_softmax_over_a_single_number_is_refused(contract: ModelContract) -> None:
+    """It would run over the images of a batch: what one photo is answered would hang on its neighbours."""
+    raw = replace(contract, task=Task.RAW)
+    (problem,) = mismatches(signature(replace(CLASSES, shape=("n",))), raw, labels=None)
+    assert "a number for each image; softmax shares 1 out among several of an image" in problem
+
+
 def test_a_vector_may_have_any_shape(contract: ModelContract) -> None:
     embedding = replace(contract, task=Task.EMBEDDING)
     assert list(mismatches(signature(replace(CLASSES, shape=("n", 64, 1, 1))), embedding, labels=None)) == []

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +80,20 @@ def test_a_malformed_s3_prefix_is_refused(refused: Callable[..., str]) -> None:
 )
 def test_a_wrong_option_is_refused(refused: Callable[..., str], wrong: list[str]) -> None:
     assert wrong[0] in refused("run", "examples/photos", *wrong)
+
+
+def test_a_reader_that_has_gone_away_sees_no_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write) as gone:
+        finished = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", "contract", "show", "examples/models/yolox-nano"],
+            cwd=ROOT,
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (finished.returncode, finished.stderr) == (1, "")
 
 
 def test_no_command_at_all_shows_what_there_is(refused: Callable[..., str]) -> None:
