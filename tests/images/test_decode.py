@@ -206,6 +206,26 @@ def test_an_image_of_exactly_the_pixel_limit_is_accepted(contract: ModelContract
     accepted(decode(photo(40, 30), contract, Limits(max_pixels=1200)))
 
 
+def test_one_pixel_more_than_the_limit_is_too_many(contract: ModelContract, photo: Callable[..., bytes]) -> None:
+    rejection = rejected(decode(photo(40, 30), contract, Limits(max_pixels=1199)))
+    assert (rejection.reason, "1199" in rejection.detail) == (Reason.TOO_MANY_PIXELS, True)
+
+
+def test_a_file_of_exactly_the_byte_limit_is_accepted(contract: ModelContract, photo: Callable[..., bytes]) -> None:
+    accepted(decode(photo(), contract, Limits(max_bytes=len(photo()))))
+
+
+def test_a_png_whose_pixels_fail_their_checksum_is_corrupt(
+    contract: ModelContract, photo: Callable[..., bytes]
+) -> None:
+    """Pillow decodes it without a word."""
+    data = bytearray(photo(format="PNG"))
+    checksum = data.index(b"IEND") - 8
+    data[checksum] ^= 1
+    Image.open(io.BytesIO(data)).load()
+    assert rejected(decode(bytes(data), contract)).reason == Reason.CORRUPT
+
+
 def test_a_side_below_the_limit_is_too_small(contract: ModelContract, photo: Callable[..., bytes]) -> None:
     assert rejected(decode(photo(40, 9), contract, Limits(min_side=10))).reason == Reason.TOO_SMALL
 
@@ -223,6 +243,22 @@ def test_of_an_animation_the_first_frame_is_taken_and_that_is_noted(contract: Mo
 
 def test_an_animation_is_rejected_where_the_policy_says_so(contract: ModelContract) -> None:
     assert rejected(decode(animation(), contract, Limits(animated=Animation.REJECT))).reason == Reason.ANIMATED
+
+
+@pytest.mark.parametrize("policy", Animation)
+def test_an_animation_whose_second_frame_is_broken_is_one_still(contract: ModelContract, policy: Animation) -> None:
+    second = animation().index(b"\x2c", animation().index(b"\x2c") + 1)
+    outcome = decode(animation()[: second + 4], contract, Limits(animated=policy))
+    if policy is Animation.REJECT:
+        assert rejected(outcome).reason == Reason.ANIMATED
+    else:
+        assert "first frame of several" in accepted(outcome).conversions
+
+
+def test_pillows_own_pixel_limit_is_left_as_it_was(contract: ModelContract, photo: Callable[..., bytes]) -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    decode(photo(), contract, Limits(max_pixels=1199))
+    assert before == Image.MAX_IMAGE_PIXELS
 
 
 def test_a_still_image_is_no_animation(contract: ModelContract, photo: Callable[..., bytes]) -> None:
