@@ -75,6 +75,14 @@ class DataType(StrEnum):
     UINT8 = "uint8"
 
 
+class Precision(StrEnum):
+    """The numbers that a GPU computes in: those of half the size are twice as fast, and less exact."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+
+
 class Layout(StrEnum):
     """The order of the input tensor's dimensions."""
 
@@ -228,7 +236,11 @@ class Output:
 
 @dataclass(frozen=True)
 class ModelContract:
-    """A whole contract, with every default filled in."""
+    """A whole contract, with every default filled in.
+
+    `precision` is for torch models on a GPU: on a CPU they compute in float32, and an ONNX model in the types that it
+    was exported with.
+    """
 
     name: str
     task: Task
@@ -236,6 +248,7 @@ class ModelContract:
     pixels: Pixels
     numbers: Numbers | None
     output: Output
+    precision: Precision = Precision.FLOAT32
 
     def to_json(self) -> dict[str, Any]:
         """The contract as a JSON document that `parse_contract` reads back."""
@@ -247,6 +260,9 @@ class ModelContract:
             output.update(detection, decode={"scheme": decode.pop("scheme"), **decode})
         if self.numbers is None:
             del document["numbers"]
+        if self.precision is Precision.FLOAT32:
+            # The digest of a contract that says nothing of it stays what it was before there was a choice.
+            del document["precision"]
         if not self.task.is_ranked:
             del output["top_k"]
         if self.output.labels is None:
@@ -276,6 +292,7 @@ def parse_contract(document: str | bytes | Mapping[str, Any], source: str = "con
         pixels=_parse_pixels(fields.fields("pixels")),
         numbers=_parse_numbers(fields, tensor),
         output=_parse_output(fields.fields("output"), task),
+        precision=fields.take("precision", choice(Precision), Precision.FLOAT32),
     )
     fields.close()
     return contract

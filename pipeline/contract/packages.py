@@ -1,4 +1,7 @@
-"""A model package: a folder with `contract.json`, `model.onnx`, and labels where the contract names them."""
+"""A model package: a folder with `contract.json`, a model, and labels where the contract names them.
+
+The model is `model.onnx`, or torch's `model.pt2` or `model.pt`: contract/model_files.py.
+"""
 
 import gzip
 import tarfile
@@ -6,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from pipeline.contract import CONTRACT_FILE, MODEL_FILE, ModelContract, parse_contract
+from pipeline.contract import CONTRACT_FILE, ModelContract, parse_contract
+from pipeline.contract.model_files import ModelFile, find_model
 from pipeline.errors import InvalidModelPackage
 
 ARCHIVE_SUFFIX = ".tar.gz"
@@ -20,10 +24,11 @@ class ModelPackage:
     folder: Path
     contract: ModelContract
     labels: tuple[str, ...]
+    model: ModelFile = ModelFile.ONNX
 
     @property
     def model_path(self) -> Path:
-        return self.folder / MODEL_FILE
+        return self.folder / self.model
 
     def label(self, index: int) -> str:
         """The label of a class; its index where the package has no labels."""
@@ -34,7 +39,7 @@ def load_package(folder: Path) -> ModelPackage:
     """The model package in a folder.
 
     Raises InvalidModelPackage where a file is missing or labels do not read, InvalidContract where the contract breaks
-    a rule. The model itself is opened by the runtime (pipeline/inference/predictor.py).
+    a rule. The model itself is opened by its runtime (pipeline/inference/runtimes).
     """
     if not folder.is_dir():
         raise InvalidModelPackage(f"{folder} is not a folder. A model package is a folder with {CONTRACT_FILE} in it.")
@@ -42,9 +47,8 @@ def load_package(folder: Path) -> ModelPackage:
     labels: tuple[str, ...] = ()
     if contract.output.labels is not None:
         labels = parse_labels(_read_file(folder, contract.output.labels), source=str(folder / contract.output.labels))
-    if not (folder / MODEL_FILE).is_file():
-        raise InvalidModelPackage(f"{folder} has no {MODEL_FILE}: export the model to ONNX and put it there.")
-    return ModelPackage(folder, contract, labels)
+    model = find_model([file for file in ModelFile if (folder / file).is_file()], str(folder))
+    return ModelPackage(folder, contract, labels, model)
 
 
 def parse_labels(data: bytes, source: str = "labels.txt") -> tuple[str, ...]:
@@ -96,6 +100,6 @@ def _read_file(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except (FileNotFoundError, IsADirectoryError) as error:
         raise InvalidModelPackage(
-            f"{folder} has no {name}. A model package is a folder with {CONTRACT_FILE}, {MODEL_FILE} and, where the"
+            f"{folder} has no {name}. A model package is a folder with {CONTRACT_FILE}, a model and, where the"
             " contract names them, labels."
         ) from error

@@ -1,7 +1,9 @@
 """What a model says of itself: the names, types and shapes of its inputs and outputs, held to a contract.
 
-    model.onnx ──► pipeline/contract/onnx_file.py, from a few KB of the file        ─┐
-               ──► ONNX Runtime, which has the whole model (inference.py)  ─┴─► Signature ──► mismatches(contract)
+    model.onnx ──► contract/onnx_file.py, from a few KB of the file   ─┐
+               ──► ONNX Runtime, which has followed every shape       ─┼─► Signature ──► mismatches(contract)
+    model.pt2  ──► contract/torch_file.py, from its JSON              ─┘
+    model.pt   says nothing of itself: the runtime tries it on one batch
 
 StartRun asks before anything is listed, the job when it opens the model, `imagebatch contract check` on a laptop: the
 same rules, so the same sentences. Each names what the model has, what the contract says, and the field to set.
@@ -11,7 +13,8 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.contract import MODEL_FILE, Activation, DataType, Detection, Layout, ModelContract, Task
+from pipeline.contract import Activation, DataType, Detection, Layout, ModelContract, Task
+from pipeline.contract.model_files import ModelFile
 from pipeline.errors import ContractMismatch
 
 Dimension = int | str | None
@@ -29,7 +32,8 @@ class TensorType:
     """One input or output.
 
     `dtype` is numpy's name of the element type, or ONNX's own where numpy has none (`bfloat16`, `string`, `sequence`).
-    `shape` is None where the model does not even say how many dimensions there are.
+    `shape` is None where the model does not even say how many dimensions there are. `name` is empty where it has none,
+    as torch's do: then it is whatever the contract calls it.
     """
 
     name: str
@@ -43,12 +47,17 @@ class Signature:
 
     inputs: tuple[TensorType, ...]
     outputs: tuple[TensorType, ...]
+    file: ModelFile = ModelFile.ONNX
 
     @property
     def fixed_batch(self) -> int | None:
         """How many images the model takes at once, where it was exported for exactly so many."""
         first = self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else None
         return first if isinstance(first, int) else None
+
+    def output(self, name: str) -> TensorType | None:
+        """The output that a contract means by `name`."""
+        return next((each for each in self.outputs if each.name in ("", name)), None)
 
 
 def check_signature(signature: Signature, contract: ModelContract, labels: int | None) -> None:
@@ -61,21 +70,21 @@ def check_signature(signature: Signature, contract: ModelContract, labels: int |
         raise ContractMismatch(" ".join(problems))
 
 
-def array_row_bytes(signature: Signature, contract: ModelContract) -> int:
+def array_row_bytes(signature: Signature | None, contract: ModelContract) -> int:
     """Bytes of the answer for one image as the task raw keeps it, in float32.
 
     0 for every other task, and where the model does not say how large an answer is.
     """
-    shapes = [output.shape for output in signature.outputs if output.name == contract.output.name]
-    if contract.task is not Task.RAW or not shapes or not shapes[0]:
+    output = signature and signature.output(contract.output.name)
+    if contract.task is not Task.RAW or not output or not output.shape:
         return 0
-    sizes = [size for size in shapes[0][1:] if isinstance(size, int)]
-    return 4 * math.prod(sizes) if len(sizes) == len(shapes[0]) - 1 else 0
+    sizes = [size for size in output.shape[1:] if isinstance(size, int)]
+    return 4 * math.prod(sizes) if len(sizes) == len(output.shape) - 1 else 0
 
 
 def mismatches(signature: Signature, contract: ModelContract, labels: int | None) -> Iterator[str]:
     """A sentence for each way in which model and contract do not fit. What the model leaves open fits everything."""
-    yield from _input_mismatches(signature.inputs, contract)
+    yield from _input_mismatches(signature, contract)
     yield from _output_mismatches(signature, contract, labels)
 
 
@@ -134,44 +143,41 @@ def shown(shape: Sequence[Dimension] | None) -> str:
     return f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
 
 
-def _input_mismatches(inputs: Sequence[TensorType], contract: ModelContract) -> Iterator[str]:
-    declared = contract.input
-    if len(inputs) != 1:
+def _input_mismatches(signature: Signature, contract: ModelContract) -> Iterator[str]:
+    declared, file = contract.input, signature.file
+    if len(signature.inputs) != 1:
         yield (
-            f"{MODEL_FILE} takes {_listing(inputs)}; the contract says one input, {declared.name!r}."
+            f"{file} takes {_listing(signature.inputs)}; the contract says one input, {declared.name!r}."
             " Export the model with the images as its only input."
         )
         return
-    (found,) = inputs
-    if found.name != declared.name:
-        yield (
-            f"{MODEL_FILE} takes {found.name!r}; the contract says one input, {declared.name!r}."
-            f" Set input.name to {found.name!r}."
-        )
+    (found,) = signature.inputs
+    name = found.name or declared.name
+    if name != declared.name:
+        yield (f"{file} takes {name!r}; the contract says one input, {declared.name!r}. Set input.name to {name!r}.")
     if found.dtype != declared.dtype:
         known = found.dtype in set(DataType)
         advice = f"Set input.dtype to {found.dtype}" if known else f"Export the model for one of {', '.join(DataType)}"
-        yield f"{MODEL_FILE} takes {found.name!r} as {found.dtype}; the contract says {declared.dtype}. {advice}."
+        yield f"{file} takes {name!r} as {found.dtype}; the contract says {declared.dtype}. {advice}."
     if found.shape is not None and not _fits(found.shape, declared.layout, contract):
         wanted = shown(("N", *_image_shape(declared.layout, contract)))
         yield (
-            f"{MODEL_FILE} takes {found.name!r} of shape {shown(found.shape)}; the contract says {wanted}"
+            f"{file} takes {name!r} of shape {shown(found.shape)}; the contract says {wanted}"
             f" ({declared.layout}). {_shape_advice(found.shape, contract)}"
         )
 
 
 def _output_mismatches(signature: Signature, contract: ModelContract, labels: int | None) -> Iterator[str]:
-    named = [output for output in signature.outputs if output.name == contract.output.name]
-    if not named:
+    output = signature.output(contract.output.name)
+    if output is None:
         yield (
-            f"{MODEL_FILE} answers {_listing(signature.outputs)}; the contract says {contract.output.name!r}."
+            f"{signature.file} answers {_listing(signature.outputs)}; the contract says {contract.output.name!r}."
             " Set output.name."
         )
         return
-    (output, *_) = named
     if output.dtype not in NUMERIC:
         yield (
-            f"output {output.name!r} is {output.dtype}; a prediction is made of numbers."
+            f"output {contract.output.name!r} is {output.dtype}; a prediction is made of numbers."
             " Set output.name, or export the model without what turns its numbers into something else."
         )
     elif output.shape is not None:

@@ -2,21 +2,24 @@
 
     models/<model>/contract.json   read                               ─┐
                    labels.txt      counted                            ─┼─► check_signature
-                   model.onnx      its signature, by ranged reads     ─┘
+                   model.*         its signature, by ranged reads     ─┘
 
 What would only fail on the instance that was rented for it, after every image had been validated, fails here instead:
 a file that is missing or is no model, weights that were not uploaded, a contract that describes another model.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline import objects
-from pipeline.contract import CONTRACT_FILE, MODEL_FILE, ModelContract, parse_contract
+from pipeline.contract import CONTRACT_FILE, ModelContract, parse_contract
+from pipeline.contract.model_files import ModelFile, find_model
 from pipeline.contract.onnx_file import read_model
 from pipeline.contract.packages import parse_labels
+from pipeline.contract.ranged_file import open_ranges
 from pipeline.contract.signature import Signature, check_signature
+from pipeline.contract.torch_file import read_torch_model
 from pipeline.errors import ContractMismatch, InvalidModelPackage, UnknownModel
 from pipeline.runs.keys import MODELS_PREFIX, model_prefix
 
@@ -26,10 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredPackage:
-    """A model package as it lies in S3: its contract, and what the model says of itself."""
+    """A model package as it lies in S3: its contract, and what the model says of itself, where it says anything."""
 
     contract: ModelContract
-    signature: Signature
+    signature: Signature | None
 
 
 def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
@@ -47,19 +50,32 @@ def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
         raise UnknownModel(f"model: there is no {model!r} in {objects.s3_uri(bucket, MODELS_PREFIX)}; {known}.")
     _check_file(CONTRACT_FILE, sizes, folder)
     contract = parse_contract(objects.get_bytes(s3, bucket, prefix + CONTRACT_FILE), folder + CONTRACT_FILE)
-    for name in filter(None, (MODEL_FILE, contract.output.labels)):
-        _check_file(name, sizes, folder)
+    model = find_model(sizes, f"model: {folder}")
+    if contract.output.labels is not None:
+        _check_file(contract.output.labels, sizes, folder)
+    signature = _signature(s3, bucket, prefix, model, sizes)
+    if signature is not None:
+        try:
+            check_signature(signature, contract, _count_labels(s3, bucket, prefix, contract))
+        except ContractMismatch as mismatch:
+            raise ContractMismatch(f"{folder}: {mismatch}") from None
+    return StoredPackage(contract, signature)
+
+
+def _signature(
+    s3: "S3Client", bucket: str, prefix: str, model: ModelFile, sizes: Mapping[str, int]
+) -> Signature | None:
+    key = prefix + model
 
     def read_at(offset: int, length: int) -> bytes:
-        return objects.get_range(s3, bucket, prefix + MODEL_FILE, offset, length)
+        return objects.get_range(s3, bucket, key, offset, length)
 
-    described = read_model(read_at, sizes[MODEL_FILE], folder + MODEL_FILE)
-    described.check_data(sizes, folder)
-    try:
-        check_signature(described.signature, contract, _count_labels(s3, bucket, prefix, contract))
-    except ContractMismatch as mismatch:
-        raise ContractMismatch(f"{folder}: {mismatch}") from None
-    return StoredPackage(contract, described.signature)
+    source = objects.s3_uri(bucket, key)
+    if model is not ModelFile.ONNX:
+        return read_torch_model(open_ranges(read_at, sizes[model]), model, source)
+    described = read_model(read_at, sizes[model], source)
+    described.check_data(sizes, objects.s3_uri(bucket, prefix))
+    return described.signature
 
 
 def _count_labels(s3: "S3Client", bucket: str, prefix: str, contract: ModelContract) -> int | None:
@@ -72,6 +88,6 @@ def _count_labels(s3: "S3Client", bucket: str, prefix: str, contract: ModelContr
 def _check_file(name: str, files: Collection[str], folder: str) -> None:
     if name not in files:
         raise InvalidModelPackage(
-            f"model: {folder} has no {name}; a model package holds {CONTRACT_FILE}, {MODEL_FILE}, and the labels file"
+            f"model: {folder} has no {name}; a model package holds {CONTRACT_FILE}, a model, and the labels file"
             " that the contract names."
         )

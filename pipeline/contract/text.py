@@ -20,6 +20,7 @@ from pipeline.contract import (
     Letterbox,
     ModelContract,
     Output,
+    Precision,
     Squash,
     Task,
 )
@@ -103,6 +104,8 @@ def _number_steps(contract: ModelContract) -> Iterator[str]:
     height, width, channels = tensor.pixel_shape
     shape = [channels, height, width] if tensor.layout is Layout.NCHW else [height, width, channels]
     yield f"The model is fed {tensor.name!r}: {tensor.dtype} [N, {', '.join(map(str, shape))}] ({tensor.layout})."
+    if contract.precision is not Precision.FLOAT32:
+        yield f"On a GPU the model computes in {contract.precision}."
 
 
 def _output_steps(contract: ModelContract) -> Iterator[str]:

@@ -73,11 +73,13 @@ class Prediction:
             "contract": self.contract,
             "run_id": self.run_id,
             "shard": self.shard,
-            **self._answer(),
+            **self.answer,
         }
         return json.dumps(document, ensure_ascii=True, allow_nan=False, separators=(",", ":")) + "\n"
 
-    def _answer(self) -> dict[str, Any]:
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What the line says of the image, without saying which it is."""
         if self.array_row is not None:
             return {"array": self.array, "array_row": self.array_row}
         if self.values:

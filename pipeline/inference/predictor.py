@@ -1,108 +1,41 @@
 """A model package -> predictions for the images of a shard.
 
-    shard  uint8 [N, H, W, C]  ->  TensorMaker  ->  Runtime  ->  what the task makes of an output  ->  Prediction
+    shard  uint8 [N, H, W, C]  ->  Runtime  ->  what the task makes of an output  ->  Prediction
 
-A `Runtime` runs a model and knows nothing of labels, shards or S3. There is one so far, ONNX Runtime; it is imported
-when a model is opened, so that whoever only reads contracts need not have it.
+A `Runtime` (inference/runtimes) runs a model on pixels and knows nothing of labels, shards or S3.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.contract import ModelContract, Task
+from pipeline.contract import Task
 from pipeline.contract.packages import ModelPackage
-from pipeline.contract.signature import Signature, TensorType, answer_mismatches, check_signature
-from pipeline.errors import ContractMismatch, InvalidModelPackage, InvalidPrediction
+from pipeline.contract.signature import answer_mismatches
+from pipeline.errors import ContractMismatch, InvalidPrediction
 from pipeline.inference.detection import detect
 from pipeline.inference.predictions import Prediction, Ranked
 from pipeline.inference.ranking import Scores, activate, top_k
-from pipeline.inference.tensors import Tensor, TensorMaker
+from pipeline.inference.runtimes import Runtime, RuntimeSettings, open_runtime
+from pipeline.inference.runtimes.base import Outputs, check_rows
 from pipeline.shards import Row, Shard
-
-DEFAULT_BATCH_SIZE = 4
-"""Images in a forward pass. On a CPU core 4 is the fastest: at 8 and more, activations no longer fit its cache."""
-
-_NUMPY_NAMES = {"float": "float32", "double": "float64"}
-"""Where ONNX Runtime's name of an element type is not numpy's."""
-
-_CONTAINERS = {"seq": "sequence"}
-
-Outputs = npt.NDArray[Any]
-
-
-class Runtime(Protocol):
-    """Runs a model. `batch_size` is how many images it takes at once."""
-
-    @property
-    def batch_size(self) -> int: ...
-
-    def run(self, tensor: Tensor) -> Outputs:
-        """The output [n, ...] for an input tensor of n images, 1 <= n <= batch_size."""
-        ...
-
-
-class OnnxRuntime:
-    """A model.onnx in ONNX Runtime, on one thread: one process per core beats several threads in one process.
-
-    Raises InvalidModelPackage where the file is no model, ContractMismatch where the model's own signature is not what
-    the contract says.
-    """
-
-    def __init__(self, model: Path, contract: ModelContract) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        preferred = ("CUDAExecutionProvider", "CPUExecutionProvider")
-        available = onnxruntime.get_available_providers()
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(model), options, providers=[name for name in preferred if name in available]
-            )
-        except Exception as error:
-            raise InvalidModelPackage(f"{model} does not load in ONNX Runtime: {error}") from error
-        self._contract = contract
-        signature = session_signature(self._session)
-        check_signature(signature, contract, labels=None)
-        self._fixed_batch = signature.fixed_batch
-
-    @property
-    def batch_size(self) -> int:
-        return self._fixed_batch or DEFAULT_BATCH_SIZE
-
-    def run(self, tensor: Tensor) -> Outputs:
-        images = len(tensor)
-        if self._fixed_batch and images < self._fixed_batch:
-            # A model exported for exactly n images gets n: the last batch is filled up, and the surplus dropped.
-            surplus = np.zeros((self._fixed_batch - images, *tensor.shape[1:]), tensor.dtype)
-            tensor = np.concatenate([tensor, surplus])
-        try:
-            (outputs,) = self._session.run([self._contract.output.name], {self._contract.input.name: tensor})
-        except Exception as error:
-            raise InvalidPrediction(
-                f"The model does not run on a batch of shape {list(tensor.shape)}: {error}"
-            ) from error
-        answers = np.asarray(outputs)
-        _check_rows(answers, len(tensor))
-        return answers[:images]
 
 
 class Predictor:
-    """Predictions for shards, with one model."""
+    """Predictions for shards, with one model. Several threads may use one."""
 
     def __init__(self, package: ModelPackage, runtime: Runtime, run_id: str, k: int) -> None:
         self._package = package
         self._runtime = runtime
         self._run_id = run_id
         self._k = k
-        self._tensors = TensorMaker(package.contract, runtime.batch_size)
+
+    @property
+    def batch_size(self) -> int:
+        """Images in a forward pass."""
+        return self._runtime.batch_size
 
     def predict(
         self, shard: Shard, shard_id: str, keep: Callable[[Scores], None] = lambda answers: None
@@ -120,7 +53,7 @@ class Predictor:
         for start in range(0, len(shard.rows), size):
             images = shard.images[start : start + size]
             rows = shard.rows[start : start + size]
-            outputs = self._checked(self._runtime.run(self._tensors(images)), rows, shard_id)
+            outputs = self._checked(self._runtime.predict(images), rows, shard_id)
             blank = [Prediction(row, contract.name, contract.digest, self._run_id, shard_id) for row in rows]
             yield from self._answer(blank, outputs, start, keep)
 
@@ -174,7 +107,7 @@ class Predictor:
 
     def _checked(self, outputs: Outputs, rows: Sequence[Row], shard_id: str) -> Scores:
         """The outputs as float32: numbers, finite, one row for each image."""
-        _check_rows(outputs, len(rows))
+        check_rows(outputs, len(rows))
         # A detector that suppresses overlaps itself may have nothing left to answer.
         is_empty = not outputs.size and self._package.contract.task is not Task.DETECTION
         if outputs.dtype.kind not in "biuf" or is_empty:
@@ -194,30 +127,9 @@ class Predictor:
         return numbers
 
 
-def open_predictor(package: ModelPackage, run_id: str, k: int) -> Predictor:
-    """A predictor with the runtime that the package's model needs."""
-    return Predictor(package, OnnxRuntime(package.model_path, package.contract), run_id, k)
+def open_predictor(package: ModelPackage, run_id: str, k: int, settings: RuntimeSettings | None = None) -> Predictor:
+    """A predictor with the runtime that the package's model needs; settings are the environment's, if not given.
 
-
-def session_signature(session: Any) -> Signature:
-    """What ONNX Runtime, which has followed every shape through the graph, knows of a model."""
-    return Signature(
-        inputs=tuple(map(_tensor_type, session.get_inputs())),
-        outputs=tuple(map(_tensor_type, session.get_outputs())),
-    )
-
-
-def _tensor_type(described: Any) -> TensorType:
-    """One of ONNX Runtime's NodeArgs, whose `type` is `tensor(float)` or `seq(map(int64,tensor(float)))`."""
-    kind, _, element = str(described.type).removesuffix(")").partition("(")
-    dtype = _NUMPY_NAMES.get(element, element) if kind == "tensor" else _CONTAINERS.get(kind, kind)
-    # An empty shape stands for a scalar and for a tensor of which no shape is known; images are no scalars.
-    return TensorType(described.name, dtype, tuple(described.shape) or None)
-
-
-def _check_rows(outputs: Outputs, images: int) -> None:
-    if outputs.ndim == 0 or len(outputs) != images:
-        raise InvalidPrediction(
-            f"{images} images went into the model, and an output of shape {list(outputs.shape)} came out; its first"
-            " dimension has to be the images. Set output.name, or export the model with one answer for each image."
-        )
+    Raises what open_runtime raises.
+    """
+    return Predictor(package, open_runtime(package, settings or RuntimeSettings.from_env()), run_id, k)

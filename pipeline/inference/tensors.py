@@ -1,6 +1,7 @@
 """The half of the contract that shapes numbers: `(x * scale - mean) / std`, channel order, layout, type.
 
-It runs next to the model, on uint8 pixels that validation brought to size.
+It runs next to the model, on uint8 pixels that validation brought to size: here on a CPU, for ONNX Runtime; on a GPU in
+runtimes/onnx_numbers.py, and for torch in runtimes/torch.py.
 """
 
 from typing import Any
@@ -8,9 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.contract import Colour, DataType, Layout, ModelContract
+from pipeline.contract import Colour, DataType, Layout, ModelContract, Numbers
 
 Tensor = npt.NDArray[Any]
+
+
+def affine(numbers: Numbers) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Factor and offset [C] of each channel: `x * (scale / std) + (-mean / std)`."""
+    std = np.array(numbers.std)
+    return (numbers.scale / std).astype(np.float32), (-np.array(numbers.mean) / std).astype(np.float32)
 
 
 class TensorMaker:
@@ -32,9 +39,7 @@ class TensorMaker:
         self._affine: tuple[Tensor, Tensor] | None = None
         if contract.numbers is not None:
             per_channel = (channels, 1, 1) if self._channels_first else (channels,)
-            std = np.array(contract.numbers.std)
-            factor = (contract.numbers.scale / std).astype(np.float32)
-            offset = (-np.array(contract.numbers.mean) / std).astype(np.float32)
+            factor, offset = affine(contract.numbers)
             self._affine = (factor.reshape(per_channel), offset.reshape(per_channel))
 
     def __call__(self, images: npt.NDArray[np.uint8]) -> Tensor:

@@ -29,6 +29,7 @@ CLASSIFIER: dict[str, Any] = {
     "pixels": {"resize": {"method": "centre_crop", "crop_fraction": 0.875, "interpolation": "bicubic"}},
     "numbers": {"mean": [127, 127, 127], "std": 128},
     "output": {"name": "y", "activation": "softmax", "top_k": 5, "labels": "labels.txt"},
+    "precision": "bfloat16",
 }
 EMBEDDER: dict[str, Any] = {
     "version": 1,
@@ -94,6 +95,7 @@ VALUES = [
 FIELDS = [
     *("top_k", "labels", "numbers", "mean", "std", "scale", "fill", "anchor", "channels", "exif", "extra"),
     *("decode", "scheme", "boxes", "strides", "score_threshold", "iou_threshold", "max_boxes", "task", "activation"),
+    "precision",
 ]
 
 
@@ -327,3 +329,12 @@ def test_the_contract_in_the_documentation_is_the_one_of_the_example() -> None:
     (shown,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs/contract.md").read_text(), re.DOTALL)
     example = (ROOT / "examples/models/efficientnet-lite0/contract.json").read_text()
     assert parse_contract(shown) == parse_contract(example)
+
+
+def test_a_contract_that_says_nothing_of_precision_has_the_digest_of_one_that_says_float32() -> None:
+    silent = {name: value for name, value in CLASSIFIER.items() if name != "precision"}
+    assert parse_contract(silent).digest == parse_contract({**CLASSIFIER, "precision": "float32"}).digest
+
+
+def test_another_precision_makes_another_contract() -> None:
+    assert parse_contract(CLASSIFIER).digest != parse_contract({**CLASSIFIER, "precision": "float16"}).digest

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from pipeline.contract.onnx_file import OnnxModel, read_model
 from pipeline.contract.signature import Signature, TensorType
 from pipeline.errors import InvalidModelPackage
-from pipeline.inference.predictor import session_signature
+from pipeline.inference.runtimes.onnx import session_signature
 
 EXAMPLE = Path(__file__).parents[2] / "examples/models/efficientnet-lite0/model.onnx"
 ELEMENT_TYPES = [

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contract import Colour, Exif, ModelContract, parse_contract
+from pipeline.contract import Colour, Exif, ModelContract, Precision, parse_contract
 from pipeline.contract.text import describe, to_text
 
 MODELS = sorted((Path(__file__).parents[2] / "examples/models").iterdir())
@@ -113,3 +113,9 @@ def test_a_model_of_uint8_is_fed_what_is_packed() -> None:
 def test_the_documentation_shows_what_is_told_of_the_example() -> None:
     documentation = (Path(__file__).parents[2] / "docs/contract.md").read_text(encoding="utf-8")
     assert describe(example("efficientnet-lite0")) in documentation
+
+
+def test_the_precision_of_a_gpu_is_told_where_it_is_not_float32() -> None:
+    contract = example("efficientnet-lite0")
+    assert "On a GPU the model computes in bfloat16." in describe(replace(contract, precision=Precision.BFLOAT16))
+    assert "On a GPU" not in describe(contract)

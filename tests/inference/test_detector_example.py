@@ -18,7 +18,8 @@ from PIL import Image, ImageOps
 from pipeline.contract.packages import ModelPackage, load_package
 from pipeline.images.decode import Decoded, decode
 from pipeline.inference.predictions import Prediction
-from pipeline.inference.predictor import OnnxRuntime, open_predictor
+from pipeline.inference.predictor import open_predictor
+from pipeline.inference.runtimes.onnx import OnnxRuntime
 from pipeline.shards import Row, Shard
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +87,7 @@ def reference(package: ModelPackage, photo: str) -> list[Found]:
     canvas = np.full((SIDE, SIDE, 3), 114, np.float32)
     canvas[:height, :width] = resized(pixels, width, height)
     tensor = np.ascontiguousarray(canvas.transpose(2, 0, 1)[np.newaxis])
-    rows = iter(OnnxRuntime(package.model_path, package.contract).run(tensor)[0].tolist())
+    rows = iter(OnnxRuntime(package).run(tensor)[0].tolist())
     found: list[Found] = []
     for stride in (8, 16, 32):
         for cell in range((SIDE // stride) ** 2):

@@ -1,7 +1,6 @@
 """From a shard to predictions: with a runtime of our own for the rules, with ONNX Runtime for the real thing."""
 
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.contract import Activation, DataType, Detection, ModelContract, Output, Task
+from pipeline.contract import Activation, Detection, ModelContract, Output, Task
 from pipeline.contract.packages import ModelPackage, load_package
-from pipeline.errors import ContractMismatch, InvalidModelPackage, InvalidPrediction
+from pipeline.errors import ContractMismatch, InvalidPrediction
 from pipeline.inference.predictions import Ranked
-from pipeline.inference.predictor import OnnxRuntime, Predictor, open_predictor
+from pipeline.inference.predictor import Predictor, open_predictor
 from pipeline.inference.schemes import BoxUnit, Xyxy
 from pipeline.shards import Row, Shard
 
@@ -30,10 +29,11 @@ class Brightness:
         self.batches: list[int] = []
         self._change = change
 
-    def run(self, tensor: Any) -> Any:
-        self.batches.append(len(tensor))
-        halves = tensor.mean(axis=1).reshape(len(tensor), 2, 4, 2, 4).mean(axis=(2, 4))
-        return self._change(halves.reshape(len(tensor), 4))
+    def predict(self, images: Any) -> Any:
+        self.batches.append(len(images))
+        grey = (images / np.float32(255)).mean(axis=3)
+        halves = grey.reshape(len(images), 2, 4, 2, 4).mean(axis=(2, 4))
+        return self._change(halves.reshape(len(images), 4))
 
 
 def shard_of(count: int, contract: ModelContract) -> Shard:
@@ -211,75 +211,6 @@ def test_another_number_of_labels_than_classes_is_refused(package: ModelPackage)
 @pytest.fixture(scope="module")
 def example() -> ModelPackage:
     return load_package(EXAMPLE)
-
-
-def changed(example: ModelPackage, **fields: Any) -> ModelContract:
-    return replace(example.contract, input=replace(example.contract.input, **fields))
-
-
-def test_the_example_model_fits_its_contract(example: ModelPackage) -> None:
-    OnnxRuntime(example.model_path, example.contract)
-
-
-def test_a_model_that_does_not_fit_its_contract_is_refused_in_a_sentence(example: ModelPackage) -> None:
-    with pytest.raises(ContractMismatch, match=r"as float32; the contract says float16\. Set input\.dtype"):
-        OnnxRuntime(example.model_path, changed(example, dtype=DataType.FLOAT16))
-
-
-def test_an_output_that_the_model_does_not_have_is_refused(example: ModelPackage) -> None:
-    output = replace(example.contract.output, name="scores")
-    with pytest.raises(ContractMismatch, match=r"answers 'logits'; the contract says 'scores'. Set output.name"):
-        OnnxRuntime(example.model_path, replace(example.contract, output=output))
-
-
-def test_a_file_that_is_no_model_is_refused(example: ModelPackage, tmp_path: Path) -> None:
-    shutil.copy(EXAMPLE / "labels.txt", tmp_path / "model.onnx")
-    with pytest.raises(InvalidModelPackage, match="does not load in ONNX Runtime"):
-        OnnxRuntime(tmp_path / "model.onnx", example.contract)
-
-
-def test_a_model_that_answers_several_rows_for_an_image_is_refused(example: ModelPackage, tmp_path: Path) -> None:
-    model = tmp_path / "model.onnx"
-    model.write_bytes(flattening_model([3, 224, 224]))
-    with pytest.raises(InvalidPrediction, match=re.escape("2 images went into the model, and an output of shape [6, ")):
-        OnnxRuntime(model, example.contract).run(np.zeros((2, 3, 224, 224), np.float32))
-
-
-def test_a_model_for_exactly_four_images_gets_four(example: ModelPackage, tmp_path: Path) -> None:
-    model = tmp_path / "model.onnx"
-    model.write_bytes(flattening_model([4, 3, 224, 224], axis=1))
-    runtime = OnnxRuntime(model, example.contract)
-    images = np.random.default_rng(0).random((3, 3, 224, 224), np.float32)
-    assert runtime.batch_size == 4
-    assert np.array_equal(runtime.run(images), images.reshape(3, -1))
-
-
-def flattening_model(shape: list[int], axis: int = 2) -> bytes:
-    """A model.onnx of one Flatten, which turns [N, C, H, W] into [N * C, H * W], or for axis 1 into [N, C * H * W].
-
-    Three numbers in `shape` leave N free. Written out as the protocol buffer that onnx.proto describes.
-    """
-
-    def field(number: int, value: int | str | bytes) -> bytes:
-        if isinstance(value, int):
-            return varint(number << 3) + varint(value)
-        data = value.encode() if isinstance(value, str) else value
-        return varint(number << 3 | 2) + varint(len(data)) + data
-
-    def varint(value: int) -> bytes:
-        return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
-
-    def tensor(name: str, dimensions: list[int | str]) -> bytes:
-        sizes = (field(1, each) if isinstance(each, int) else field(2, each) for each in dimensions)
-        floats = field(1, 1) + field(2, b"".join(field(1, size) for size in sizes))
-        return field(1, name) + field(2, field(1, floats))
-
-    attribute = field(1, "axis") + field(20, 2) + field(3, axis)
-    node = field(1, "input") + field(2, "logits") + field(4, "Flatten") + field(5, attribute)
-    free: list[int | str] = ["n"] if len(shape) == 3 else []
-    given, answer = tensor("input", [*free, *shape]), tensor("logits", ["rows", "columns"])
-    graph = field(1, node) + field(2, "graph") + field(11, given) + field(12, answer)
-    return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
 
 
 def test_a_shorter_last_batch_of_the_real_model_changes_no_prediction(example: ModelPackage) -> None:

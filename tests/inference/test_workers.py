@@ -18,8 +18,7 @@ from pipeline.contract.packages import load_package
 from pipeline.errors import ContractMismatch, InvalidPrediction
 from pipeline.inference import workers
 from pipeline.inference.predictions import read_lines
-from pipeline.inference.predictor import OnnxRuntime
-from pipeline.inference.tensors import TensorMaker
+from pipeline.inference.runtimes.onnx import OnnxRuntime
 from pipeline.inference.workers import Job, ShardOutcome, predict_partition
 from pipeline.shards import Row
 
@@ -99,10 +98,9 @@ def test_a_raw_answer_lies_in_the_row_that_its_prediction_names(
     raw_job: Job, paths: list[Path], processes: int
 ) -> None:
     list(predict_partition(raw_job, paths, processes))
-    contract = load_package(raw_job.package).contract
-    shard = shards.read(paths[1], contract)
-    tensor = TensorMaker(contract, 2)(shard.images)
-    expected = OnnxRuntime(raw_job.package / "model.onnx", contract).run(tensor)
+    package = load_package(raw_job.package)
+    shard = shards.read(paths[1], package.contract)
+    expected = OnnxRuntime(package).predict(shard.images)
     lines = read_lines((raw_job.predictions / "b-1.jsonl").read_bytes().split(b"\n"))
     assert [(line.array, line.array_row) for line in lines] == [("b-1.npy", 0), ("b-1.npy", 1)]
     assert np.allclose(np.load(raw_job.predictions / "b-1.npy"), expected, atol=1e-4)

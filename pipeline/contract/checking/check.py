@@ -2,7 +2,7 @@
 
     schema       contract.json                              pipeline/contract/definition.py
     labels       a label a line                             pipeline/contract/packages.py
-    model        model.onnx, and files of weights beside it pipeline/contract/onnx_file.py
+    model        the model, and files of weights beside it  pipeline/contract/onnx_file.py, torch_file.py
     signature    the model's own inputs and outputs         pipeline/contract/signature.py
     probe        a few images through the runtime           pipeline/contract/checking/probe.py
     photos       which of them validation accepts           pipeline/contract/checking/survey_findings.py
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.contract import CONTRACT_FILE, MODEL_FILE, ModelContract, parse_contract
+from pipeline.contract import CONTRACT_FILE, ModelContract, parse_contract
 from pipeline.contract.checking.findings import Finding, Outcome, note, ok, wrong
 from pipeline.contract.checking.photo_folder import find_photos, label_of, named_but_missing, read_labels
 from pipeline.contract.checking.photo_set import PhotoSet, load_photos, most_photos
@@ -23,12 +23,14 @@ from pipeline.contract.checking.probe import made_up_images, probe
 from pipeline.contract.checking.recognition import Pixels
 from pipeline.contract.checking.survey import Survey, survey
 from pipeline.contract.checking.survey_findings import photo_findings, survey_findings
-from pipeline.contract.onnx_file import OnnxModel, read_model
+from pipeline.contract.model_files import ModelFile, find_model
+from pipeline.contract.onnx_file import read_model
 from pipeline.contract.packages import ModelPackage, parse_labels
 from pipeline.contract.signature import Signature, TensorType, mismatches, shown
+from pipeline.contract.torch_file import read_torch_model
 from pipeline.errors import ImageBatchError, InvalidModelPackage, InvalidPrediction
 from pipeline.images import decode as images
-from pipeline.inference.predictor import OnnxRuntime, Runtime
+from pipeline.inference.runtimes import RuntimeSettings, TensorRuntime, open_runtime
 
 
 @dataclass
@@ -61,19 +63,20 @@ class Check:
         model = self._check_model()
         if contract is None or model is None:
             return self.report
-        fits = self._check_signature(model.signature, contract, len(names) if names else None)
+        file, signature = model
+        fits = self._check_signature(signature, contract, len(names) if names else None)
         if not fits or names is None:
             return self.report
-        package = ModelPackage(self._folder, contract, names)
+        package = ModelPackage(self._folder, contract, names, file)
         try:
-            runtime = OnnxRuntime(package.model_path, contract)
+            runtime = open_runtime(package, RuntimeSettings())
         except ImageBatchError as error:
             self._found(wrong("probe", str(error)))
             return self.report
         if photos is None:
             self._found(*probe(package, runtime, made_up_images(contract)))
         else:
-            self._check_photos(package, runtime, model.signature, photos, labels)
+            self._check_photos(package, runtime, signature, photos, labels)
         return self.report
 
     def _found(self, *findings: Finding) -> None:
@@ -112,37 +115,53 @@ class Check:
         self._found(ok("labels", f"{name} has {len(labels)} labels."))
         return labels
 
-    def _check_model(self) -> OnnxModel | None:
-        path = self._folder / MODEL_FILE
+    def _check_model(self) -> tuple[ModelFile, Signature | None] | None:
+        """Which file is the model, and what it says of itself; None where there is no model."""
+        files = {each.relative_to(self._folder).as_posix() for each in self._folder.rglob("*") if each.is_file()}
         try:
-            with path.open("rb") as file:
-
-                def read_at(offset: int, length: int) -> bytes:
-                    file.seek(offset)
-                    return file.read(length)
-
-                model = read_model(read_at, path.stat().st_size)
-            files = {each.relative_to(self._folder).as_posix() for each in self._folder.rglob("*") if each.is_file()}
-            model.check_data(files, str(self._folder))
+            file = find_model(files, str(self._folder))
+            signature = self._read_signature(file, files)
         except OSError as error:
-            self._found(wrong("model", f"{path} cannot be read: {error.strerror}."))
+            self._found(wrong("model", f"{self._folder} cannot be read: {error.strerror}."))
             return None
         except InvalidModelPackage as error:
             self._found(wrong("model", str(error)))
             return None
-        signature = model.signature
-        self._found(
-            ok("model", f"{MODEL_FILE} takes {_told(signature.inputs)}, and answers {_told(signature.outputs)}.")
-        )
-        return model
+        if signature is None:
+            self._found(note("model", f"{file} does not say what it takes and answers: the probe will tell."))
+        else:
+            told = f"{file} takes {_told(signature.inputs)}, and answers {_told(signature.outputs)}."
+            self._found(ok("model", told))
+        return file, signature
 
-    def _check_signature(self, signature: Signature, contract: ModelContract, labels: int | None) -> bool:
+    def _read_signature(self, name: ModelFile, files: set[str]) -> Signature | None:
+        path = self._folder / name
+        with path.open("rb") as file:
+            if name is not ModelFile.ONNX:
+                return read_torch_model(file, name, source=name)
+
+            def read_at(offset: int, length: int) -> bytes:
+                file.seek(offset)
+                return file.read(length)
+
+            model = read_model(read_at, path.stat().st_size)
+        model.check_data(files, str(self._folder))
+        return model.signature
+
+    def _check_signature(self, signature: Signature | None, contract: ModelContract, labels: int | None) -> bool:
+        if signature is None:
+            return True
         problems = [wrong("signature", problem) for problem in mismatches(signature, contract, labels)]
         self._found(*(problems or [ok("signature", "the model can be what the contract says.")]))
         return not problems
 
     def _check_photos(
-        self, package: ModelPackage, runtime: Runtime, signature: Signature, folder: Path, labels: Path | None
+        self,
+        package: ModelPackage,
+        runtime: TensorRuntime,
+        signature: Signature | None,
+        folder: Path,
+        labels: Path | None,
     ) -> None:
         paths = find_photos(folder, most_photos(package.contract))
         named = {} if labels is None else read_labels(labels, package.labels)
@@ -174,4 +193,6 @@ def _first_images(photos: PhotoSet, contract: ModelContract) -> Pixels:
 
 
 def _told(tensors: tuple[TensorType, ...]) -> str:
-    return ", ".join(f"{each.name!r} {each.dtype} {shown(each.shape)}" for each in tensors[:4]) or "nothing"
+    named = (f"{each.name!r} " if each.name else "" for each in tensors)
+    told = (f"{name}{each.dtype} {shown(each.shape)}" for name, each in zip(named, tensors[:4], strict=False))
+    return ", ".join(told) or "nothing"

@@ -66,7 +66,7 @@ _INTERPOLATIONS = (Interpolation.BICUBIC, Interpolation.BILINEAR, Interpolation.
 _GREY_FILL = (114, 114, 114)
 
 
-def neighbours(contract: ModelContract, signature: Signature) -> Iterator[Neighbour]:
+def neighbours(contract: ModelContract, signature: Signature | None) -> Iterator[Neighbour]:
     """Every contract that differs from this one in one thing and fits the model as well."""
     yield from _numbers(contract)
     yield from _colours(contract)
@@ -106,10 +106,10 @@ def _colours(contract: ModelContract) -> Iterator[Neighbour]:
     yield Neighbour(colour, f"input.colour to {colour}{also}", Aspect.COLOUR, swapped)
 
 
-def _layouts(contract: ModelContract, signature: Signature) -> Iterator[Neighbour]:
+def _layouts(contract: ModelContract, signature: Signature | None) -> Iterator[Neighbour]:
     layout = Layout.NHWC if contract.input.layout is Layout.NCHW else Layout.NCHW
     swapped = replace(contract, input=replace(contract.input, layout=layout))
-    if not any(mismatches(signature, swapped, labels=None)):
+    if signature is not None and not any(mismatches(signature, swapped, labels=None)):
         yield Neighbour(layout, f"input.layout to {layout}", Aspect.LAYOUT, swapped)
 
 

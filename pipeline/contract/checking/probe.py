@@ -16,7 +16,7 @@ from pipeline.contract.checking.trials import are_probabilities
 from pipeline.contract.packages import ModelPackage
 from pipeline.contract.signature import answer_mismatches
 from pipeline.errors import InvalidPrediction
-from pipeline.inference.predictor import Runtime
+from pipeline.inference.runtimes import TensorRuntime
 from pipeline.inference.tensors import TensorMaker
 
 IMAGES = 5
@@ -40,7 +40,7 @@ def made_up_images(contract: ModelContract) -> Pixels:
     return blotches[:, rows[:, None], columns]
 
 
-def probe(package: ModelPackage, runtime: Runtime, pixels: Pixels) -> Iterator[Finding]:
+def probe(package: ModelPackage, runtime: TensorRuntime, pixels: Pixels) -> Iterator[Finding]:
     """What there is to say about the answers for these images, uint8 [N, H, W, C]."""
     contract = package.contract
     try:
@@ -72,7 +72,7 @@ def probe(package: ModelPackage, runtime: Runtime, pixels: Pixels) -> Iterator[F
         yield _check_activation(together, contract)
 
 
-def _run(runtime: Runtime, contract: ModelContract, pixels: Pixels, size: int) -> npt.NDArray[np.generic]:
+def _run(runtime: TensorRuntime, contract: ModelContract, pixels: Pixels, size: int) -> npt.NDArray[np.generic]:
     tensors = TensorMaker(contract, size)
     return np.concatenate([runtime.run(tensors(pixels[at : at + size])) for at in range(0, len(pixels), size)])
 

@@ -24,7 +24,7 @@ from pipeline.contract.checking.photo_set import PhotoSet
 from pipeline.contract.checking.trials import Trial, Trials
 from pipeline.contract.signature import Signature
 from pipeline.errors import InvalidPrediction
-from pipeline.inference.predictor import Runtime
+from pipeline.inference.runtimes import TensorRuntime
 
 # Few neighbours are told apart by recognition, and they differ much; many by labels, and most of them differ little.
 _RECOGNITION_Z, _RECOGNITION_MARGIN = 1.96, 0.01
@@ -70,7 +70,7 @@ class Survey:
     equals: tuple[Neighbour, ...]
 
 
-def survey(runtime: Runtime, signature: Signature, contract: ModelContract, photos: PhotoSet) -> Survey:
+def survey(runtime: TensorRuntime, signature: Signature | None, contract: ModelContract, photos: PhotoSet) -> Survey:
     """Tries every neighbour of a contract on the photos. Raises InvalidPrediction where the model does not run."""
     trials = Trials(runtime, photos, contract)
     declared = trials.run(contract, with_views=True)

@@ -15,8 +15,8 @@ from pipeline.contract.checking.photo_set import FEWEST_VIEWS, PIXELS_HELD, Phot
 from pipeline.contract.checking.recognition import Floats, Pixels, cut, recognition
 from pipeline.errors import InvalidPrediction
 from pipeline.images import decode as images
-from pipeline.inference.predictor import Runtime
 from pipeline.inference.ranking import activate
+from pipeline.inference.runtimes import TensorRuntime
 from pipeline.inference.tensors import TensorMaker
 
 # Views of all photos together: what a small model does in a second or two.
@@ -51,7 +51,7 @@ class Trial:
 class Trials:
     """Runs one model on one set of photos, under any contract that feeds it tensors of the same size."""
 
-    def __init__(self, runtime: Runtime, photos: PhotoSet, declared: ModelContract) -> None:
+    def __init__(self, runtime: TensorRuntime, photos: PhotoSet, declared: ModelContract) -> None:
         self._runtime = runtime
         self._photos = photos
         self._pixels: dict[PixelRules, Pixels] = {}

@@ -70,7 +70,7 @@ def test_each_finding_is_told_as_soon_as_it_is_made(package: Make) -> None:
         ({"labels_txt": None}, "labels", "labels.txt cannot be read"),
         ({"labels_txt": b"cat\n\ndog\n"}, "labels", "line 2 is empty"),
         ({"labels_txt": b"cat\n"}, "signature", "labels.txt has 1 labels; the model answers 2 classes"),
-        ({"model_onnx": None}, "model", "model.onnx cannot be read"),
+        ({"model_onnx": None}, "model", "has no model.onnx, no model.pt2 and no model.pt"),
         ({"model_onnx": b"version https://git-lfs.github.com/spec/v1\n"}, "model", "is a Git LFS pointer"),
     ],
     ids=["no contract", "contract", "no labels", "labels", "fewer labels", "no model", "model"],

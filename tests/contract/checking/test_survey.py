@@ -20,7 +20,7 @@ from pipeline.contract.checking.survey_findings import photo_findings, survey_fi
 from pipeline.contract.checking.trials import Trials
 from pipeline.contract.packages import load_package
 from pipeline.contract.signature import Signature, TensorType
-from pipeline.inference.predictor import OnnxRuntime
+from pipeline.inference.runtimes.onnx import OnnxRuntime
 
 ROOT = Path(__file__).parents[3]
 FIXED = Signature((TensorType("input", "float32", ("n", 3, 8, 8)),), (TensorType("logits", "float32", ("n", 12)),))
@@ -172,7 +172,7 @@ def of_the_example(
     paths = find_photos(folder, 100)
     named = read_labels(labels, example.labels) if labels else {}
     known = {path: label for path in paths if (label := label_of(path, folder, named)) is not None}
-    runtime = OnnxRuntime(example.model_path, contract)
+    runtime = OnnxRuntime(replace(example, contract=contract))
     return survey(runtime, FIXED, contract, load_photos(paths, contract, known))
 
 

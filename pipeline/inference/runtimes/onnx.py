@@ -1,0 +1,192 @@
+"""model.onnx in ONNX Runtime.
+
+    on a CPU     images ─► TensorMaker ─► session ─► outputs
+    on a GPU     images ─► copied as uint8 ─► the numbers' own session ─► session ─► outputs, copied back
+
+On a GPU the half of the contract that shapes numbers is a small model too (runtimes/onnx_numbers.py): its tensor never
+leaves the device, and what crosses the bus is a quarter of the size.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pipeline.contract import ModelContract, Precision
+from pipeline.contract.packages import ModelPackage
+from pipeline.contract.signature import Signature, TensorType, check_signature
+from pipeline.errors import InvalidModelPackage, InvalidPrediction, InvalidSetting
+from pipeline.inference.runtimes.base import CPU_BATCH_SIZE, Images, Outputs, check_rows, padded
+from pipeline.inference.runtimes.onnx_numbers import PIXELS, TENSOR, numbers_model
+from pipeline.inference.runtimes.settings import Device, RuntimeSettings
+from pipeline.inference.tensors import Tensor, TensorMaker
+from pipeline.shards import rows_per_shard
+
+_CUDA = "CUDAExecutionProvider"
+_PROVIDERS = {
+    Device.CPU: ("CPUExecutionProvider",),
+    Device.CUDA: (_CUDA, "CPUExecutionProvider"),
+    Device.TENSORRT: ("TensorrtExecutionProvider", _CUDA, "CPUExecutionProvider"),
+}
+"""What runs a graph, the first of them whatever it can."""
+
+_NUMPY_NAMES = {"float": "float32", "double": "float64"}
+"""Where ONNX Runtime's name of an element type is not numpy's."""
+
+_CONTAINERS = {"seq": "sequence"}
+
+
+class OnnxRuntime:
+    """A model.onnx in one session of ONNX Runtime.
+
+    Raises InvalidModelPackage where the file is no model, ContractMismatch where the model's own signature is not what
+    the contract says, InvalidSetting where no provider computes on the device that is asked for.
+    """
+
+    def __init__(self, package: ModelPackage, settings: RuntimeSettings | None = None) -> None:
+        settings = settings or RuntimeSettings()
+        contract = package.contract
+        self._session = _open(package, settings)
+        signature = session_signature(self._session)
+        check_signature(signature, contract, labels=len(package.labels) or None)
+        self._contract = contract
+        self._fixed_batch = signature.fixed_batch
+        is_cpu = _CUDA not in self._session.get_providers()
+        usual = CPU_BATCH_SIZE if is_cpu else rows_per_shard(contract)
+        self._batch_size = self._fixed_batch or settings.batch_size or usual
+        self._on_device = None if is_cpu else DeviceNumbers(contract, self._session, settings)
+        self._threads = threading.local()
+
+    @property
+    def batch_size(self) -> int:
+        return self._batch_size
+
+    def predict(self, images: Images) -> Outputs:
+        if self._on_device is None:
+            return self.run(self._tensors(images))
+        return _answers(self._on_device.run, padded(images, self._batch_size), len(images))
+
+    def run(self, tensor: Tensor) -> Outputs:
+        # A model exported for exactly n images gets n: the last batch is filled up, and the surplus dropped.
+        return _answers(self._run_session, padded(tensor, self._fixed_batch or 0), len(tensor))
+
+    def _run_session(self, tensor: Tensor) -> Outputs:
+        (outputs,) = self._session.run([self._contract.output.name], {self._contract.input.name: tensor})
+        return np.asarray(outputs)
+
+    def _tensors(self, images: Images) -> Tensor:
+        # A maker's buffer is overwritten by its next tensor: each thread has one.
+        if not hasattr(self._threads, "make"):
+            self._threads.make = TensorMaker(self._contract, self._batch_size)
+        tensor: Tensor = self._threads.make(images)
+        return tensor
+
+
+class DeviceNumbers:
+    """The numbers and the model, one behind the other on the device that the model's session computes on.
+
+    It is given batches of always the same size: at another one cuDNN chooses its kernels anew, and TensorRT builds
+    another engine.
+    """
+
+    def __init__(self, contract: ModelContract, session: Any, settings: RuntimeSettings) -> None:
+        import onnxruntime
+
+        self._contract = contract
+        self._model = session
+        providers = [name for name in session.get_providers() if name != "TensorrtExecutionProvider"]
+        self._where = "cuda" if _CUDA in providers else "cpu"
+        self._numbers = onnxruntime.InferenceSession(numbers_model(contract), _options(settings), providers=providers)
+
+    def run(self, images: Images) -> Outputs:
+        shaping = self._numbers.io_binding()
+        shaping.bind_cpu_input(PIXELS, np.ascontiguousarray(images))
+        shaping.bind_output(TENSOR, self._where)
+        self._numbers.run_with_iobinding(shaping)
+        (tensor,) = shaping.get_outputs()
+        answering = self._model.io_binding()
+        answering.bind_ortvalue_input(self._contract.input.name, tensor)
+        answering.bind_output(self._contract.output.name, "cpu")
+        self._model.run_with_iobinding(answering)
+        (outputs,) = answering.copy_outputs_to_cpu()
+        return np.asarray(outputs)
+
+
+def _answers(run: Callable[[Tensor], Outputs], batch: Tensor, images: int) -> Outputs:
+    """What `run` answers for the first `images` of a batch; the others fill it up."""
+    try:
+        outputs = run(batch)
+    except Exception as error:
+        raise InvalidPrediction(f"The model does not run on a batch of shape {list(batch.shape)}: {error}") from error
+    check_rows(outputs, len(batch))
+    return outputs[:images]
+
+
+def session_signature(session: Any) -> Signature:
+    """What ONNX Runtime, which has followed every shape through the graph, knows of a model."""
+    return Signature(
+        inputs=tuple(map(_tensor_type, session.get_inputs())),
+        outputs=tuple(map(_tensor_type, session.get_outputs())),
+    )
+
+
+def _tensor_type(described: Any) -> TensorType:
+    """One of ONNX Runtime's NodeArgs, whose `type` is `tensor(float)` or `seq(map(int64,tensor(float)))`."""
+    kind, _, element = str(described.type).removesuffix(")").partition("(")
+    dtype = _NUMPY_NAMES.get(element, element) if kind == "tensor" else _CONTAINERS.get(kind, kind)
+    # An empty shape stands for a scalar and for a tensor of which no shape is known; images are no scalars.
+    return TensorType(described.name, dtype, tuple(described.shape) or None)
+
+
+def _open(package: ModelPackage, settings: RuntimeSettings) -> Any:
+    import onnxruntime
+
+    device = _device(settings, onnxruntime.get_available_providers())
+    providers = _providers(device, settings, package.contract)
+    try:
+        session = onnxruntime.InferenceSession(str(package.model_path), _options(settings), providers=providers)
+    except Exception as error:
+        raise InvalidModelPackage(f"{package.model_path} does not load in ONNX Runtime: {error}") from error
+    # A provider whose libraries do not load is left out without an error.
+    if settings.device is not Device.AUTO and _PROVIDERS[device][0] not in session.get_providers():
+        raise InvalidSetting(
+            f"IMAGEBATCH_DEVICE is {device}, and {_PROVIDERS[device][0]} does not start on this machine: its libraries"
+            " do not load."
+        )
+    return session
+
+
+def _device(settings: RuntimeSettings, available: list[str]) -> Device:
+    if settings.device is Device.AUTO:
+        return Device.CUDA if _CUDA in available else Device.CPU
+    wanted = _PROVIDERS[settings.device][0]
+    if wanted not in available:
+        raise InvalidSetting(
+            f"IMAGEBATCH_DEVICE is {settings.device}, and this ONNX Runtime has no {wanted}; it has"
+            f" {', '.join(available)}. Install onnxruntime-gpu, or set cpu."
+        )
+    return settings.device
+
+
+def _options(settings: RuntimeSettings) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = settings.threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
+
+
+def _providers(device: Device, settings: RuntimeSettings, contract: ModelContract) -> list[Any]:
+    precision = settings.precision or contract.precision
+    options: dict[str, dict[str, str]] = {
+        # The default tries every algorithm of every convolution, at every new shape.
+        _CUDA: {"cudnn_conv_algo_search": "HEURISTIC"},
+        "TensorrtExecutionProvider": {
+            "trt_fp16_enable": str(precision is Precision.FLOAT16),
+            "trt_bf16_enable": str(precision is Precision.BFLOAT16),
+        },
+    }
+    return [(name, options.get(name, {})) for name in _PROVIDERS[device]]
