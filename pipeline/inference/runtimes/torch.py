@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch  # type: ignore[import-not-found, unused-ignore]
+from torch.export.passes import move_to_device_pass  # type: ignore[import-not-found, unused-ignore]
 
 from pipeline.contract import Colour, DataType, Layout, ModelContract, Precision
 from pipeline.contract.model_files import ModelFile
@@ -253,7 +254,7 @@ def _load(package: ModelPackage, device: Any) -> tuple[Any, int, int | None]:
             warnings.simplefilter("ignore", DeprecationWarning)
             if package.model is ModelFile.TORCHSCRIPT:
                 return torch.jit.load(path, map_location=device).eval(), 1, None
-            program = torch.export.passes.move_to_device_pass(torch.export.load(path), device)
+            program = move_to_device_pass(torch.export.load(path), device)
             # Guards are Python that the file brings along; that the input fits has been checked.
             return (program.module(check_guards=False), *_batch_range(program))
     except Exception as error:
