@@ -24,8 +24,9 @@ def test_each_claim_that_is_false_is_noted() -> None:
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "jpeg", "jpe", "jfif", "JPG", "JpEg"])
-def test_every_suffix_of_a_format_is_true(suffix: str) -> None:
+def test_every_suffix_of_a_format_claims_it_in_any_case(suffix: str) -> None:
     assert false_claims(f"a.{suffix}", None, "JPEG") == ()
+    assert false_claims(f"a.{suffix}", None, "PNG") == (f"suffix: .{suffix.lower()}, but the bytes are PNG",)
 
 
 def test_an_iphones_suffix_names_heif() -> None:

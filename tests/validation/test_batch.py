@@ -298,16 +298,16 @@ def test_an_object_listed_too_large_is_not_read(s3: Any, run: Run) -> None:
     assert reasons([verdict]) == ["too_many_bytes"]
 
 
-def test_an_object_that_grew_too_large_since_it_was_listed_is_not_read(s3: Any, run: Run, photo: Photo) -> None:
-    items = upload(s3, {"a.jpg": b"small"})
-    s3.put_object(Bucket=IMAGES, Key="a.jpg", Body=photo())
-    run = replace(run, limits=replace(DEFAULT_LIMITS, max_bytes=100))
+def test_an_object_that_grew_too_large_since_it_was_listed_is_not_read(s3: Any, run: Run) -> None:
+    unread = BytesIO(b"what nobody reads")
+    double = S3Double(s3, lambda _: {"ETag": '"grown"', "ContentLength": DEFAULT_LIMITS.max_bytes + 1, "Body": unread})
 
-    (verdict,) = read_verdicts(s3, validation.validate_batch(run, IMAGES, items, s3))
+    (verdict,) = read_verdicts(s3, validation.validate_batch(run, IMAGES, upload(s3, {"a.jpg": b"small"}), double))
 
     assert isinstance(verdict, Rejected)
-    assert (verdict.reason, verdict.size) == ("too_many_bytes", len(photo()))
+    assert (verdict.reason, verdict.etag, verdict.size) == ("too_many_bytes", "grown", DEFAULT_LIMITS.max_bytes + 1)
     assert verdict.notes == ("changed since listing",)
+    assert unread.closed
 
 
 @pytest.mark.parametrize(
