@@ -21,6 +21,7 @@ EXECUTION = {
     "started_at": "",
 }
 RUN = {"run_id": "2026-11-20T0200-incoming-7f3a9c", "bucket": "example-results"}
+LONGEST_SUBJECT = botocore.session.get_session().get_service_model("sns").shape_for("subject").metadata.get("max", 100)
 STAGES = {
     "starting": {},
     "validating images": {"run": RUN},
@@ -162,13 +163,12 @@ def test_a_key_adds_no_line_to_a_message(key: str, detail: str, label: str) -> N
 
 @given(name=st.text(max_size=200), prefix=st.text(max_size=200))
 def test_a_subject_is_one_that_sns_takes(name: str, prefix: str) -> None:
-    longest = botocore.session.get_session().get_service_model("sns").shape_for("subject").metadata.get("max", 100)
     for message in (
         messages.run_finished(summary(run_id=prefix)),
         messages.run_failed(EXECUTION, {"run": {**RUN, "run_id": prefix}}, {"Error": name, "Cause": ""}),
     ):
         subject = message["subject"]
-        assert 0 < len(subject) <= longest
+        assert 0 < len(subject) <= LONGEST_SUBJECT
         assert subject.isascii()
         assert subject.isprintable()
 
