@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from types import FrameType
 
 from pipeline.errors import ImageBatchError
+from pipeline.images.decode import pillow_under
+from pipeline.limits import DEFAULT_LIMITS
 from pipeline.serving.application import Application
 from pipeline.serving.model import ServedModel
 from pipeline.serving.server import Server
@@ -54,10 +56,11 @@ def serve(settings: ServingSettings, stopped: threading.Event) -> int:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     logger.info("listening on %s port %d", settings.host, server.port)
     try:
-        application.model = ServedModel.load(settings)
-        logger.info("ready: %s", application.model.contract.name)
-        stopped.wait()
-        logger.info("stopping")
+        with pillow_under(DEFAULT_LIMITS):
+            application.model = ServedModel.load(settings)
+            logger.info("ready: %s", application.model.contract.name)
+            stopped.wait()
+            logger.info("stopping")
     finally:
         if not server.stop(GRACE):
             logger.warning("requests were still under way after %d s", GRACE)

@@ -98,17 +98,22 @@ def decode(
 
     With `out`, uint8 [H, W, C], the pixels are written there and `Decoded.pixels` is `out`; a rejection may leave
     anything in it.
+
+    Threads may decode at the same time if they share limits, and if somebody is in `pillow_under` them meanwhile.
     """
     try:
-        with _pillow_under(limits):
+        with pillow_under(limits):
             return _decode(data, contract, limits, out)
     except _RejectedError as error:
         return error.rejection
 
 
 @contextmanager
-def _pillow_under(limits: Limits) -> Iterator[None]:
-    """Our pixel limit is Pillow's as well: it looks inside files, at frames for which memory is needed on opening."""
+def pillow_under(limits: Limits) -> Iterator[None]:
+    """Our pixel limit is Pillow's as well: it looks inside files, at frames for which memory is needed on opening.
+
+    Pillow's limit is the process's. Around threads that decode, it is set once: what each of them restores is the same.
+    """
     before = Image.MAX_IMAGE_PIXELS
     # Pillow refuses what has more than twice as many, and warns of what has more.
     Image.MAX_IMAGE_PIXELS = (limits.max_pixels + 1) // 2

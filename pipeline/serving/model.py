@@ -1,43 +1,39 @@
 """The model behind the server: loaded before the first request, and used by all of them at once.
 
-A request's images are spread over the cores in pieces of one pool, so that one request alone keeps every core busy, and
-so do four. Requests are worked off in the order in which they came.
+Work is spread over the cores in pieces of one pool, so that one request alone keeps every core busy, and so do four.
+Requests are worked off in the order in which they came. Both runtimes compute without the interpreter's lock.
 """
 
 import logging
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Self, TypeVar
 
 import numpy as np
 
 from pipeline.contract import ModelContract, Task
-from pipeline.contract.packages import ModelPackage, load_package
+from pipeline.contract.packages import load_package
 from pipeline.cores import available_cores
 from pipeline.errors import ContractMismatch, InvalidPrediction, InvalidSetting
+from pipeline.inference.predictions import Prediction
 from pipeline.inference.predictor import Predictor, open_predictor
 from pipeline.serving.settings import ServingSettings
-from pipeline.shards import Row, Shard
+from pipeline.shards import Images, Row, Shard
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-_WARM_UP_IMAGES = 4
+S = TypeVar("S")
 
 
 class ServedModel:
-    """A model package, with a predictor for each core."""
+    """A model that predicts for requests, from any number of threads."""
 
-    def __init__(self, package: ModelPackage, predictors: Sequence[Predictor]) -> None:
-        self.contract: ModelContract = package.contract
-        self._workers = len(predictors)
-        self._pool = ThreadPoolExecutor(self._workers, "model")
-        self._free: SimpleQueue[Predictor] = SimpleQueue()
-        for predictor in predictors:
-            self._free.put(predictor)
+    def __init__(self, contract: ModelContract, predictor: Predictor, workers: int) -> None:
+        self.contract = contract
+        self._predictor = predictor
+        self._workers = workers
+        self._pool = ThreadPoolExecutor(workers, "model")
 
     @classmethod
     def load(cls, settings: ServingSettings) -> Self:
@@ -58,50 +54,48 @@ class ServedModel:
                 f"The model package {contract.name} is for the task raw, whose answers are arrays: JSON Lines hold"
                 " none. Run it with the engine processing."
             )
-        k = settings.top_k or contract.output.top_k
-        predictors = [open_predictor(package, settings.run_id, k) for _ in range(available_cores())]
-        for predictor in predictors:
-            _warm_up(predictor, contract)
-        return cls(package, predictors)
+        predictor = open_predictor(package, settings.run_id, settings.top_k or contract.output.top_k)
+        model = cls(contract, predictor, available_cores())
+        model._warm_up()
+        return model
 
-    def predict_shard(self, shard: Shard) -> list[str]:
-        """One line for each row, in order. Raises what Predictor.predict does."""
-        size = math.ceil(len(shard.rows) / self._workers)
-        pieces = [
-            Shard(shard.images[start : start + size], shard.rows[start : start + size], shard.contract, shard.id)
-            for start in range(0, len(shard.rows), size)
-        ]
-        lines = [line for piece in self._each(_lines, pieces) for line in piece]
-        logger.info("shard %s: %d images", shard.id, len(lines))
-        return lines
+    def predict(self, shard: Shard) -> list[Prediction]:
+        """One prediction for each row, in order. Raises what Predictor.predict does."""
 
-    def _each(self, work: Callable[[Predictor, Shard], T], pieces: Iterable[Shard]) -> Iterator[T]:
-        """What is made of each piece, in order, once all have ended: pieces are views of memory that is used again."""
-        futures: list[Future[T]] = [self._pool.submit(self._with_predictor, work, piece) for piece in pieces]
-        errors = [error for future in futures if (error := future.exception())]
-        if errors:
-            raise errors[0]
-        return (future.result() for future in futures)
+        def predict(rows: range) -> list[Prediction]:
+            part = slice(rows.start, rows.stop)
+            piece = Shard(shard.images[part], shard.rows[part], shard.contract, shard.id)
+            return list(self._predictor.predict(piece, shard.id))
 
-    def _with_predictor(self, work: Callable[[Predictor, Shard], T], piece: Shard) -> T:
-        predictor = self._free.get()
+        return self._spread(predict, range(len(shard.rows)), self._predictor.batch_size)
+
+    def map(self, work: Callable[[S], T], items: Sequence[S]) -> list[T]:
+        """What `work` makes of each item, in order, on all cores."""
+        return self._spread(lambda places: [work(items[place]) for place in places], range(len(items)))
+
+    def _spread(self, work: Callable[[range], list[T]], places: range, together: int = 1) -> list[T]:
+        """What `work` makes of all places, in as many pieces as there are cores, of a multiple of `together` places.
+
+        Returns or raises once every piece has ended: they look at memory that is used again.
+        """
+        size = max(1, -(-len(places) // (self._workers * together))) * together
+        pieces = [places[start : start + size] for start in range(0, len(places), size)]
+        futures = [self._pool.submit(work, piece) for piece in pieces]
+        wait(futures)
+        return [result for future in futures for result in future.result()]
+
+    def _warm_up(self) -> None:
+        """A first forward pass takes longer, and finds what loading does not: a model that does not do what it says."""
+        size = self._predictor.batch_size
+        images: Images = np.zeros((size * self._workers, *self.contract.input.pixel_shape), np.uint8)
         try:
-            return work(predictor, piece)
-        finally:
-            self._free.put(predictor)
+            self.predict(unpacked(images, self.contract))
+        except InvalidPrediction as error:
+            # Of black images, which nobody has asked about.
+            logger.warning("%s", error)
 
 
-def _lines(predictor: Predictor, piece: Shard) -> list[str]:
-    return [prediction.to_line() for prediction in predictor.predict(piece, piece.id)]
-
-
-def _warm_up(predictor: Predictor, contract: ModelContract) -> None:
-    """A first forward pass takes longer, and finds what loading does not: a model that does not do what it says."""
-    images = np.zeros((_WARM_UP_IMAGES, *contract.input.pixel_shape), np.uint8)
+def unpacked(images: Images, contract: ModelContract) -> Shard:
+    """Images uint8 [N, H, W, C] of no bucket, as a shard that nobody packed."""
     row = Row("", "", "", 0, contract.input.width, contract.input.height)
-    try:
-        for _ in predictor.predict(Shard(images, (row,) * len(images), contract.digest, "warm-up"), "warm-up"):
-            pass
-    except InvalidPrediction as error:
-        # Of black images, which nobody has asked about.
-        logger.warning("%s", error)
+    return Shard(images, (row,) * len(images), contract.digest, "of a request")

@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -258,17 +259,17 @@ def test_a_server_that_is_told_to_stop_answers_what_is_under_way(
     stoppable: Any, answer_of: Callable[..., Any], pack: Callable[..., bytes]
 ) -> None:
     body = pack()
-    idle, busy = stoppable.connect(), stoppable.connect()
-    begin(busy, Content_Length=str(len(body)), Expect="100-continue")
-    # Told to go on: the request is under way.
-    assert busy.sock.recv(100).startswith(b"HTTP/1.1 100")
-    stoppable.process.terminate()
-    stoppable.await_log("stopping")
-    busy.send(body)
-    answer = answer_of(busy)
-    assert (answer.status, answer.headers["connection"]) == (200, "close")
-    assert stoppable.process.wait(60) == 0
-    assert idle.sock.recv(1) == b""
+    with closing(stoppable.connect()) as idle, closing(stoppable.connect()) as busy:
+        begin(busy, Content_Length=str(len(body)), Expect="100-continue")
+        # Told to go on: the request is under way.
+        assert busy.sock.recv(100).startswith(b"HTTP/1.1 100")
+        stoppable.process.terminate()
+        stoppable.await_log("stopping")
+        busy.send(body)
+        answer = answer_of(busy)
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
+        assert stoppable.process.wait(60) == 0
+        assert idle.sock.recv(1) == b""
 
 
 @pytest.mark.parametrize(
