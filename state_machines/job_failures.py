@@ -10,19 +10,19 @@ AggregatePredictions decides about the run. `{}` tells the states of the engines
 whole machine.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from state_machines.sdk import Catch, Choice, ChoiceRule, Pass, State, Task
 from state_machines.tasks import ALL
 
 
 def keep_why_it_failed(
-    job: Task, kind: str, *, said_in: Iterable[str], retry: tuple[ChoiceRule, State] | None = None
+    job: Task, kind: str, *, said_in: Mapping[str, str], retry: tuple[ChoiceRule, State] | None = None
 ) -> None:
     """Catch whatever ends `job`, a `.sync` task over `$.partition`.
 
-    `said_in` are the fields of the job's description that say why it failed, the one that says most first. Where the
-    rule of `retry` holds, of `$.partition` and the description at `$.error.job`, its state is next.
+    `said_in` are the fields of the job's description, `$.error.job`, that say why it failed, the one that says most
+    first; and what is kept of each, a path or an intrinsic. Where the rule of `retry` holds, its state is next.
     """
     timed_out = partition_failed(
         f"{kind}JobTimedOut", {"cause": "The job did not end in the time that it was given, and was stopped."}
@@ -55,14 +55,14 @@ def _why_partition_failed(kind: str, why_job_failed: Choice) -> Choice:
     return choice
 
 
-def _why_job_failed(kind: str, said_in: Iterable[str], retry: tuple[ChoiceRule, State] | None) -> Choice:
+def _why_job_failed(kind: str, said_in: Mapping[str, str], retry: tuple[ChoiceRule, State] | None) -> Choice:
     choice = Choice(f"Why{kind}JobFailed")
     if retry is not None:
         choice.add_choice(*retry)
-    for field in said_in:
+    for field, cause in said_in.items():
         path = f"$.error.job.{field}"
         is_said = ChoiceRule.And([ChoiceRule.IsPresent(path, True), ChoiceRule.StringGreaterThan(path, "")])
-        choice.add_choice(is_said, partition_failed(f"{kind}JobFailedWith{field}", {"cause.$": path}))
+        choice.add_choice(is_said, partition_failed(f"{kind}JobFailedWith{field}", {"cause.$": cause}))
     choice.default_choice(
         partition_failed(
             f"{kind}JobStopped", {"cause": "The job gave no reason: it was stopped, by hand or at its time limit."}

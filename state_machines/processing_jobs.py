@@ -78,7 +78,8 @@ def run_processing_job() -> Chain:
         result_path=None,
         retry=JOB_RETRIES,
     )
-    keep_why_it_failed(job, "", said_in=["ExitMessage", "FailureReason"])
+    said_in = {"ExitMessage": "$.error.job.ExitMessage", "FailureReason": "$.error.job.FailureReason"}
+    keep_why_it_failed(job, "", said_in=said_in)
     completed = Pass("PartitionCompleted", parameters={"id.$": "$.partition.id", "status": "Completed"})
     return Chain([job, completed])
 

@@ -83,7 +83,10 @@ def run_transform_job() -> Chain:
             ChoiceRule.IsPresent("$.partition.retry_of", False),
         ]
     )
-    keep_why_it_failed(job, "Transform", said_in=["FailureReason"], retry=(failed_first, plan_retry(job, completed)))
+    # What a transform job says of a bad object is "See job logs for more information": of which job is worth keeping.
+    said = "States.Format('{}: {}', $.error.job.TransformJobName, $.error.job.FailureReason)"
+    retry = plan_retry(job, completed)
+    keep_why_it_failed(job, "Transform", said_in={"FailureReason": said}, retry=(failed_first, retry))
     return Chain([job, completed])
 
 

@@ -28,6 +28,8 @@ def start_run(event, context):
         "sources": [source(name)],
         "engine": "processing",
         "model": "tiny",
+        "contract_digest": "digest",
+        "top_k": 5,
         "claimed": name != "claimed",
     }
 
@@ -57,14 +59,28 @@ def plan_inference(event, context):
         "manifest": f"{results}/plan/p0000.manifest",
         "predictions": f"{results}/predictions/p0000/",
         "instance_type": "ml.c7i.xlarge",
-        "max_runtime_seconds": 60,
+        "instance_count": 1,
+        "max_runtime_seconds": 1 if name == "transform-endless" else 60,
     }
-    failing = name == "failing-job"
+    if name == "transform-refused":
+        partition["job_name"] = "no_name_for_a_job"
+    engine = "processing" if name == "failing-job" else "transform" if name.startswith("transform-") else "none"
     return {
         "key": f"runs/{name}/plan.json",
-        "engine": "processing" if failing else "none",
+        "engine": engine,
         "counts": {},
-        "partitions": [partition] if failing else [],
+        "partitions": [] if engine == "none" else [partition],
+    }
+
+
+def plan_retry(event, context):
+    name, partition = event["run"]["run_id"], event["partition"]
+    if name == "transform-unplannable":
+        raise OSError("nothing can be listed")
+    return partition | {
+        "job_name": f"{name}-retry",
+        "retry_of": partition["job_name"],
+        "shards": 0 if name == "transform-complete" else 1,
     }
 
 

@@ -8,7 +8,7 @@ import botocore.exceptions
 import botocore.session
 import pytest
 
-from pipeline import errors
+from pipeline import errors, shards
 from pipeline.local.states.definition import parse
 
 AWS_ERROR = re.compile(r"(States|Lambda|Runtime|Sandbox|SageMaker|SNS|EventBridge)\.[A-Za-z]+")
@@ -99,15 +99,39 @@ def test_an_error_while_reporting_leaves_the_original_error_in_place(state, name
     assert [(catch["ResultPath"], catch["Next"]) for catch in state(name)["Catch"]] == [(None, "Failed")]
 
 
-def test_a_failed_partition_does_not_fail_the_run(state):
-    job = state("RunProcessingJob")
-    handled = {name for catch in job["Catch"] for name in catch["ErrorEquals"]}
-    assert "States.ALL" in handled
-    assert "Fail" not in {inner["Type"] for inner in state("RunProcessingJobs")["ItemProcessor"]["States"].values()}
+@pytest.mark.parametrize("engine", ["Processing", "Transform"])
+def test_a_failed_partition_does_not_fail_the_run(state, engine):
+    states = state(f"Run{engine}Jobs")["ItemProcessor"]["States"].values()
+    handled = [{name for catch in task["Catch"] for name in catch["ErrorEquals"]} for task in states if "Catch" in task]
+    assert all("States.ALL" in names for names in handled)
+    assert len(handled) == len([task for task in states if task["Type"] == "Task"])
+    assert "Fail" not in {inner["Type"] for inner in states}
 
 
-def test_a_retried_job_gets_another_name(state):
-    assert "$$.State.RetryCount" in state("RunProcessingJob")["Parameters"]["ProcessingJobName.$"]
+@pytest.mark.parametrize("engine", ["Processing", "Transform"])
+def test_a_retried_job_gets_another_name(state, engine):
+    assert "$$.State.RetryCount" in state(f"Run{engine}Job")["Parameters"][f"{engine}JobName.$"]
+
+
+def test_every_shard_fits_a_request(state):
+    largest = shards.MAX_PIXEL_BYTES + shards.MAX_HEADER_BYTES
+    assert state("RunTransformJob")["Parameters"]["MaxPayloadInMB"] * shards.MEBIBYTE >= largest
+
+
+def test_requests_of_a_transform_job_are_within_its_hundred_megabytes(state):
+    job = state("RunTransformJob")["Parameters"]
+    assert job["MaxPayloadInMB"] * job["MaxConcurrentTransforms"] <= 100
+
+
+def test_a_transform_job_leaves_nothing_to_defaults_that_documents_disagree_about(state):
+    assert set(state("RunTransformJob")["Parameters"]["ModelClientConfig"]) == {
+        "InvocationsTimeoutInSeconds",
+        "InvocationsMaxRetries",
+    }
+
+
+def test_both_engines_run_at_most_as_many_jobs_at_once(state):
+    assert state("RunTransformJobs")["MaxConcurrency"] == state("RunProcessingJobs")["MaxConcurrency"]
 
 
 def test_a_batch_leaves_half_of_the_state_for_what_comes_after_it(state):

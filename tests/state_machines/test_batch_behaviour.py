@@ -17,6 +17,7 @@ STEPS = {
     "StartRunFunction": "start_run",
     "ValidateImagesFunction": "validate_images",
     "PlanInferenceFunction": "plan_inference",
+    "PlanRetryFunction": "plan_retry",
     "AggregatePredictionsFunction": "aggregate_predictions",
     "ReportFailureFunction": "report_failure",
 }
@@ -27,11 +28,19 @@ INPUTS = {
     "no-object": ["a", "list"],
     "listed": {"name": "listed"},
     "poisoned": {"name": "poisoned"},
+    "transform-complete": {"name": "transform-complete"},
+    "transform-endless": {"name": "transform-endless"},
+    "transform-failing": {"name": "transform-failing"},
+    "transform-refused": {"name": "transform-refused"},
+    "transform-stopped": {"name": "transform-stopped"},
+    "transform-unplannable": {"name": "transform-unplannable"},
     "unplannable": {"name": "unplannable"},
     "unplannable-unreportable": {"name": "unplannable-unreportable"},
 }
 LISTED = ["chosen \u2028 +%2F.jpg", "elsewhere/poison", "é/last.jpg"]
 IMAGES = {"poisoned": ["first", "poison", "third"], "failing-job": ["only"]}
+# Jobs of the others find no manifest, and fail; these find one, and a server that never says that it is ready.
+WAITING = ["transform-endless", "transform-stopped"]
 
 
 def template(folder):
@@ -55,6 +64,7 @@ def template(folder):
                 "ContainerImageUri": "image",
                 "JobRoleArn": "arn:aws:iam::123456789012:role/test",
                 "TopicArn": {"Ref": "Topic"},
+                "TransformModelName": "unready",
             },
         },
     }
@@ -73,6 +83,12 @@ def template(folder):
 @pytest.fixture(scope="module")
 def cloud():
     with LocalCloud() as cloud:
+        cloud.add_image("unready", ["sleep", "1000"], Path(__file__).parent)
+        cloud.client("sagemaker").create_model(
+            ModelName="unready",
+            PrimaryContainer={"Image": "unready"},
+            ExecutionRoleArn="arn:aws:iam::123456789012:role/test",
+        )
         yield cloud
 
 
@@ -106,6 +122,11 @@ def executions(cloud, stack, inbox):
     for name, keys in IMAGES.items():
         for key in keys:
             cloud.client("s3").put_object(Bucket=stack.outputs["Images"], Key=f"{name}/{key}", Body=b"image")
+    for name in WAITING:
+        manifest = json.dumps([{"prefix": f"s3://{stack.outputs['Images']}/"}, "failing-job/only"]).encode()
+        cloud.client("s3").put_object(
+            Bucket=stack.outputs["Results"], Key=f"runs/{name}/plan/p0000.manifest", Body=manifest
+        )
     lines = [json.dumps({"Key": key, "Etag": "e", "Size": 5}) for key in LISTED]
     body = "\n".join(lines).encode()
     cloud.client("s3").put_object(Bucket=stack.outputs["Images"], Key="listed.jsonl", Body=body)
@@ -216,3 +237,81 @@ def test_a_job_that_fails_costs_its_partition_and_keeps_its_reason(ended):
     # One sentence, and not the description of the job that it came with.
     assert partition["cause"]
     assert not partition["cause"].startswith("{")
+
+
+@pytest.fixture
+def partition(ended):
+    """How the only partition of an execution ended."""
+
+    def read(name):
+        (partition,) = json.loads(ended(name)["output"])["summary"]["partitions"]
+        return partition
+
+    return read
+
+
+@pytest.fixture
+def transform_states(states, ended):
+    """The states behind RunTransformJobs that an execution has entered, from the first job on."""
+
+    def entered(name):
+        ended(name)
+        names = states(name)
+        return names[names.index("RunTransformJobs") + 1 : names.index("AggregatePredictions")]
+
+    return entered
+
+
+REASON_OF_A_JOB = ["WhyTransformPartitionFailed", "ReadTransformJobDescription", "WhyTransformJobFailed"]
+
+
+def test_a_transform_job_that_fails_is_run_once_more(transform_states):
+    assert transform_states("transform-failing") == [
+        "RunTransformJob",
+        *REASON_OF_A_JOB,
+        "PlanRetry",
+        "ChooseRetry",
+        "RunTransformJob",
+        *REASON_OF_A_JOB,
+        "TransformJobFailedWithFailureReason",
+    ]
+
+
+def test_a_partition_keeps_the_reason_of_its_last_transform_job_and_its_name(partition):
+    found = partition("transform-failing")
+    assert (found["id"], found["status"], found["error"]) == ("p0000", "Failed", "States.TaskFailed")
+    assert found["cause"].startswith("transform-failing-retry-0: ClientError: ")
+
+
+def test_a_transform_job_that_failed_and_left_nothing_out_completes_its_partition(partition, transform_states):
+    assert partition("transform-complete") == {"id": "p0000", "status": "Completed"}
+    assert transform_states("transform-complete")[-3:] == ["PlanRetry", "ChooseRetry", "TransformPartitionCompleted"]
+
+
+def test_a_retry_that_cannot_be_planned_costs_its_partition(partition):
+    found = partition("transform-unplannable")
+    assert (found["status"], found["error"]) == ("Failed", "OSError")
+    assert "nothing can be listed" in found["cause"]
+
+
+def test_a_transform_job_that_sagemaker_does_not_start_is_not_planned_again(partition, transform_states):
+    assert partition("transform-refused")["error"] == "SageMaker.AmazonSageMakerException"
+    assert set(transform_states("transform-refused")) == {
+        "RunTransformJob",
+        "WhyTransformPartitionFailed",
+        "TransformJobNotStarted",
+    }
+
+
+def test_a_transform_job_that_takes_too_long_is_not_run_again(cloud, partition, transform_states):
+    assert partition("transform-endless")["error"] == "States.Timeout"
+    assert transform_states("transform-endless") == ["RunTransformJob", "TransformJobTimedOut"]
+
+
+def test_a_transform_job_that_somebody_stops_is_not_run_again(cloud, executions, partition, transform_states):
+    sagemaker = cloud.client("sagemaker")
+    while not sagemaker.list_transform_jobs(NameContains="transform-stopped")["TransformJobSummaries"]:
+        time.sleep(0.05)
+    sagemaker.stop_transform_job(TransformJobName="transform-stopped-0")
+    assert partition("transform-stopped")["cause"].startswith("The job gave no reason: it was stopped")
+    assert transform_states("transform-stopped") == ["RunTransformJob", *REASON_OF_A_JOB, "TransformJobStopped"]
