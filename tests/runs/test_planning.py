@@ -162,6 +162,49 @@ def test_the_run_may_name_another_instance_type(run: Run) -> None:
     assert plan.partitions[0].instance_type == "ml.g5.xlarge"
 
 
+def test_a_transform_run_deals_its_shards_out_among_the_instances_of_one_job(run: Run) -> None:
+    batches = [batch(f"b{number}", 100) for number in range(7)]
+    settings = replace(SETTINGS, images_per_instance=250)
+
+    (partition,) = planning.make_plan(replace(run, engine="transform"), batches, settings).partitions
+
+    assert (partition.instance_type, partition.instance_count) == ("ml.g4dn.xlarge", 3)
+
+
+def test_a_transform_job_has_no_more_instances_than_shards(run: Run) -> None:
+    settings = replace(SETTINGS, images_per_instance=1)
+
+    (partition,) = planning.make_plan(replace(run, engine="transform"), [batch("b1", 10)], settings).partitions
+
+    assert partition.instance_count == 1
+
+
+def test_a_large_transform_run_has_several_jobs_of_at_most_twenty_instances(run: Run) -> None:
+    batches = [batch(f"b{number:03}", 100) for number in range(45)]
+    settings = replace(SETTINGS, images_per_instance=100)
+
+    plan = planning.make_plan(replace(run, engine="transform"), batches, settings)
+
+    assert (plan.engine, [partition.instance_count for partition in plan.partitions]) == ("transform", [15, 15, 15])
+
+
+def test_the_time_of_a_transform_job_is_that_of_one_instance(run: Run) -> None:
+    batches = [batch(f"b{number}", 100) for number in range(8)]
+
+    def seconds(images_per_instance: int) -> int:
+        settings = replace(SETTINGS, images_per_instance=images_per_instance)
+        (partition,) = planning.make_plan(replace(run, engine="transform"), batches, settings).partitions
+        return partition.max_runtime_seconds - 1800
+
+    assert (seconds(800), seconds(200)) == (200, 50)
+
+
+def test_no_job_is_planned_for_longer_than_the_state_machine_waits(run: Run) -> None:
+    for engine in ("processing", "transform"):
+        plan = planning.make_plan(replace(run, engine=engine), [batch("b1", 10**9)], SETTINGS)
+        assert plan.partitions[0].max_runtime_seconds < 86_400
+
+
 @given(sizes=st.lists(st.integers(1, 24_000_000), min_size=1, max_size=60), jobs=st.integers(1, 20))
 def test_shards_are_shared_out_once_each_and_no_job_is_far_above_the_best(sizes: list[int], jobs: int) -> None:
     shards = [BatchShard(f"s{number:03}", 1, size) for number, size in enumerate(sizes)]
@@ -175,16 +218,21 @@ def test_shards_are_shared_out_once_each_and_no_job_is_far_above_the_best(sizes:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(accepted=st.lists(st.integers(1, 160), max_size=300), images_per_job=st.integers(1, 500))
+@given(
+    accepted=st.lists(st.integers(1, 160), max_size=300),
+    images_per_job=st.integers(1, 500),
+    engine=st.sampled_from(["processing", "transform"]),
+)
 def test_a_plan_keeps_every_image_and_stays_small_enough_to_travel(
-    run: Run, accepted: list[int], images_per_job: int
+    run: Run, accepted: list[int], images_per_job: int, engine: str
 ) -> None:
     batches = [batch(f"b{number:04}", count) for number, count in enumerate(accepted)]
+    settings = PlanInferenceSettings("ml.c7i.xlarge", images_per_job=images_per_job, images_per_instance=images_per_job)
 
-    plan = planning.make_plan(run, batches, PlanInferenceSettings("ml.c7i.xlarge", images_per_job=images_per_job))
+    plan = planning.make_plan(replace(run, engine=engine), batches, settings)
 
     assert sum(partition.images for partition in plan.partitions) == sum(accepted)
-    assert all(partition.shards for partition in plan.partitions)
+    assert all(partition.shards >= partition.instance_count >= 1 for partition in plan.partitions)
     assert len(plan.partitions) <= 100
     assert len(json.dumps(plan.between_states(run.run_id))) < 100_000
     assert Plan.from_json(json.loads(json.dumps(plan.to_json(run.run_id)))) == plan

@@ -46,6 +46,11 @@ def test_an_empty_input_runs_the_defaults() -> None:
     assert (given.model, given.engine, given.top_k, given.instance_type) == ("tiny", "processing", None, None)
 
 
+@pytest.mark.parametrize("engine", ["processing", "transform"])
+def test_a_run_may_name_its_engine(engine: str) -> None:
+    assert parse({"engine": engine}).engine == engine
+
+
 def test_every_field_can_be_given() -> None:
     given = parse(
         {

@@ -37,8 +37,8 @@ def begin(s3: Any, contract: ModelContract, classifier: Callable[..., bytes]) ->
     }.items():
         s3.put_object(Bucket="example-results", Key=f"models/tiny/{name}", Body=body)
 
-    def begin(document: Any, name: str = "first") -> dict[str, Any]:
-        return start.start_run(document, execution(name), SETTINGS, s3)
+    def begin(document: Any, name: str = "first", **settings: Any) -> dict[str, Any]:
+        return start.start_run(document, execution(name), replace(SETTINGS, **settings), s3)
 
     return begin
 
@@ -181,3 +181,36 @@ def test_a_listing_whose_first_line_names_no_image_is_refused(s3: Any, begin: St
 
     with pytest.raises(InvalidRunInput, match=r"the first line of .*chosen\.jsonl names no image: .*incoming/a\.jpg"):
         begin(LISTING)
+
+
+TRANSFORM = {"engine": "transform"}
+
+
+def test_a_transform_run_of_the_stack_s_model_starts(begin: Start) -> None:
+    assert begin(TRANSFORM, transform_model="tiny")["engine"] == "transform"
+
+
+@pytest.mark.parametrize(
+    ("transform_model", "message"),
+    [
+        (None, "engine: this stack has no SageMaker model for 'transform'. .* ModelDataUrl; or use 'processing'"),
+        ("other", "engine: this stack's SageMaker model is made of 'other', .* use 'processing' for 'tiny'"),
+    ],
+)
+def test_a_transform_run_needs_a_sagemaker_model_of_its_own_package(
+    s3: Any, begin: Start, transform_model: str | None, message: str
+) -> None:
+    with pytest.raises(InvalidRunInput, match=message):
+        begin(TRANSFORM, transform_model=transform_model)
+    assert written(s3) == []
+
+
+def test_a_transform_run_has_no_room_for_arrays(s3: Any, begin: Start, contract: ModelContract) -> None:
+    document = contract.to_json()
+    output = {"name": "logits", "activation": "none"}
+    raw = {**document, "task": "raw", "output": output}
+    s3.put_object(Bucket="example-results", Key="models/tiny/contract.json", Body=json.dumps(raw).encode())
+
+    with pytest.raises(InvalidRunInput, match="engine: 'transform' answers in JSON Lines, which hold no arrays"):
+        begin(TRANSFORM, transform_model="tiny")
+    assert written(s3) == []
