@@ -102,7 +102,7 @@ def _replay_in_aws(options: argparse.Namespace) -> int:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE
     except (BotoCoreError, ClientError) as error:
-        print(f"imagebatch: the run could not be replayed: {error}", file=sys.stderr)
+        print(f"imagebatch: the run could not be replayed: {error} (--profile and --region say where)", file=sys.stderr)
         return EXIT_FAILED
     if options.json:
         where = {"execution": started and started.execution, "console": started and started.console}

@@ -163,6 +163,7 @@ def _what_to_do(summary: Mapping[str, Any]) -> list[str]:
         *(f"  {reason:<{width}}  {_HINTS[reason]}" for reason in reasons),
         *_set_apart(summary["quarantine"], summary["counts"]["rejected"]),
         f"  When they are fixed, this predicts them: imagebatch replay {summary['run_id']}",
+        "  (with --stack NAME where the run was in AWS)",
     ]
 
 

@@ -160,6 +160,12 @@ def test_a_box_ends_where_the_image_does() -> None:
     assert found.boxes.tolist() == [[0, 0, 40, 16]]
 
 
+def test_boxes_overlap_where_the_image_has_ended_too() -> None:
+    """As in the models' own code: of these two, 22 of 24 columns are shared, and half of what the image shows."""
+    found = detect(answer((-20, 0, 4, 4, 0.9, 0), (-20, 0, 2, 4, 0.8, 0)), detector(), (8, 8))
+    assert found.boxes.tolist() == [[0, 0, 4, 4]]
+
+
 def test_a_box_beside_the_image_is_none() -> None:
     letterboxed = detector(resize=Letterbox((0, 0, 0), Anchor.TOP_LEFT, Interpolation.BOX))
     found = detect(answer((0, 5, 8, 8, 0.9, 0), (0, 0, 8, 4, 0.8, 1)), letterboxed, (16, 8))

@@ -87,6 +87,7 @@ What to do about rejected images
   truncated     Upload the file again: the upload broke off.
   not_an_image  Look at what writes to this prefix: something that is no image is uploaded there.
   When they are fixed, this predicts them: imagebatch replay 2026-11-20T0200-incoming-7f3a9c
+  (with --stack NAME where the run was in AWS)
 
 Results in s3://example-results/runs/r/results/
   predictions.parquet  one row for each predicted image
