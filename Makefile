@@ -16,11 +16,12 @@ run: $(VENV)/.run ## Classify the example photos (or PHOTOS=folder) through the 
 test: $(VENV)/.dev ## Run the whole test suite
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
-check: $(VENV)/.dev ## Lint, types, formatting, the rendered state machines, the template
+check: $(VENV)/.dev ## Lint, types, formatting, the rendered state machines, the template, the Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint infra/template.yaml
+	$(BIN)/hadolint processing_scripts/Dockerfile
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
@@ -32,8 +33,13 @@ asl: $(VENV)/.dev ## Render state_machines/*.asl.json from their Python sources
 lock: $(VENV)/.dev ## Resolve the dependencies again (needs the registry)
 	$(BIN)/uv pip compile pyproject.toml --extra local --group dev $(LOCK) --upgrade -o requirements/dev.lock
 	$(BIN)/uv pip compile pyproject.toml --extra local -c requirements/dev.lock $(LOCK) -o requirements/run.lock
+	$(BIN)/uv pip compile pyproject.toml --extra inference $(IMAGE_LOCK) -o requirements/container-cpu.lock
+	$(BIN)/uv pip compile pyproject.toml requirements/cuda.in $(IMAGE_LOCK) -o requirements/container-cuda.lock
 # --no-emit-index-url: a lock names packages and versions, never a registry.
-LOCK := --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --quiet
+LOCK_TEXT := --no-header --no-annotate --no-emit-index-url --quiet
+LOCK := --universal --python-version 3.11 $(LOCK_TEXT)
+# What is built once and runs everywhere is pinned by hash.
+IMAGE_LOCK := -c requirements/dev.lock --python-version 3.12 --python-platform x86_64-manylinux_2_28 --generate-hashes $(LOCK_TEXT)
 
 clean: ## Remove the environment, results and caches
 	rm -rf $(VENV) out build .mypy_cache .ruff_cache .pytest_cache .hypothesis
