@@ -52,6 +52,12 @@ def test_a_shard_reads_back_as_it_was_packed(contract: ModelContract, path: Path
     assert np.array_equal(shard.images, images)
 
 
+@pytest.mark.parametrize("key", ["k" * length for length in range(8)])
+def test_pixels_begin_where_they_can_be_mapped_into_memory(contract: ModelContract, key: str) -> None:
+    (header,) = struct.unpack_from("<Q", shards.pack(pixels(1, contract), [row(key)], contract).read())
+    assert header % 8 == 0
+
+
 def test_a_shard_in_memory_is_read_without_copying_its_pixels(contract: ModelContract, packed: bytes) -> None:
     data = bytearray(packed)
     shard = shards.parse(data, contract)

@@ -213,6 +213,14 @@ def test_a_tagged_object_keeps_its_own_tags(s3: Any, tagging: Run, put: Put) -> 
     assert keys_of(s3, RESULTS) == []
 
 
+def test_the_tags_of_an_earlier_run_make_room_for_those_of_this_one(s3: Any, tagging: Run, put: Put) -> None:
+    own = [f"t{number}=v" for number in range(8)]
+    image = put("a.jpg", Tagging="&".join([*own, "imagebatch-quarantine=empty", "imagebatch-run=an-earlier-one"]))
+
+    assert treated(tagging, s3, image) == ["tagged"]
+    assert tags_of(s3, IMAGES, "a.jpg")["imagebatch-run"] == tagging.run_id
+
+
 def test_an_object_without_room_for_tags_says_so(s3: Any, tagging: Run, put: Put) -> None:
     image = put("a.jpg", Tagging="&".join(f"t{number}=v" for number in range(9)))
 

@@ -70,3 +70,12 @@ def test_a_copy_whose_name_cannot_be_had_is_named_by_a_hash(s3: Any, tmp_path: P
     assert sorted(files.values()) == sorted(pair)
     (hashed,) = (PurePosixPath(path) for path in files if "%" in path)
     assert hashed.parent == PurePosixPath("empty")
+
+
+def test_a_file_that_is_there_already_is_left_alone(s3: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "a.jpg").write_text("somebody's")
+    files = saved(s3, tmp_path, "empty/a.jpg")
+
+    assert files.pop("empty/a.jpg") == "somebody's"
+    assert list(files.values()) == ["empty/a.jpg"]

@@ -140,7 +140,9 @@ def test_a_session_token_is_sent(server: Server) -> None:
 @pytest.mark.parametrize("status", [204, 206, 301, 307, 400, 403, 404, 412, 500, 503])
 def test_the_client_is_asked_again_for_whatever_is_no_200(server: Server, reader: S3Reader, status: int) -> None:
     read(reader)
-    server.straight = lambda: Response(status, [("Location", server.url)], b"")
+    server.straight = lambda: Response(
+        status, [("Location", server.url), ("ETag", '"abc"'), ("Content-Length", "0")], b""
+    )
     assert read(reader) == OBJECT.body
     assert server.ways == [BY_CLIENT, STRAIGHT, BY_CLIENT]
 

@@ -78,6 +78,7 @@ def test_an_object_with_a_key_of_its_uploaders_is_unreadable() -> None:
         ("InvalidRequest", "Missing required header for this request: x-amz-content-sha256"),
         ("SlowDown", "Please reduce your request rate."),
         ("InternalError", "We encountered an internal error."),
+        ("InternalError", "The encryption parameters could not be looked up."),
         ("ServiceUnavailable", ""),
         ("RequestTimeout", ""),
         ("KMS.ThrottlingException", "You have exceeded the rate at which you may call KMS."),
