@@ -8,18 +8,16 @@ What would only fail on the instance that was rented for it, after every image h
 a file that is missing or is no model, weights that were not uploaded, a contract that describes another model.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline import objects
 from pipeline.contract import CONTRACT_FILE, ModelContract, parse_contract
-from pipeline.contract.model_files import ModelFile, find_model
-from pipeline.contract.onnx_file import read_model
+from pipeline.contract.model_files import find_model
+from pipeline.contract.model_signature import read_signature
 from pipeline.contract.packages import parse_labels
-from pipeline.contract.ranged_file import open_ranges
 from pipeline.contract.signature import Signature, check_signature
-from pipeline.contract.torch_file import read_torch_model
 from pipeline.errors import ContractMismatch, InvalidModelPackage, UnknownModel
 from pipeline.runs.keys import MODELS_PREFIX, model_prefix
 
@@ -53,29 +51,17 @@ def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
     model = find_model(sizes, f"model: {folder}")
     if contract.output.labels is not None:
         _check_file(contract.output.labels, sizes, folder)
-    signature = _signature(s3, bucket, prefix, model, sizes)
+
+    def read_at(offset: int, length: int) -> bytes:
+        return objects.get_range(s3, bucket, prefix + model, offset, length)
+
+    signature = read_signature(model, read_at, sizes[model], sizes, folder)
     if signature is not None:
         try:
             check_signature(signature, contract, _count_labels(s3, bucket, prefix, contract))
         except ContractMismatch as mismatch:
             raise ContractMismatch(f"{folder}: {mismatch}") from None
     return StoredPackage(contract, signature)
-
-
-def _signature(
-    s3: "S3Client", bucket: str, prefix: str, model: ModelFile, sizes: Mapping[str, int]
-) -> Signature | None:
-    key = prefix + model
-
-    def read_at(offset: int, length: int) -> bytes:
-        return objects.get_range(s3, bucket, key, offset, length)
-
-    source = objects.s3_uri(bucket, key)
-    if model is not ModelFile.ONNX:
-        return read_torch_model(open_ranges(read_at, sizes[model]), model, source)
-    described = read_model(read_at, sizes[model], source)
-    described.check_data(sizes, objects.s3_uri(bucket, prefix))
-    return described.signature
 
 
 def _count_labels(s3: "S3Client", bucket: str, prefix: str, contract: ModelContract) -> int | None:

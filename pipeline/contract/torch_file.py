@@ -7,6 +7,8 @@
 torch.save writes archives too, with a pickle in them and no code: weights, or a module that only its author's Python
 can load. Those are no models. Nor is an export with a pickle among its constants: unpickling runs whatever it says.
 
+What a graph names besides operators is refused by contract/torch_code.py.
+
 The JSON is torch/_export/serde/schema.py, major version 8 (torch 2.6 and later). What it does not say as expected stays
 open: the runtime tries every torch model on one batch.
 """
@@ -19,6 +21,7 @@ from typing import IO, Any
 
 from pipeline.contract.model_files import ModelFile
 from pipeline.contract.signature import Dimension, Signature, TensorType
+from pipeline.contract.torch_code import refuse_foreign_code
 from pipeline.errors import InvalidModelPackage
 
 _LARGEST_PROGRAM = 256 * 1024 * 1024
@@ -96,11 +99,20 @@ def _exported(archive: zipfile.ZipFile, names: Mapping[str, str], source: str) -
     described = archive.getinfo(names[programs[0]])
     if described.file_size > _LARGEST_PROGRAM:
         raise InvalidModelPackage(f"{source} has a graph of {described.file_size:,} bytes; no model is that large.")
+    program = _parsed(archive.read(described), source)
+    refuse_foreign_code(program, source)
     try:
-        graph = json.loads(archive.read(described))["graph_module"]
+        graph = program["graph_module"]
         return Signature(_inputs(graph), _outputs(graph), ModelFile.EXPORTED)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return None
+
+
+def _parsed(data: bytes, source: str) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidModelPackage(f"{source} has a graph that is no JSON: {error}. Export the model again.") from error
 
 
 def _inputs(graph: Mapping[str, Any]) -> tuple[TensorType, ...]:

@@ -2,7 +2,7 @@
 
     schema       contract.json                              pipeline/contract/definition.py
     labels       a label a line                             pipeline/contract/packages.py
-    model        the model, and files of weights beside it  pipeline/contract/onnx_file.py, torch_file.py
+    model        the model, and files of weights beside it  pipeline/contract/model_signature.py
     signature    the model's own inputs and outputs         pipeline/contract/signature.py
     probe        a few images through the runtime           pipeline/contract/checking/probe.py
     photos       which of them validation accepts           pipeline/contract/checking/survey_findings.py
@@ -24,10 +24,9 @@ from pipeline.contract.checking.recognition import Pixels
 from pipeline.contract.checking.survey import Survey, survey
 from pipeline.contract.checking.survey_findings import photo_findings, survey_findings
 from pipeline.contract.model_files import ModelFile, find_model
-from pipeline.contract.onnx_file import read_model
+from pipeline.contract.model_signature import folder_signature
 from pipeline.contract.packages import ModelPackage, parse_labels
 from pipeline.contract.signature import Signature, TensorType, mismatches, shown
-from pipeline.contract.torch_file import read_torch_model
 from pipeline.errors import ImageBatchError, InvalidModelPackage, InvalidPrediction
 from pipeline.images import decode as images
 from pipeline.inference.runtimes import RuntimeSettings, TensorRuntime, open_runtime
@@ -117,10 +116,9 @@ class Check:
 
     def _check_model(self) -> tuple[ModelFile, Signature | None] | None:
         """Which file is the model, and what it says of itself; None where there is no model."""
-        files = {each.relative_to(self._folder).as_posix() for each in self._folder.rglob("*") if each.is_file()}
         try:
-            file = find_model(files, str(self._folder))
-            signature = self._read_signature(file, files)
+            file = find_model([each.name for each in self._folder.iterdir() if each.is_file()], str(self._folder))
+            signature = folder_signature(self._folder, file)
         except OSError as error:
             self._found(wrong("model", f"{self._folder} cannot be read: {error.strerror}."))
             return None
@@ -133,20 +131,6 @@ class Check:
             told = f"{file} takes {_told(signature.inputs)}, and answers {_told(signature.outputs)}."
             self._found(ok("model", told))
         return file, signature
-
-    def _read_signature(self, name: ModelFile, files: set[str]) -> Signature | None:
-        path = self._folder / name
-        with path.open("rb") as file:
-            if name is not ModelFile.ONNX:
-                return read_torch_model(file, name, source=name)
-
-            def read_at(offset: int, length: int) -> bytes:
-                file.seek(offset)
-                return file.read(length)
-
-            model = read_model(read_at, path.stat().st_size)
-        model.check_data(files, str(self._folder))
-        return model.signature
 
     def _check_signature(self, signature: Signature | None, contract: ModelContract, labels: int | None) -> bool:
         if signature is None:

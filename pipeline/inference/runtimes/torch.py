@@ -24,9 +24,9 @@ from torch.export.passes import move_to_device_pass  # type: ignore[import-not-f
 
 from pipeline.contract import Colour, DataType, Layout, ModelContract, Precision
 from pipeline.contract.model_files import ModelFile
+from pipeline.contract.model_signature import folder_signature
 from pipeline.contract.packages import ModelPackage
-from pipeline.contract.signature import Signature, answer_mismatches, check_signature
-from pipeline.contract.torch_file import read_torch_model
+from pipeline.contract.signature import answer_mismatches, check_signature
 from pipeline.errors import ContractMismatch, InvalidModelPackage, InvalidPrediction, InvalidSetting
 from pipeline.inference.runtimes.base import CPU_BATCH_SIZE, Images, Outputs, check_rows
 from pipeline.inference.runtimes.settings import Compile, Device, RuntimeSettings
@@ -55,7 +55,7 @@ class TorchRuntime:
         is_gpu = self._device.type == "cuda"
         if not is_gpu:
             torch.set_num_threads(settings.threads)
-        signature = _signature(package)
+        signature = folder_signature(package.folder, package.model)
         if signature is not None:
             check_signature(signature, contract, labels=len(package.labels) or None)
         self._fixed_batch = signature.fixed_batch if signature else None
@@ -238,11 +238,6 @@ def _device(settings: RuntimeSettings) -> Any:
             "IMAGEBATCH_DEVICE is cuda, and torch finds no GPU here. Set cpu, or install torch for CUDA."
         )
     return torch.device("cuda" if has_gpu and settings.device is not Device.CPU else "cpu")
-
-
-def _signature(package: ModelPackage) -> Signature | None:
-    with package.model_path.open("rb") as file:
-        return read_torch_model(file, package.model, source=str(package.model_path))
 
 
 def _load(package: ModelPackage, device: Any) -> tuple[Any, int, int | None]:
