@@ -102,6 +102,11 @@ def test_what_cannot_be_the_index_of_a_class_is_none() -> None:
     assert Xyxy(BoxUnit.PIXELS).decode(output, SIZE, as_they_are).classes.tolist() == [-1, -1, 7]
 
 
+def test_an_index_that_arithmetic_has_blurred_is_the_nearest() -> None:
+    output = np.array([[0, 0, 1, 1, 0.9, cls] for cls in (6.9999, 7.0001)], np.float32)
+    assert Xyxy(BoxUnit.PIXELS).decode(output, SIZE, as_they_are).classes.tolist() == [7, 7]
+
+
 @given(seeds)
 def test_an_activation_is_for_scores_and_leaves_boxes_alone(seed: int) -> None:
     output = random_output(seed, ANCHORS, 5 + CLASSES)

@@ -128,14 +128,16 @@ def test_an_unreadable_object_is_fixed_when_it_can_be_read(s3: Any, reject: Reje
     assert [image.key for _, image in comparison.fixed] == ["a.jpg"]
 
 
-def test_an_object_that_is_still_unreadable_is_the_same(s3: Any, reject: Reject) -> None:
-    comparison = replay.compare([reject("a.jpg", reason="unreadable")], Answering(s3, get_object=403))  # type: ignore[arg-type]
+@pytest.mark.parametrize("status", [400, 403, 404, 405], ids=["another's key", "denied", "gone meanwhile", "delete marker"])
+def test_an_object_that_is_still_unreadable_is_the_same(s3: Any, reject: Reject, status: int) -> None:
+    comparison = replay.compare([reject("a.jpg", reason="unreadable")], Answering(s3, get_object=status))  # type: ignore[arg-type]
 
     assert (comparison.fixed, comparison.same) == ([], 1)
 
 
-def test_an_object_that_s3_does_not_show_is_counted(s3: Any, reject: Reject) -> None:
-    comparison = replay.compare([reject("a.jpg")], Answering(s3, head_object=403))  # type: ignore[arg-type]
+@pytest.mark.parametrize("status", [400, 403], ids=["another's key", "denied"])
+def test_an_object_that_s3_does_not_show_is_counted(s3: Any, reject: Reject, status: int) -> None:
+    comparison = replay.compare([reject("a.jpg")], Answering(s3, head_object=status))  # type: ignore[arg-type]
 
     assert comparison.refused == 1
 
