@@ -4,13 +4,25 @@ import pytest
 
 from pipeline.errors import InvalidSetting, MissingSetting
 from pipeline.limits import DEFAULT_LIMITS, Animation, Limits, Quarantine
-from pipeline.settings import PlanInferenceSettings, StartRunSettings
+from pipeline.settings import PlanInferenceSettings, PlanRetrySettings, StartRunSettings
 
 START_RUN = {"IMAGES_BUCKET": "images", "RESULTS_BUCKET": "results", "DEFAULT_MODEL": "tiny", "DEFAULT_PREFIX": "in/"}
 
 
 def test_settings_are_read_from_the_environment() -> None:
     assert StartRunSettings.from_env(START_RUN) == StartRunSettings("images", "results", "tiny", "in/")
+
+
+@pytest.mark.parametrize(("text", "model"), [("", None), ("tiny", "tiny")])
+def test_a_stack_may_have_no_sagemaker_model(text: str, model: str | None) -> None:
+    assert StartRunSettings.from_env({**START_RUN, "TRANSFORM_MODEL": text}).transform_model == model
+
+
+def test_a_retry_is_named_as_the_plan_names_jobs() -> None:
+    plan = PlanInferenceSettings.from_env({"DEFAULT_INSTANCE_TYPE": "ml.c7i.xlarge"})
+
+    assert PlanRetrySettings.from_env({}).job_name_prefix == plan.job_name_prefix
+    assert PlanRetrySettings.from_env({"JOB_NAME_PREFIX": "mine"}).job_name_prefix == "mine"
 
 
 @pytest.mark.parametrize("name", ["IMAGES_BUCKET", "RESULTS_BUCKET", "DEFAULT_MODEL"])

@@ -81,6 +81,16 @@ def test_a_model_is_made_of_the_data_that_are_named(cloud, template_path):
     (model,) = cloud.client("sagemaker").list_models()["Models"]
     described = cloud.client("sagemaker").describe_model(ModelName=model["ModelName"])
     assert described["PrimaryContainer"]["ModelDataUrl"] == "s3://models/model.tar.gz"
+    machine = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=stack.outputs["StateMachineArn"])
+    assert f'"ModelName": "{model["ModelName"]}"' in machine["definition"]
+
+
+@pytest.mark.parametrize(("data", "model"), [("", ""), ("s3://models/tiny.tar.gz", "tiny")])
+def test_start_run_knows_which_package_a_transform_job_would_run(cloud, template_path, data, model):
+    given = {"ModelDataUrl": data, "DefaultModel": "tiny"}
+    stack = deploy(cloud, template_path, given, f"transform-{bool(data)}".lower())
+    configuration = cloud.client("lambda").get_function_configuration(FunctionName=stack.resources["StartRunFunction"])
+    assert configuration["Environment"]["Variables"]["TRANSFORM_MODEL"] == model
 
 
 def test_a_subscription_is_made_for_the_given_address(cloud, template_path):
@@ -91,7 +101,10 @@ def test_a_subscription_is_made_for_the_given_address(cloud, template_path):
     assert subscription["Endpoint"] == "a@b.test"
 
 
-@pytest.mark.parametrize(("parameter", "value"), [("InstanceType", "c7i.xlarge"), ("JobNamePrefix", "ImageBatch")])
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("InstanceType", "c7i.xlarge"), ("TransformInstanceType", "g4dn"), ("JobNamePrefix", "ImageBatch")],
+)
 def test_a_parameter_that_breaks_its_pattern_is_refused(cloud, template_path, parameter, value):
     with pytest.raises(TemplateError, match=f"parameter {parameter}"):
         deploy(cloud, template_path, {parameter: value}, "refused")

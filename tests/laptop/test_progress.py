@@ -144,6 +144,17 @@ def test_predicted_images_are_counted_as_shards_arrive(
     assert (first.predicted, watcher.poll().predicted) == (3, 4)
 
 
+def test_the_answers_of_a_transform_job_count_as_predicted(
+    watcher: RunWatcher, execution: Execution, s3: Any, run: Run
+) -> None:
+    execution.states.append("RunTransformJobs")
+    execution.map(total=5, succeeded=5, status="SUCCEEDED")
+    write_plan(s3, run)
+    objects.put_bytes(s3, RESULTS, keys.transform_key(run.run_id, "p0000", "b-0"), b"")
+
+    assert watcher.poll().predicted == 3
+
+
 def test_a_shard_that_its_job_gave_up_counts_as_failed(
     watcher: RunWatcher, execution: Execution, s3: Any, run: Run
 ) -> None:

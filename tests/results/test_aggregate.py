@@ -29,7 +29,9 @@ DIED = [{"id": "p0000", "status": "Failed", "error": "SageMaker.JobFailed", "cau
 Validated = Callable[..., Plan]
 
 
-def infer(s3: Any, run: Run, plan: Plan, leave_out: int | None = None) -> None:
+def infer(
+    s3: Any, run: Run, plan: Plan, leave_out: int | None = None, key_of: Callable[..., str] = keys.predictions_key
+) -> None:
     """Write the predictions that a job would; every image is a cat, save that `leave_out` shards are not predicted."""
     accepted = [
         verdict
@@ -43,7 +45,7 @@ def infer(s3: Any, run: Run, plan: Plan, leave_out: int | None = None) -> None:
             for v in accepted
             if v.shard == shard.id
         ]
-        write(s3, keys.predictions_key(run.run_id, "p0000", shard.id), "".join(lines))
+        write(s3, key_of(run.run_id, "p0000", shard.id), "".join(lines))
 
 
 def write(s3: Any, key: str, text: str) -> None:
@@ -79,6 +81,30 @@ def test_every_image_is_in_the_table_it_belongs_to(s3: Any, run: Run, validated:
 
     assert sorted(row["key"] for row in read_rows(s3, run)) == [f"incoming/{n}.jpg" for n in range(3)]
     assert [row["key"] for row in read_csv(s3, run, "rejected.csv")] == ["incoming/bad0.jpg"]
+
+
+def test_the_answers_of_a_transform_job_are_predictions_too(s3: Any, run: Run, validated: Validated) -> None:
+    infer(s3, run, validated(good=3), key_of=keys.transform_key)
+
+    assert results.aggregate_predictions(run, COMPLETED, s3)["summary"]["predicted"] == 3
+
+
+def test_what_a_transform_job_predicted_before_it_failed_counts(s3: Any, run: Run, validated: Validated) -> None:
+    infer(s3, run, validated(good=4), leave_out=1, key_of=keys.transform_key)
+
+    results.aggregate_predictions(replace(run, max_failed_fraction=0.5), DIED, s3)
+
+    assert (len(read_rows(s3, run)), read_summary(s3, run)["failed_by_error"]) == (2, {"SageMaker.JobFailed": 2})
+
+
+def test_an_answer_that_broke_off_fails_its_shards_images(s3: Any, run: Run, validated: Validated) -> None:
+    plan = validated(good=4)
+    infer(s3, run, plan, key_of=keys.transform_key)
+    write(s3, keys.transform_key(run.run_id, "p0000", first_shard(plan)), '{"key": "incoming/0.jpg"')
+
+    results.aggregate_predictions(replace(run, max_failed_fraction=0.5), COMPLETED, s3)
+
+    assert read_summary(s3, run)["failed_by_error"] == {"CorruptPredictions": 2}
 
 
 def test_what_travels_has_the_shape_that_the_architecture_shows(s3: Any, run: Run, validated: Validated) -> None:

@@ -31,7 +31,7 @@ ENVIRONMENT = {
     "DEFAULT_INSTANCE_TYPE": "ml.c7i.xlarge",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
-STEPS = ("start_run", "validate_images", "plan_inference", "aggregate_predictions", "report_failure")
+STEPS = ("start_run", "validate_images", "plan_inference", "plan_retry", "aggregate_predictions", "report_failure")
 
 
 @pytest.fixture
@@ -124,6 +124,26 @@ def test_a_run_goes_through_every_step(
 
     counts = {"listed": 2, "folders": 1, "predicted": 1, "rejected": 1, "failed": 0, "skipped": 0}
     assert results["summary"] == {"run_id": run["run_id"], **counts}
+
+
+@pytest.mark.usefixtures("model")
+def test_what_a_transform_job_left_out_is_planned_again(
+    s3: Any, call: Callable[[str, Any], Any], photo: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws, "client", lambda service: s3 if service == "s3" else MapRuns())
+    bodies = {f"incoming/{name}.jpg": photo() for name in "abc"}
+    items = [
+        {"Key": key, "Etag": s3.put_object(Bucket=IMAGES, Key=key, Body=body)["ETag"], "Size": len(body)}
+        for key, body in bodies.items()
+    ]
+    run = call("start_run", {"execution": EXECUTION, "input": {}})
+    batch = call("validate_images", {"run": run, "bucket": IMAGES, "items": items})
+    mapped = write_map_results(s3, run["run_id"], [batch])
+    (partition,) = call("plan_inference", {"run": run, "validated": [mapped]})["partitions"]
+
+    retried = call("plan_retry", {"run": run, "partition": partition})
+
+    assert (retried["shards"], retried["retry_of"]) == (1, partition["job_name"])
 
 
 @pytest.mark.usefixtures("model")
