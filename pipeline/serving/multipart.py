@@ -5,13 +5,14 @@
 The whole body is in memory, so a part is a view of it and nothing is copied or written to disk.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import Message
-from email.parser import BytesHeaderParser
 
 _HEAD_END = b"\r\n\r\n"
 _LONGEST_HEAD = 8192
+_PARAMETER = re.compile(r';\s*([\w*-]+)=(?:"([^"]*)"|([^;"\s]*))')
 
 
 class MalformedFormError(Exception):
@@ -54,18 +55,16 @@ def _part(data: bytes | bytearray, body: memoryview, start: int, end: int) -> Pa
     if head_end < 0 or head_end - start > _LONGEST_HEAD:
         raise MalformedFormError("a part has no end of its headers: expected an empty line")
     content = body[head_end + len(_HEAD_END) : end]
-    headers = BytesHeaderParser().parsebytes(bytes(data[start:head_end]))
-    return Part(_parameter(headers, "name"), _parameter(headers, "filename"), content)
+    disposition = _disposition(bytes(data[start:head_end]))
+    return Part(disposition.get("name", ""), disposition.get("filename", ""), content)
 
 
-def _parameter(headers: Message, name: str) -> str:
-    value = headers.get_param(name, "", "Content-Disposition")
-    return _text(value[2] if isinstance(value, tuple) else str(value))
-
-
-def _text(value: str) -> str:
-    """A parameter as it was meant: senders write UTF-8 where the parser expects ASCII (RFC 7578, 5.1)."""
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _disposition(head: bytes) -> dict[str, str]:
+    """The parameters of a part's Content-Disposition, which are UTF-8 (RFC 7578, 5.1)."""
+    for line in head.decode("utf-8", "replace").split("\r\n"):
+        if line.lower().startswith("content-disposition:"):
+            return {name.lower(): quoted or token for name, quoted, token in _PARAMETER.findall(line)}
+    return {}
 
 
 def _boundary(content_type: str) -> bytes:
