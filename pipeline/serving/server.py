@@ -91,7 +91,7 @@ class Server(socketserver.ThreadingTCPServer):
         self.socket.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        error = sys.exception() if sys.version_info >= (3, 12) else sys.exc_info()[1]
+        error = sys.exc_info()[1]
         if isinstance(error, ConnectionError | TimeoutError):
             logger.warning("%s: %s", client_address[0], error or type(error).__name__)
         else:

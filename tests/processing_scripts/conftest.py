@@ -54,7 +54,7 @@ class ServerProcess:
             "PYTHONUNBUFFERED": "1",
             **variables,
         }
-        command = [sys.executable, "-m", "processing_scripts", "serve"]
+        command = [sys.executable, "-m", "processing_scripts.serve"]
         process = subprocess.Popen(
             command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

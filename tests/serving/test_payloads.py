@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from urllib3.filepost import encode_multipart_formdata
 
 from pipeline.contract import ModelContract
@@ -132,8 +133,6 @@ def test_an_image_for_which_the_model_has_no_answer_costs_its_own_line(
 
     monkeypatch.setattr(runtime, "predict", answer_white_with_nan)
     file = io.BytesIO()
-    from PIL import Image
-
     Image.fromarray(bright).save(file, "PNG")
     lines = ask(model, "application/json", encoded(photo(), file.getvalue(), photo()))
     assert [line.get("reason") for line in lines] == [None, "InvalidPrediction", None]
