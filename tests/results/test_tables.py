@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO, StringIO
 from pathlib import Path
@@ -118,15 +119,22 @@ def test_a_run_without_predictions_has_a_table_with_every_column() -> None:
     assert (table.num_rows, table.column_names) == (0, tables.PREDICTIONS_SCHEMA.names)
 
 
-def test_rows_are_written_in_groups_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("answer", "groups"),
+    [({}, [2, 2, 1]), ({"values": (0.5,) * 8}, [1] * 5), ({"boxes": ((0.0, 0.0, 1.0, 1.0),) * 2}, [1] * 5)],
+    ids=["labels", "values", "boxes"],
+)
+def test_rows_are_written_in_groups_of_bounded_size(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], groups: list[int]
+) -> None:
     monkeypatch.setattr(tables, "_NUMBERS_PER_ROW_GROUP", 12)
     file = BytesIO()
     with tables.PredictionsTable(file) as table:
         for number in range(5):
-            table.add([prediction(str(number))], NOW)
+            table.add([replace(prediction(str(number)), **answer)], NOW)
 
     found = pq.ParquetFile(BytesIO(file.getvalue()))
-    assert [found.metadata.row_group(group).num_rows for group in range(found.num_row_groups)] == [2, 2, 1]
+    assert [found.metadata.row_group(group).num_rows for group in range(found.num_row_groups)] == groups
 
 
 @settings(max_examples=50, deadline=None)

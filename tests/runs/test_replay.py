@@ -128,7 +128,9 @@ def test_an_unreadable_object_is_fixed_when_it_can_be_read(s3: Any, reject: Reje
     assert [image.key for _, image in comparison.fixed] == ["a.jpg"]
 
 
-@pytest.mark.parametrize("status", [400, 403, 404, 405], ids=["another's key", "denied", "gone meanwhile", "delete marker"])
+@pytest.mark.parametrize(
+    "status", [400, 403, 404, 405], ids=["another's key", "denied", "gone meanwhile", "delete marker"]
+)
 def test_an_object_that_is_still_unreadable_is_the_same(s3: Any, reject: Reject, status: int) -> None:
     comparison = replay.compare([reject("a.jpg", reason="unreadable")], Answering(s3, get_object=status))  # type: ignore[arg-type]
 
@@ -194,6 +196,15 @@ def test_the_same_replay_is_the_same_input(s3: Any) -> None:
     )
 
     assert first == again != other
+
+
+def test_an_image_that_was_fixed_once_more_is_another_replay(s3: Any) -> None:
+    first, again = (
+        replay.list_for_replay(RUN, Comparison([(IMAGES, ListedImage("a", etag, 1))], 0, 0, 0), s3, RESULTS)
+        for etag in ("half", "whole")
+    )
+
+    assert first != again
 
 
 @pytest.mark.parametrize(
