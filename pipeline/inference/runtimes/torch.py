@@ -264,4 +264,4 @@ def _batch_range(program: Any) -> tuple[int, int | None]:
     limits = program.range_constraints.get(symbol)
     if limits is None:
         return 1, None
-    return max(int(limits.lower), 1), int(limits.upper) if limits.upper.is_finite else None
+    return max(int(limits.lower), 1), int(limits.upper) if limits.upper.is_Integer else None
