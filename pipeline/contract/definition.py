@@ -109,6 +109,13 @@ class Exif(StrEnum):
     IGNORE = "ignore"
 
 
+class Icc(StrEnum):
+    """What to do with an embedded colour profile: bring its colours to sRGB, or take the numbers as they are."""
+
+    APPLY = "apply"
+    IGNORE = "ignore"
+
+
 class Interpolation(StrEnum):
     """Pillow's resampling filters; all but nearest are antialiased when they shrink."""
 
@@ -194,6 +201,7 @@ class Pixels:
     exif: Exif
     resize: CentreCrop | Squash | Letterbox
     background: tuple[int, int, int]
+    icc: Icc = Icc.APPLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +271,8 @@ class ModelContract:
         if self.precision is Precision.FLOAT32:
             # The digest of a contract that says nothing of it stays what it was before there was a choice.
             del document["precision"]
+        if self.pixels.icc is Icc.APPLY:
+            del document["pixels"]["icc"]  # for the same reason
         if not self.task.is_ranked:
             del output["top_k"]
         if self.output.labels is None:
@@ -320,6 +330,7 @@ def _parse_pixels(fields: Fields) -> Pixels:
         exif=fields.take("exif", choice(Exif), Exif.APPLY),
         resize=_parse_resize(fields.fields("resize")),
         background=fields.take("background", rgb, WHITE),
+        icc=fields.take("icc", choice(Icc), Icc.APPLY),
     )
     fields.close()
     return pixels

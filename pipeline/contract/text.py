@@ -16,6 +16,7 @@ from pipeline.contract import (
     Colour,
     Detection,
     Exif,
+    Icc,
     Layout,
     Letterbox,
     ModelContract,
@@ -68,6 +69,8 @@ def _pixel_steps(contract: ModelContract) -> Iterator[str]:
         yield "The photo stays as it is stored: what its camera noted in EXIF is ignored."
     yield from _resize_steps(pixels.resize, tensor.width, tensor.height)
     yield f"Colours become {'grey' if tensor.colour is Colour.GREY else 'RGB (sRGB)'}, 8 bits a channel."
+    if pixels.icc is Icc.IGNORE:
+        yield "Embedded colour profiles are ignored: the numbers are taken as they are."
     yield f"Where it is transparent, {_rgb(pixels.background)} shows through."
     yield f"So it is packed: uint8, {size} pixels, {tensor.bytes_per_image:,} bytes."
 

@@ -22,7 +22,7 @@ from PIL.Image import Resampling, Transpose
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
-from pipeline.contract import Colour, Exif, Interpolation, Letterbox, ModelContract
+from pipeline.contract import Colour, Exif, Icc, Interpolation, Letterbox, ModelContract
 from pipeline.images import colour_profiles, geometry
 from pipeline.images.geometry import Box, Size
 
@@ -86,7 +86,8 @@ def fit(image: Image.Image, contract: ModelContract) -> Fitted:
         box = _draft(image, box, target)
     image.load()
     # LAB says by itself which colour it means, and its conversion to RGB has applied that.
-    profile = image.info.get("icc_profile") if image.mode != "LAB" else None
+    wanted = contract.pixels.icc is Icc.APPLY and image.mode != "LAB"
+    profile = image.info.get("icc_profile") if wanted else None
 
     fitted = _resizable(image, raw_mode, notes).resize(target, _FILTERS[resize.interpolation], box)
     if orientation in _UPRIGHT:

@@ -46,6 +46,7 @@ EMBEDDER: dict[str, Any] = {
     },
     "pixels": {
         "exif": "ignore",
+        "icc": "ignore",
         "resize": {"method": "letterbox", "fill": [114, 114, 114], "anchor": "top_left", "interpolation": "nearest"},
         "background": [0, 0, 0],
     },
@@ -93,7 +94,7 @@ VALUES = [
     {"scheme": "yolox", "boxes": "grid"},
 ]
 FIELDS = [
-    *("top_k", "labels", "numbers", "mean", "std", "scale", "fill", "anchor", "channels", "exif", "extra"),
+    *("top_k", "labels", "numbers", "mean", "std", "scale", "fill", "anchor", "channels", "exif", "icc", "extra"),
     *("decode", "scheme", "boxes", "strides", "score_threshold", "iou_threshold", "max_boxes", "task", "activation"),
     "precision",
 ]
@@ -283,13 +284,22 @@ def test_a_scheme_reads_back_from_its_own_json(decode: dict[str, Any]) -> None:
 
 
 def test_a_default_that_is_written_out_does_not_change_the_digest() -> None:
-    spelled_out = changed(changed(CLASSIFIER, "pixels.exif", "apply"), "numbers.mean", 127.0)
+    spelled_out = changed(CLASSIFIER, "numbers.mean", 127.0)
+    for path in ("pixels.exif", "pixels.icc"):
+        spelled_out = changed(spelled_out, path, "apply")
     assert parse_contract(spelled_out).digest == parse_contract(CLASSIFIER).digest
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("input.colour", "BGR"), ("numbers.std", 127), ("pixels.exif", "ignore"), ("output.top_k", 3), ("name", "other")],
+    [
+        ("input.colour", "BGR"),
+        ("numbers.std", 127),
+        ("pixels.exif", "ignore"),
+        ("pixels.icc", "ignore"),
+        ("output.top_k", 3),
+        ("name", "other"),
+    ],
 )
 def test_every_other_change_changes_the_digest(path: str, value: Any) -> None:
     assert parse_contract(changed(CLASSIFIER, path, value)).digest != parse_contract(CLASSIFIER).digest

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contract import Colour, Exif, ModelContract, Precision, parse_contract
+from pipeline.contract import Colour, Exif, Icc, ModelContract, Precision, parse_contract
 from pipeline.contract.text import describe, to_text
 
 MODELS = sorted((Path(__file__).parents[2] / "examples/models").iterdir())
@@ -104,6 +104,13 @@ def test_what_is_special_about_an_input_is_told(change: dict[str, Any], sentence
 def test_a_contract_that_ignores_exif_says_so() -> None:
     contract = example("efficientnet-lite0")
     assert "EXIF is ignored" in describe(replace(contract, pixels=replace(contract.pixels, exif=Exif.IGNORE)))
+
+
+def test_a_contract_that_ignores_colour_profiles_says_so() -> None:
+    contract = example("efficientnet-lite0")
+    said = "colour profiles are ignored"
+    assert said in describe(replace(contract, pixels=replace(contract.pixels, icc=Icc.IGNORE)))
+    assert said not in describe(contract)
 
 
 def test_a_model_of_uint8_is_fed_what_is_packed() -> None:

@@ -17,6 +17,7 @@ from pipeline.contract import (
     Anchor,
     CentreCrop,
     Colour,
+    Icc,
     Interpolation,
     Letterbox,
     ModelContract,
@@ -205,6 +206,15 @@ def test_a_colour_profile_is_applied_as_littlecms_applies_it_to_the_whole_image(
 
 def test_a_colour_profile_is_noted(contract: ModelContract) -> None:
     assert "ICC profile to sRGB" in fit(Image.open(EXAMPLES / "rocket.jpg"), contract).conversions
+
+
+def test_a_colour_profile_that_the_contract_ignores_changes_nothing(contract: ModelContract) -> None:
+    ignoring = replace(contract, pixels=replace(contract.pixels, icc=Icc.IGNORE))
+    photo = Image.open(EXAMPLES / "rocket.jpg")
+    without = photo.copy()
+    del without.info["icc_profile"]
+    assert np.array_equal(fit(photo, ignoring).pixels, fit(without, contract).pixels)
+    assert "ICC profile to sRGB" not in fit(photo, ignoring).conversions
 
 
 def test_an_srgb_profile_changes_nothing(contract: ModelContract) -> None:

@@ -163,6 +163,10 @@ def _always_assumed(contract: ModelContract) -> Iterable[Note]:
     )
     yield Note(
         Effect.ASSUMED,
+        f"pixels.icc is {contract.pixels.icc}: embedded profiles are brought to sRGB; the original ignores them.",
+    )
+    yield Note(
+        Effect.ASSUMED,
         f"pixels.background is {list(contract.pixels.background)}: what is transparent shows white; the original drops"
         " the transparency and shows whatever colour lies behind it.",
     )

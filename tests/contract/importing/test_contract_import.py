@@ -96,6 +96,7 @@ def test_a_timm_configuration_that_no_contract_can_follow_is_refused_in_words(
         ({**VIT, "image_processor_type": "NewImageProcessor"}, Effect.ASSUMED, "'NewImageProcessor' is not one of"),
         (VIT, Effect.ASSUMED, "resample is not given; 2 is taken, bilinear, as ViT processors do"),
         (VIT, Effect.ASSUMED, "pixels.exif is apply"),
+        (VIT, Effect.ASSUMED, "pixels.icc is apply"),
         (VIT, Effect.ASSUMED, "pixels.background"),
         (CLIP, Effect.ROUNDS, "crops whole pixels"),
         ({**VIT, "crop_size": 200}, Effect.IGNORED, "crop_size ({'height': 200, 'width': 200}) has no effect"),
