@@ -28,14 +28,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", help="one photo's path below PHOTOS")
     parser.add_argument("--longest", type=int, default=1024, help="pixels of the longer side (default: %(default)s)")
     options = parser.parse_args(arguments)
-    drawn = 0
-    for row in _rows_with_boxes(options.run / "predictions.parquet", options.only):
-        photo, target = _below(options.photos, row["key"]), _below(options.to, f"{row['key']}.jpg")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draw(row, photo, options.longest).save(target, quality=85)
-        drawn += 1
+    table = options.run / "predictions.parquet"
+    if not table.is_file():
+        parser.error(f"there is no {table}: give the folder of a run's results, out/RUN_ID")
+    drawn = left_out = 0
+    for row in _rows_with_boxes(table, options.only):
+        try:
+            photo, target = _below(options.photos, row["key"]), _below(options.to, f"{row['key']}.jpg")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draw(row, photo, options.longest).save(target, quality=85)
+            drawn += 1
+        except (OSError, ValueError) as error:
+            print(f"left out: {error}", file=sys.stderr)
+            left_out += 1
     print(f"{drawn} photos with boxes drawn to {options.to}/")
-    return 0
+    return 1 if left_out else 0
 
 
 def _rows_with_boxes(table: Path, only: str | None) -> Iterator[Row]:
@@ -47,7 +54,7 @@ def _below(folder: Path, key: str) -> Path:
     """The path of a key in a folder. A key is not always one: `../secrets` is a key, too."""
     path = folder / key
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise SystemExit(f"{key!r} is no path below {folder}")
+        raise ValueError(f"{key!r} is no path below {folder}")
     return path
 
 

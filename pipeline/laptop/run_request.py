@@ -66,7 +66,7 @@ class RunRequest:
                 top_k=document["top_k"],
                 limits=document["limits"],
                 quarantine=Quarantine(document["quarantine"]),
-                parameters=document["parameters"],
+                parameters=dict(document["parameters"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error

@@ -47,16 +47,20 @@ def test_a_folder_whose_name_is_no_utf8_is_found_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "document",
-    [
-        "",
-        "[]",
-        "{}",
-        '{"source": "a", "model": 1, "limits": {}}',
-        '{"limits": {"max_pixels": "many"}}',
-        '{"limits": 1}',
-    ],
+    "spoilt",
+    [{"model": 1}, {"limits": {"max_pixels": "many"}}, {"limits": 1}, {"quarantine": "burn"}, {"parameters": 1}],
+    ids=str,
 )
+def test_a_request_with_a_field_that_says_nothing_is_a_value_error(tmp_path: Path, spoilt: dict[str, object]) -> None:
+    RunRequest(source="photos").save(tmp_path)
+    path = tmp_path / REQUEST_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | spoilt))
+
+    with pytest.raises(ValueError):  # noqa: PT011 (the words are those of whoever checks the field)
+        RunRequest.load(tmp_path, Path("out"))
+
+
+@pytest.mark.parametrize("document", ["", "[]", "{}"])
 def test_a_file_that_is_no_request_is_a_value_error(tmp_path: Path, document: str) -> None:
     (tmp_path / REQUEST_FILE).write_text(document)
 
