@@ -110,16 +110,22 @@ def _read_batches(
     written = {
         item.key: item.size for item in objects.list_objects(s3, run.bucket, keys.predictions_prefix(run.run_id))
     }
+    transformed = keys.transform_outputs(written)
+
+    def predictions(shard: BatchShard) -> str:
+        """Where a job of either engine has put the predictions of a shard, or would have."""
+        return transformed.get(shard.id) or keys.predictions_key(run.run_id, shard.partition, shard.id)
 
     def read(batch: Batch) -> tuple[Sequence[Verdict], Mapping[str, _Stored | ShardFailure]]:
         lines = objects.get_lines(s3, run.bucket, keys.verdicts_key(run.run_id, batch.id))
         shards = {
-            shard.id: _read_shard(s3, run, shard, written, ended.get(shard.partition, {})) for shard in batch.shards
+            shard.id: _read_shard(s3, run, shard, predictions(shard), written, ended.get(shard.partition, {}))
+            for shard in batch.shards
         }
         return [verdicts.from_json(line) for line in lines], shards
 
     def weight(batch: Batch) -> int:
-        bytes_written = sum(written.get(_predictions_key(run, shard, written), 0) for shard in batch.shards)
+        bytes_written = sum(written.get(predictions(shard), 0) for shard in batch.shards)
         return max(bytes_written, _BYTES_AHEAD // _BATCHES_AHEAD)
 
     ahead = read_ahead(read, plan.batches, threads=_READING_THREADS, budget=_BYTES_AHEAD, weight=weight)
@@ -128,12 +134,11 @@ def _read_batches(
 
 
 def _read_shard(
-    s3: "S3Client", run: Run, shard: BatchShard, written: Collection[str], ended: Mapping[str, Any]
+    s3: "S3Client", run: Run, shard: BatchShard, predictions: str, written: Collection[str], ended: Mapping[str, Any]
 ) -> _Stored | ShardFailure:
-    """The predictions of a shard, whose array is then among the results; or why there are none, as the job recorded it,
-    or else as the job ended.
+    """The predictions of a shard, at the key `predictions`, whose array is then among the results; or why there are
+    none, as the job recorded it, or else as the job ended.
     """
-    predictions = _predictions_key(run, shard, written)
     failure = keys.failed_shard_key(run.run_id, shard.partition, shard.id)
 
     def read() -> _Stored:
@@ -151,12 +156,6 @@ def _read_shard(
     except CorruptPredictions as error:
         return ShardFailure(shard.id, type(error).__name__, str(error))
     return _failure_of_job(shard, ended)
-
-
-def _predictions_key(run: Run, shard: BatchShard, written: Collection[str]) -> str:
-    """Where a job of either engine has written the predictions of a shard, or would have."""
-    transformed = keys.transform_key(run.run_id, shard.partition, shard.id)
-    return transformed if transformed in written else keys.predictions_key(run.run_id, shard.partition, shard.id)
 
 
 def _keep_array(

@@ -13,6 +13,8 @@ All keys lie in the results bucket:
     replays/<run_id>-<hash>.jsonl                           a listing of images that a replay of that run takes
 """
 
+from collections.abc import Iterable
+
 from pipeline import shards
 from pipeline.inference import arrays
 from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX
@@ -68,9 +70,14 @@ def predictions_key(run_id: str, partition: str, shard: str) -> str:
     return f"{predictions_prefix(run_id, partition)}{shard}{PREDICTIONS_SUFFIX}"
 
 
-def transform_key(run_id: str, partition: str, shard: str) -> str:
-    """Where Batch Transform puts the answer for a shard: the name of its input, and `.out`."""
-    return f"{predictions_prefix(run_id, partition)}{shard}{TRANSFORM_SUFFIX}"
+def transform_outputs(written: Iterable[str]) -> dict[str, str]:
+    """The answers of transform jobs, by shard, among keys below `predictions_prefix`.
+
+    Batch Transform names an answer after its input. Which of the input's folders it puts above it, AWS's own example
+    leaves open (API reference, TransformOutput, `S3OutputPath`), so that only the name counts.
+    """
+    names = ((key.rpartition("/")[2], key) for key in written)
+    return {name.removesuffix(TRANSFORM_SUFFIX): key for name, key in names if name.endswith(TRANSFORM_SUFFIX)}
 
 
 def array_key(run_id: str, partition: str, shard: str) -> str:

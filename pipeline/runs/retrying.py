@@ -27,10 +27,9 @@ def plan_retry(
     """
     bucket, run_id, id = run["bucket"], run["run_id"], partition["id"]
     prefix, *planned = objects.get_json(s3, bucket, keys.manifest_key(run_id, id))
-    written = {item.key for item in objects.list_objects(s3, bucket, keys.predictions_prefix(run_id, id))}
-    missing = [
-        name for name in planned if keys.transform_key(run_id, id, name.removesuffix(shards.SUFFIX)) not in written
-    ]
+    written = objects.list_objects(s3, bucket, keys.predictions_prefix(run_id, id))
+    predicted = keys.transform_outputs(item.key for item in written)
+    missing = [name for name in planned if name.removesuffix(shards.SUFFIX) not in predicted]
     manifest = keys.retry_manifest_key(run_id, id)
     objects.put_json(s3, bucket, manifest, [prefix, *missing])
     return {

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
@@ -177,3 +179,38 @@ def test_what_the_retry_predicts_counts(run: Callable[..., Any], jobs: Callable[
     counts = run("healed").counts
     assert (counts["predicted"], counts["failed"]) == (len(PREFIXES) * IMAGES_OF_A_PREFIX, 0)
     assert [status for _, status in jobs("healed")] == ["Failed", "Completed"]
+
+
+@pytest.fixture(scope="module")
+def hopeless(
+    imagebatch: Callable[..., Any], classifier: Callable[..., bytes], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Any, Path]:
+    """A run with a model whose answers are NaN, and where its results go."""
+    folder = tmp_path_factory.mktemp("hopeless")
+    package, photos = folder / "nan", folder / "photos"
+    package.mkdir()
+    photos.mkdir()
+    document = json.loads((MODEL / "contract.json").read_text())
+    document["input"] |= {"name": "input", "layout": "NCHW", "height": 8, "width": 8}
+    document["output"] = {"name": "logits", "activation": "softmax", "top_k": 1}
+    (package / "contract.json").write_text(json.dumps(document))
+    model = onnx.load_from_string(classifier(classes=9))
+    (weights,) = model.graph.initializer
+    weights.CopyFrom(onnx.numpy_helper.from_array(np.full((3, 9), np.nan, np.float32), weights.name))
+    (package / "model.onnx").write_bytes(model.SerializeToString())
+    (photos / "only.png").write_bytes(photo(7))
+    out = folder / "out"
+    return imagebatch("run", photos, "--model", package, "--engine", "transform", "--json", "--out", out), out
+
+
+def test_a_run_that_predicts_nothing_fails_and_says_which_job_to_look_at(hopeless: tuple[Any, Path]) -> None:
+    finished, _ = hopeless
+    assert (finished.code, finished.report["error"]) == (1, "TooManyFailed")
+    assert "-p0000-retry-0: ClientError: See job logs" in finished.report["cause"]
+
+
+def test_the_logs_of_both_transform_jobs_are_kept_and_say_why(hopeless: tuple[Any, Path]) -> None:
+    _, out = hopeless
+    logs = sorted(out.glob("*/logs/*-p0000-*.log"))
+    assert [log.name.rpartition("-p0000-")[2] for log in logs] == ["0.log", "retry-0.log"]
+    assert all("InvalidPrediction" in log.read_text() for log in logs)

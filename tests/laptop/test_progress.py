@@ -150,7 +150,7 @@ def test_the_answers_of_a_transform_job_count_as_predicted(
     execution.states.append("RunTransformJobs")
     execution.map(total=5, succeeded=5, status="SUCCEEDED")
     write_plan(s3, run)
-    objects.put_bytes(s3, RESULTS, keys.transform_key(run.run_id, "p0000", "b-0"), b"")
+    objects.put_bytes(s3, RESULTS, f"runs/{run.run_id}/predictions/p0000/b-0.safetensors.out", b"")
 
     assert watcher.poll().predicted == 3
 

@@ -48,6 +48,11 @@ def infer(
         write(s3, key_of(run.run_id, "p0000", shard.id), "".join(lines))
 
 
+def transform_key(run_id: str, partition: str, shard: str) -> str:
+    """Where Batch Transform puts its answer for a shard."""
+    return f"runs/{run_id}/predictions/{partition}/{shard}.safetensors.out"
+
+
 def write(s3: Any, key: str, text: str) -> None:
     s3.put_object(Bucket=RESULTS, Key=key, Body=text.encode())
 
@@ -84,13 +89,13 @@ def test_every_image_is_in_the_table_it_belongs_to(s3: Any, run: Run, validated:
 
 
 def test_the_answers_of_a_transform_job_are_predictions_too(s3: Any, run: Run, validated: Validated) -> None:
-    infer(s3, run, validated(good=3), key_of=keys.transform_key)
+    infer(s3, run, validated(good=3), key_of=transform_key)
 
     assert results.aggregate_predictions(run, COMPLETED, s3)["summary"]["predicted"] == 3
 
 
 def test_what_a_transform_job_predicted_before_it_failed_counts(s3: Any, run: Run, validated: Validated) -> None:
-    infer(s3, run, validated(good=4), leave_out=1, key_of=keys.transform_key)
+    infer(s3, run, validated(good=4), leave_out=1, key_of=transform_key)
 
     results.aggregate_predictions(replace(run, max_failed_fraction=0.5), DIED, s3)
 
@@ -99,8 +104,8 @@ def test_what_a_transform_job_predicted_before_it_failed_counts(s3: Any, run: Ru
 
 def test_an_answer_that_broke_off_fails_its_shards_images(s3: Any, run: Run, validated: Validated) -> None:
     plan = validated(good=4)
-    infer(s3, run, plan, key_of=keys.transform_key)
-    write(s3, keys.transform_key(run.run_id, "p0000", first_shard(plan)), '{"key": "incoming/0.jpg"')
+    infer(s3, run, plan, key_of=transform_key)
+    write(s3, transform_key(run.run_id, "p0000", first_shard(plan)), '{"key": "incoming/0.jpg"')
 
     results.aggregate_predictions(replace(run, max_failed_fraction=0.5), COMPLETED, s3)
 

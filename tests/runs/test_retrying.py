@@ -37,9 +37,14 @@ def plan(s3: Any, run: Run, shards: list[str]) -> None:
     objects.put_json(s3, RESULTS, keys.manifest_key(run.run_id, "p0003"), manifest)
 
 
+def transform_key(run_id: str, partition: str, shard: str) -> str:
+    """Where Batch Transform puts its answer for a shard."""
+    return f"runs/{run_id}/predictions/{partition}/{shard}.safetensors.out"
+
+
 def predict(s3: Any, run: Run, *shards: str, partition: str = "p0003") -> None:
     for shard in shards:
-        objects.put_bytes(s3, RESULTS, keys.transform_key(run.run_id, partition, shard), b"{}\n")
+        objects.put_bytes(s3, RESULTS, transform_key(run.run_id, partition, shard), b"{}\n")
 
 
 def retry(s3: Any, run: Run, prefix: str = "imagebatch", **changes: Any) -> dict[str, Any]:
@@ -66,6 +71,14 @@ def test_predictions_of_another_partition_do_not_count(s3: Any, run: Run) -> Non
     predict(s3, run, "a-0", partition="p0004")
 
     assert retry(s3, run)["shards"] == 1
+
+
+@pytest.mark.parametrize("folders", ["/", "shards/", "runs/r/shards/"])
+def test_an_answer_counts_in_whichever_folder_of_its_partition_it_lies(s3: Any, run: Run, folders: str) -> None:
+    plan(s3, run, ["a-0"])
+    predict(s3, run, f"{folders}a-0")
+
+    assert retry(s3, run)["shards"] == 0
 
 
 def test_where_nothing_is_missing_no_shard_is_left(s3: Any, run: Run) -> None:
@@ -123,7 +136,7 @@ def test_what_is_there_and_what_is_tried_again_make_the_partition(
 ) -> None:
     s3.delete_objects(
         Bucket=RESULTS,
-        Delete={"Objects": [{"Key": keys.transform_key(run.run_id, "p0003", f"{n}-0")} for n in range(100)]},
+        Delete={"Objects": [{"Key": transform_key(run.run_id, "p0003", f"{n}-0")} for n in range(100)]},
     )
     plan(s3, run, [f"{number}-0" for number in sorted(planned)])
     predict(s3, run, *(f"{number}-0" for number in written))
