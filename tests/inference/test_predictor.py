@@ -84,6 +84,10 @@ def test_images_go_through_the_model_in_batches_of_its_size(package: ModelPackag
     assert runtime.batches == [2, 2, 1]
 
 
+def test_the_batch_size_is_the_runtimes(package: ModelPackage) -> None:
+    assert Predictor(package, Brightness(batch_size=3), "run", 3).batch_size == 3
+
+
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
 def test_the_batch_size_changes_no_prediction(package: ModelPackage, batch_size: int) -> None:
     assert predict(package, Brightness(batch_size)) == predict(package, Brightness(2))
