@@ -2,7 +2,7 @@
 
 All keys lie in the results bucket:
 
-    models/<model>/contract.json, labels.txt, model.onnx
+    models/<model>/contract.json, labels.txt, the model     pipeline/contract/packages.py
     runs/<run_id>/run.json                                  the run itself: what `Run` holds
     runs/<run_id>/verdicts/<batch>.jsonl
     runs/<run_id>/shards/<shard>.safetensors

@@ -118,6 +118,10 @@ def test_every_shard_fits_a_request(state):
     assert state("RunTransformJob")["Parameters"]["MaxPayloadInMB"] * shards.MEBIBYTE >= largest
 
 
+def test_the_pixels_of_a_shard_fit_a_request_whichever_megabyte_is_meant(state):
+    assert state("RunTransformJob")["Parameters"]["MaxPayloadInMB"] * 1_000_000 > shards.MAX_PIXEL_BYTES
+
+
 def test_requests_of_a_transform_job_are_within_its_hundred_megabytes(state):
     job = state("RunTransformJob")["Parameters"]
     assert job["MaxPayloadInMB"] * job["MaxConcurrentTransforms"] <= 100
