@@ -145,6 +145,8 @@ def told(run_id: str, rejections: Iterable[Rejection], comparison: Comparison) -
         return f"The run {run_id} rejected no image: there is nothing to replay."
     each = ", ".join(f"{reason} {count:,}" for reason, count in reasons.most_common())
     counts = comparison.to_json()
+    if not any(counts.values()):
+        return f"The run {run_id} rejected {reasons.total():,}: {each}. None has a reason asked for: nothing to replay."
     now = f"{counts['fixed']:,} fixed since, {counts['same']:,} still the same, {counts['gone']:,} gone"
     if comparison.refused:
         now += f", {comparison.refused:,} that S3 does not show you"

@@ -50,7 +50,7 @@ _FIELDS = (
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3 User Guide, "General purpose bucket naming rules"
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _KEPT = ("runs/", "models/", "quarantine/", "replays/")
-"""What the results bucket has of its own (pipeline/runs/run.py)."""
+"""What the results bucket has of its own (pipeline/runs/keys.py)."""
 _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,120}")
 _INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
 

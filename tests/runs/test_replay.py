@@ -149,6 +149,11 @@ def test_an_object_that_s3_does_not_show_is_counted(s3: Any, reject: Reject, sta
     [
         ([], Comparison((), 0, 0, 0), f"The run {RUN} rejected no image: there is nothing to replay."),
         (
+            ["empty", "empty"],
+            Comparison((), 0, 0, 0),
+            f"The run {RUN} rejected 2: empty 2. None has a reason asked for: nothing to replay.",
+        ),
+        (
             ["empty", "truncated", "truncated"],
             Comparison((), 1, 1, 1),
             f"The run {RUN} rejected 3: truncated 2, empty 1. Of 3 looked at, 0 fixed since, 1 still the same, 1 gone, "
