@@ -26,8 +26,10 @@ from types import FrameType
 from typing import Self
 
 from pipeline import shards
-from pipeline.cores import available_cores
+from pipeline.contract.packages import load_package
 from pipeline.errors import ImageBatchError
+from pipeline.inference.gpus import usable_gpus
+from pipeline.inference.runtimes import RuntimeSettings
 from pipeline.inference.workers import Job, ShardOutcome, predict_partition
 
 LONGEST_MESSAGE = 1024
@@ -98,7 +100,7 @@ def infer(folders: Folders, is_stopping: StopSignal) -> bool:
     if not paths:
         raise JobFailedError(f"{folders.shards} holds no shards; expected those of the partition's manifest.")
     job = _prepare(folders)
-    processes = min(len(paths), available_cores())
+    processes = min(len(paths), job.most_processes)
     logger.info("%d shards, %d processes", len(paths), processes)
     outcomes = [_log(outcome) for outcome in predict_partition(job, paths, processes, is_stopping)]
     failures = [outcome.failure for outcome in outcomes if outcome.failure]
@@ -112,6 +114,7 @@ def infer(folders: Folders, is_stopping: StopSignal) -> bool:
 
 
 def _prepare(folders: Folders) -> Job:
+    gpus = usable_gpus(load_package(folders.model).model, RuntimeSettings.from_env())
     try:
         run = json.loads(folders.run.read_bytes())
         job = Job(
@@ -120,6 +123,7 @@ def _prepare(folders: Folders) -> Job:
             run_id=run["run_id"],
             contract=run["contract_digest"],
             top_k=run["top_k"],
+            gpus=gpus,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise JobFailedError(f"{folders.run} does not read as a run: {error!r}") from error

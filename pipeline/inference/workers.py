@@ -1,5 +1,7 @@
 """The shards of a partition, predicted on all cores: one process per core, one shard at a time each.
 
+Where the model runs on GPUs there are two processes for each of them instead, which sees no other.
+
 A shard that fails costs nothing but itself: its failure is a value, written beside the predictions of the others. What
 concerns every shard (the model does not load, the package is not the one that the run was started with) is raised.
 """
@@ -15,17 +17,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from pipeline import shards
 from pipeline.contract import ModelContract, Task
 from pipeline.contract.packages import ModelPackage, load_package
+from pipeline.cores import available_cores
 from pipeline.errors import ContractMismatch, ImageBatchError
 from pipeline.inference import arrays
 from pipeline.inference.arrays import ArrayWriter
+from pipeline.inference.gpus import PROCESSES_PER_GPU, VISIBLE
 from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, ShardFailure
 from pipeline.inference.predictor import Predictor, open_predictor
 from pipeline.inference.ranking import Scores
+
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import Synchronized
 
 PARTIAL_SUFFIX = ".partial"
 """Ends the name of a file that is being written. One that is uploaded by chance is read by nobody."""
@@ -40,6 +47,13 @@ class Job:
     run_id: str
     contract: str
     top_k: int
+    gpus: tuple[str, ...] = ()
+    """The GPUs that the model runs on; none where it runs on the CPU."""
+
+    @property
+    def most_processes(self) -> int:
+        """How many processes there is work for, whatever the number of shards."""
+        return PROCESSES_PER_GPU * len(self.gpus) or available_cores()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +175,21 @@ class _Pool:
 
     def _start(self) -> ProcessPoolExecutor:
         # spawn: a fork of a process in which ONNX Runtime or a thread pool has run may hang.
-        return ProcessPoolExecutor(self._processes, get_context("spawn"), _start_worker, (self._job,))
+        spawn = get_context("spawn")
+        return ProcessPoolExecutor(self._processes, spawn, _start_worker, (self._job, spawn.Value("i", 0)))
 
 
 _worker: Worker | None = None
 
 
-def _start_worker(job: Job) -> None:
+def _start_worker(job: Job, started: "Synchronized[int]") -> None:
     """Runs first in every worker process. Signals are for the parent, which lets its workers finish what they do."""
     global _worker
+    if job.gpus:
+        with started.get_lock():
+            # Read by the library that runs the model, when it is imported.
+            os.environ[VISIBLE] = job.gpus[started.value % len(job.gpus)]
+            started.value += 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()

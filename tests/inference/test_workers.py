@@ -6,7 +6,9 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path, PosixPath
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 
 from pipeline import shards
 from pipeline.contract.packages import load_package
+from pipeline.cores import available_cores
 from pipeline.errors import ContractMismatch, InvalidPrediction
 from pipeline.inference import workers
 from pipeline.inference.predictions import read_lines
@@ -203,3 +206,20 @@ def test_no_worker_outlives_a_parent_that_was_killed(job: Job, paths: list[Path]
         parent.kill()
         # Workers inherit the parent's output, which ends when the last of them has.
         assert parent.stdout.read() == b""
+
+
+def test_each_worker_sees_the_next_of_the_gpus(job: Job) -> None:
+    spawn = get_context("spawn")
+    started = spawn.Value("i", 0)
+    seen = []
+    for _ in range(3):
+        with ProcessPoolExecutor(
+            1, spawn, workers._start_worker, (replace(job, gpus=("5", "GPU-8e2")), started)
+        ) as pool:
+            seen.append(pool.submit(os.getenv, "CUDA_VISIBLE_DEVICES").result())
+    assert seen == ["5", "GPU-8e2", "5"]
+
+
+def test_there_are_two_processes_for_a_gpu_and_otherwise_one_for_a_core(job: Job) -> None:
+    assert replace(job, gpus=("0", "1", "2")).most_processes == 6
+    assert job.most_processes == available_cores()
