@@ -33,7 +33,9 @@ def add_to(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    if importlib.util.find_spec("onnxruntime") is None:
+    from pipeline.contract.model_files import ModelFile
+
+    if (options.model / ModelFile.ONNX).is_file() and importlib.util.find_spec("onnxruntime") is None:
         print(
             "imagebatch: a check runs the model, in ONNX Runtime: pip install 'imagebatch[inference]'", file=sys.stderr
         )
