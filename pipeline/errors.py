@@ -14,6 +14,7 @@
     ├── InvalidPrediction      a model answered something that is no prediction: NaN, a wrong shape
     ├── RunDoesNotAddUp        an image was lost, or counted twice
     ├── TooManyFailed          more images failed than `max_failed_fraction` allows
+    ├── UnusablePhotos         the photos, or labels of photos, that a contract is to be checked with
     ├── MissingSetting         an environment variable that a step needs is not set
     └── InvalidSetting         an environment variable of a step says something that cannot be done
 
@@ -82,6 +83,10 @@ class RunDoesNotAddUp(ImageBatchError):
 
 class TooManyFailed(ImageBatchError):
     """More images failed than the run's `max_failed_fraction` allows. The results of the others are kept."""
+
+
+class UnusablePhotos(ImageBatchError):
+    """The photos, or the labels, that a contract is to be checked with cannot be used: no fault of the contract's."""
 
 
 class MissingSetting(ImageBatchError):

@@ -24,6 +24,7 @@ NAMES = {
     "RunDoesNotAddUp",
     "TooManyFailed",
     "UnknownModel",
+    "UnusablePhotos",
 }
 
 CLASSES = [each for _, each in inspect.getmembers(errors, inspect.isclass) if each.__module__ == errors.__name__]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import EXIT_FAILED, EXIT_USAGE
+from pipeline.errors import UnusablePhotos
 
 if TYPE_CHECKING:
     from pipeline.contract.checking.findings import Finding
@@ -41,7 +42,6 @@ def _check(options: argparse.Namespace) -> int:
         )
         return EXIT_USAGE
     from pipeline.contract.checking.check import Check
-    from pipeline.contract.checking.photo_folder import UnusablePhotos
 
     if options.labels and not options.photos:
         print("imagebatch: --labels says what is on photos: name their folder with --photos", file=sys.stderr)
@@ -95,5 +95,7 @@ def _as_json(row: "Row") -> dict[str, Any]:
         "recognition": row.recognition,
         "accuracy": row.accuracy,
         "label_probability": row.label_probability,
+        "gained": row.tally.gained if row.tally else None,
+        "lost": row.tally.lost if row.tally else None,
         "verdict": row.verdict,
     }

@@ -1,6 +1,7 @@
 """A model package, checked as far as it can be without a run: `imagebatch contract check`.
 
     schema       contract.json                              pipeline/contract/definition.py
+    practice     what few models are trained with           pipeline/contract/checking/practice.py
     labels       a label a line                             pipeline/contract/packages.py
     model        the model, and files of weights beside it  pipeline/contract/model_signature.py
     signature    the model's own inputs and outputs         pipeline/contract/signature.py
@@ -19,6 +20,7 @@ from pipeline.contract import CONTRACT_FILE, ModelContract, parse_contract
 from pipeline.contract.checking.findings import Finding, Outcome, note, ok, wrong
 from pipeline.contract.checking.photo_folder import find_photos, label_of, named_but_missing, read_labels
 from pipeline.contract.checking.photo_set import PhotoSet, load_photos, most_photos
+from pipeline.contract.checking.practice import unusual
 from pipeline.contract.checking.probe import made_up_images, probe
 from pipeline.contract.checking.recognition import Pixels
 from pipeline.contract.checking.survey import Survey, survey
@@ -94,6 +96,7 @@ class Check:
             self._found(wrong("schema", f"{error}."))
             return None
         self._found(ok("schema", f"{CONTRACT_FILE} reads as a contract for {contract.task}, {contract.digest}."))
+        self._found(*unusual(contract))
         return contract
 
     def _check_labels(self, contract: ModelContract) -> tuple[str, ...] | None:

@@ -7,6 +7,7 @@ difference counts where it is larger than chance makes it and large enough to ma
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import comb
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,9 @@ class Verdict(StrEnum):
     WORSE = "worse"
     SAME = "same"
     """The difference is too small to matter, and would have shown."""
+    PERHAPS_BETTER = "perhaps better"
+    """Too little to rely on, too much to keep quiet about."""
+    PERHAPS_WORSE = "perhaps worse"
     UNDECIDED = "not told apart"
 
 
@@ -57,6 +61,29 @@ def compare(challenger: Floats, declared: Floats, z: float, margin: float) -> Co
         return Comparison(float(differences.sum()), np.inf, photos, margin)
     error = float(differences.std(ddof=1)) / photos**0.5
     return Comparison(float(differences.mean()), _student(z, photos - 1) * error, photos, margin)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """On how many photos only the challenger is right, and on how many only the declared: evidence where it is thin."""
+
+    gained: int
+    lost: int
+
+    @property
+    def odds(self) -> float:
+        """The odds, to 1, that the challenger is the one that is right more often, if neither was likelier before.
+
+        Those of a coin to favour one side, after so many throws and from a uniform prior (Bayes, 1763).
+        """
+        throws = self.gained + self.lost + 1
+        favourable = sum(comb(throws, heads) for heads in range(self.gained + 1))
+        return favourable / ((1 << throws) - favourable)
+
+
+def tally(challenger: Floats, declared: Floats) -> Tally:
+    """Counts photos by whether they are right, float64 [N] in 0..1 each."""
+    return Tally(int((challenger > declared).sum()), int((challenger < declared).sum()))
 
 
 def together(verdicts: Iterable[Verdict]) -> Verdict:

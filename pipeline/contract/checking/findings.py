@@ -14,7 +14,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`section` is what was looked at: schema, labels, model, signature, probe, photos, neighbours."""
+    """`section` is what was looked at: schema, practice, labels, model, signature, probe, photos, neighbours."""
 
     section: str
     outcome: Outcome

@@ -8,14 +8,10 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from pipeline.errors import ImageBatchError
+from pipeline.errors import UnusablePhotos
 
 _FILE_COLUMNS = ("file", "image", "key", "path", "name", "filename")
 _LABEL_COLUMNS = ("label", "class", "index")
-
-
-class UnusablePhotos(ImageBatchError):  # noqa: N818
-    """The photos, or the labels, that a check was given cannot be used; the message says what was expected."""
 
 
 def find_photos(folder: Path, most: int) -> list[Path]:

@@ -7,6 +7,9 @@ There are two kinds of evidence, compared photo by photo (pipeline/contract/chec
     recognition   how surely the model knows a photo again in crops of itself (recognition.py); needs no
                   labels, and judges the half of the contract that shapes numbers
 
+Where labels leave it open, the photos are counted that only one of the two contracts gets right: many on one side and
+none on the other are worth a look.
+
 Mean confidence and agreement are shown, and decide nothing: a wrong contract may well be the more confident one.
 Where a neighbour does better, what is next to that one is looked at as well: two things may be wrong at once.
 """
@@ -18,7 +21,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.contract import Exif, ModelContract
-from pipeline.contract.checking.evidence import FEWEST_PHOTOS, Comparison, Floats, Verdict, compare, together
+from pipeline.contract.checking.evidence import (
+    FEWEST_PHOTOS,
+    Comparison,
+    Floats,
+    Tally,
+    Verdict,
+    compare,
+    tally,
+    together,
+)
 from pipeline.contract.checking.neighbours import Neighbour, neighbours
 from pipeline.contract.checking.photo_set import PhotoSet
 from pipeline.contract.checking.trials import Trial, Trials
@@ -29,6 +41,8 @@ from pipeline.inference.runtimes import TensorRuntime
 # Few neighbours are told apart by recognition, and they differ much; many by labels, and most of them differ little.
 _RECOGNITION_Z, _RECOGNITION_MARGIN = 1.96, 0.01
 _LABELS_Z, _LABELS_MARGIN = 2.58, 0.02
+# As one in twenty: where the larger differences say nothing, it is worth a look and no more.
+_LEAST_ODDS = 20
 _MOST_STEPS = 3
 
 
@@ -38,7 +52,7 @@ class Row:
 
     `confidence` is the mean score of the best class, None where the task has no classes; `agreement` the share of
     photos whose best class is the declared contract's, or the mean cosine of the vectors; `recognition` in nats;
-    `label_probability` the geometric mean of what the model gives the photos' labels.
+    `label_probability` the geometric mean of what the model gives the photos' labels; `tally` counts different photos.
     """
 
     neighbour: Neighbour | None
@@ -47,6 +61,7 @@ class Row:
     recognition: float | None
     accuracy: float | None
     label_probability: float | None
+    tally: Tally | None
     verdict: Verdict | None
 
     @property
@@ -97,7 +112,20 @@ def survey(runtime: TensorRuntime, signature: Signature | None, contract: ModelC
 def judge(challenger: Trial, declared: Trial) -> Verdict | None:
     """What the photos say of one contract beside another; None where there is no evidence of either kind."""
     verdicts = [comparison.verdict for comparison in _comparisons(challenger, declared)]
-    return together(verdicts) if verdicts else None
+    verdict = together(verdicts) if verdicts else None
+    counted = _tally(challenger, declared)
+    if verdict is not Verdict.UNDECIDED or counted is None:
+        return verdict
+    if counted.odds >= _LEAST_ODDS:
+        return Verdict.PERHAPS_BETTER
+    return Verdict.PERHAPS_WORSE if counted.odds <= 1 / _LEAST_ODDS else verdict
+
+
+def _tally(challenger: Trial, declared: Trial) -> Tally | None:
+    """None where too few different photos have labels to conclude anything."""
+    if challenger.correct is None or declared.correct is None or len(declared.correct) < FEWEST_PHOTOS:
+        return None
+    return tally(challenger.correct, declared.correct)
 
 
 def _comparisons(challenger: Trial, declared: Trial) -> Iterator[Comparison]:
@@ -124,7 +152,7 @@ def _better(around: Mapping[Neighbour, Trial], base: Trial) -> list[Neighbour]:
 
 
 def _is_as_good(trial: Trial, best: Trial) -> bool:
-    return judge(trial, best) in (Verdict.SAME, Verdict.UNDECIDED)
+    return judge(trial, best) not in (Verdict.WORSE, Verdict.PERHAPS_WORSE)
 
 
 def _score(trial: Trial) -> float:
@@ -147,6 +175,7 @@ def _row(neighbour: Neighbour | None, trial: Trial, declared: Trial, contract: M
         recognition=None if trial.recognised is None else float(trial.recognised.mean()),
         accuracy=None if trial.correct is None else float(trial.correct.mean()),
         label_probability=None if trial.likelihood is None else float(np.exp(trial.likelihood.mean())),
+        tally=None if neighbour is None else _tally(trial, declared),
         verdict=None if neighbour is None else judge(trial, declared),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pipeline.contract import Exif, ModelContract
 from pipeline.contract.checking.evidence import FEWEST_PHOTOS, Verdict
 from pipeline.contract.checking.findings import Finding, note, ok, wrong
+from pipeline.contract.checking.neighbours import Aspect
 from pipeline.contract.checking.photo_set import PhotoSet
 from pipeline.contract.checking.survey import Row, Survey
 
@@ -33,15 +34,12 @@ def survey_findings(survey: Survey, contract: ModelContract) -> Iterator[Finding
     """What the photos say of the contract: what does better, what cannot be told, or that nothing does better."""
     _, *others = survey.rows
     yield from _advice(survey)
-    if contract.pixels.exif is Exif.IGNORE and survey.turned:
-        yield note(
-            _SECTION,
-            f"{survey.turned} of {len(survey.photos.paths)} photos carry an EXIF orientation that the contract ignores:"
-            " the model sees them turned. Set pixels.exif to apply, unless it was trained on such photos.",
-        )
+    hints = [*_hints(others, len(survey.photos.canvases)), *_turned(survey, contract)]
+    yield from hints
     judged = [row for row in others if row.verdict is not None]
     if judged and not survey.advice:
-        yield ok(_SECTION, f"none of {len(judged)} neighbouring contracts does better than what is declared.")
+        better = "is sure to do better" if hints else "does better"
+        yield ok(_SECTION, f"none of {len(judged)} neighbouring contracts {better} than what is declared.")
     yield from _open_questions(others, len(survey.photos.canvases), contract)
 
 
@@ -60,6 +58,35 @@ def _advice(survey: Survey) -> Iterator[Finding]:
         names = _listed(each.name for each in survey.equals)
         best = survey.advice[0].name
         yield note(_SECTION, f"{names} may do as well as {best}: these photos do not tell which is right.")
+
+
+def _hints(rows: Sequence[Row], groups: int) -> Iterator[Finding]:
+    """What a few photos point at, and do not prove."""
+    for row in rows:
+        if row.verdict is Verdict.PERHAPS_BETTER and row.neighbour and row.tally:
+            yield note(
+                _SECTION,
+                f"{row.name} looks better, {row.tally.odds:,.0f} : 1 on {groups} different photos:"
+                f" {_are_right(row.tally.gained)} with it only, {row.tally.lost} as declared only. Set"
+                f" {row.neighbour.fix} if more photos, or the code that trained the model, say so.",
+            )
+
+
+def _turned(survey: Survey, contract: ModelContract) -> Iterator[Finding]:
+    if contract.pixels.exif is Exif.APPLY or not survey.turned:
+        return
+    declared, *others = survey.rows
+    upright = next(row for row in others if row.neighbour and row.neighbour.aspect is Aspect.EXIF)
+    evidence = f" With it applied: {said}." if (said := _improvement(upright, declared)) else ""
+    yield note(
+        _SECTION,
+        f"{survey.turned} of {len(survey.photos.paths)} photos carry an EXIF orientation that the contract ignores: the"
+        f" model sees them turned.{evidence} Set pixels.exif to apply, unless it was trained on such photos.",
+    )
+
+
+def _are_right(photos: int) -> str:
+    return "1 is right" if photos == 1 else f"{photos} are right"
 
 
 def _improvement(row: Row, declared: Row) -> str:
@@ -85,13 +112,19 @@ def _open_questions(rows: Sequence[Row], groups: int, contract: ModelContract) -
             _SECTION,
             f"{groups} different photos do not tell what is declared from {_listed(undecided)}: {more} may.",
         )
-    unjudged = [row.name for row in rows if row.verdict is None]
+    unjudged = [row for row in rows if row.verdict is None]
+    names = _listed(row.name for row in unjudged) if unjudged else ""
     if unjudged and contract.task.is_labelled:
-        yield note(_SECTION, f"without labels (--labels) nothing can be said of {_listed(unjudged)}.")
+        stake = 1 - min(row.agreement for row in unjudged)
+        yield note(
+            _SECTION,
+            f"without labels (--labels) nothing can be said of {names}; which is right decides the best class of up to"
+            f" {stake:.0%} of the photos.",
+        )
     elif unjudged:
         yield note(
             _SECTION,
-            f"the task {contract.task} has no classes that could be right or wrong: of {_listed(unjudged)} the table"
+            f"the task {contract.task} has no classes that could be right or wrong: of {names} the table"
             " shows how much the answers differ, not which are better.",
         )
 

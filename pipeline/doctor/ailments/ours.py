@@ -27,6 +27,13 @@ AILMENTS = (
         remedy="Do what the message says. `imagebatch replay --help` shows how runs and reasons are named.",
     ),
     ailment(
+        "unusable_photos",
+        "The contract cannot be checked with these photos",
+        "UnusablePhotos",
+        why="The folder is missing or holds no photo, or the file of labels does not read; the message names the line.",
+        remedy="Do what the message says: `imagebatch contract check --help` shows what is expected.",
+    ),
+    ailment(
         "invalid_contract",
         "contract.json breaks a rule",
         "InvalidContract",

@@ -12,7 +12,7 @@ import pytest
 from pipeline.contract import DataType, ModelContract
 from pipeline.contract.checking.check import Check, Report
 from pipeline.contract.checking.findings import Outcome
-from pipeline.contract.checking.photo_folder import UnusablePhotos
+from pipeline.errors import UnusablePhotos
 
 Make = Callable[..., Path]
 

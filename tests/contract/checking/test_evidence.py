@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contract.checking.evidence import Comparison, Verdict, compare, together
+from pipeline.contract.checking.evidence import Comparison, Tally, Verdict, compare, tally, together
 
 BETTER, WORSE, SAME, UNDECIDED = Verdict.BETTER, Verdict.WORSE, Verdict.SAME, Verdict.UNDECIDED
 
@@ -61,3 +61,20 @@ def test_evidence_that_is_sure_decides_unless_other_evidence_contradicts(
     verdicts: list[Verdict], verdict: Verdict
 ) -> None:
     assert together(verdicts) is verdict
+
+
+counts = st.integers(0, 30)
+
+
+@given(counts, counts)
+def test_odds_are_those_of_a_coin_of_which_nothing_was_known_before(gained: int, lost: int) -> None:
+    heads = np.linspace(0.5, 1, 20_001)
+    likelihood = heads**gained * (1 - heads) ** lost
+    opposite = heads**lost * (1 - heads) ** gained
+    expected = np.trapezoid(likelihood, heads) / np.trapezoid(opposite, heads)
+    assert Tally(gained, lost).odds == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_photo_that_both_get_right_or_both_get_wrong_does_not_count() -> None:
+    challenger, declared = np.array([1.0, 0.0, 1.0, 0.5, 0.0]), np.array([1.0, 0.0, 0.0, 0.25, 1.0])
+    assert tally(challenger, declared) == Tally(gained=2, lost=1)

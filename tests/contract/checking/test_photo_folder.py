@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.contract.checking.photo_folder import (
-    UnusablePhotos,
     find_photos,
     label_of,
     named_but_missing,
     read_labels,
 )
+from pipeline.errors import UnusablePhotos
 
 CLASSES = ("tabby", "sorrel", "Geyser", "tabby")
 

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from pipeline.contract import Activation, Anchor, Colour, Exif, Letterbox, ModelContract, Numbers, Task
-from pipeline.contract.checking.evidence import Verdict
+from pipeline.contract.checking.evidence import Tally, Verdict
 from pipeline.contract.checking.findings import Outcome
 from pipeline.contract.checking.photo_folder import find_photos, label_of, read_labels
 from pipeline.contract.checking.photo_set import load_photos
-from pipeline.contract.checking.survey import Survey, survey
+from pipeline.contract.checking.survey import Survey, judge, survey
 from pipeline.contract.checking.survey_findings import photo_findings, survey_findings
-from pipeline.contract.checking.trials import Trials
+from pipeline.contract.checking.trials import Trial, Trials
 from pipeline.contract.packages import load_package
 from pipeline.contract.signature import Signature, TensorType
 from pipeline.inference.runtimes.onnx import OnnxRuntime
@@ -111,6 +111,50 @@ def test_two_things_that_are_wrong_are_both_pointed_at(declared: ModelContract, 
     assert "with that changed, " in " ".join(sentences(found, wrong))
 
 
+def labelled(right: int, of: int, likelihood: Callable[[Any], Any]) -> Trial:
+    """A trial of so many photos, of which so many are right."""
+    each = np.arange(of)
+    return Trial(np.zeros((of, 2)), None, likelihood(each), likelihood(each), (each < right).astype(float))
+
+
+@pytest.mark.parametrize(
+    ("of", "challenger", "declared", "verdict"),
+    [
+        (20, 20, 15, Verdict.PERHAPS_BETTER),
+        (20, 15, 20, Verdict.PERHAPS_WORSE),
+        (20, 20, 18, Verdict.UNDECIDED),
+        (4, 4, 0, Verdict.UNDECIDED),
+    ],
+    ids=["five more", "five fewer", "two more", "too few photos"],
+)
+def test_labels_that_prove_nothing_may_still_lean_to_one_side(
+    of: int, challenger: int, declared: int, verdict: Verdict
+) -> None:
+    assert judge(labelled(challenger, of, np.sin), labelled(declared, of, np.cos)) is verdict
+
+
+def test_what_is_sure_is_not_softened() -> None:
+    ours = labelled(20, 20, lambda each: 0.01 * np.cos(each))
+    theirs = labelled(9, 20, lambda each: 0.01 * each - 1)
+    assert judge(ours, theirs) is Verdict.BETTER
+
+
+def test_what_few_photos_lean_to_is_a_note_with_its_odds(declared: ModelContract, photos: list[Path]) -> None:
+    found = look(declared, photos)
+    rows = [
+        replace(row, verdict=Verdict.PERHAPS_BETTER, tally=Tally(5, 0)) if row.name == "letterbox" else row
+        for row in found.rows
+    ]
+    hint, nothing_sure, *_ = survey_findings(replace(found, rows=tuple(rows)), declared)
+    assert hint.outcome is Outcome.NOTE
+    assert hint.sentence == (
+        "letterbox looks better, 63 : 1 on 12 different photos: 5 are right with it only, 0 as declared only. Set"
+        " pixels.resize to letterbox with fill [114, 114, 114] if more photos, or the code that trained the model, say"
+        " so."
+    )
+    assert "is sure to do better than what is declared" in nothing_sure.sentence
+
+
 def test_shots_of_one_scene_count_once(declared: ModelContract, photos: list[Path]) -> None:
     for path in photos[:3]:
         shutil.copy(path, path.with_name(f"copy of {path.name}"))
@@ -144,9 +188,10 @@ def test_turned_photos_are_spoken_of_where_exif_is_ignored(declared: ModelContra
     with Image.open(photos[0]) as image:
         image.save(photos[0], exif=exif)
     ignoring = replace(declared, pixels=replace(declared.pixels, exif=Exif.IGNORE))
-    found = look(ignoring, photos)
+    found = look(ignoring, photos, own_labels(declared, photos))
     assert found.turned == 1
-    assert any("1 of 12 photos carry an EXIF orientation" in each for each in sentences(found, ignoring))
+    (turned,) = (each for each in sentences(found, ignoring) if "1 of 12 photos carry an EXIF orientation" in each)
+    assert "With it applied: accuracy 1.00 instead of 0." in turned
     assert not any("EXIF orientation" in each for each in sentences(found, declared))
 
 
