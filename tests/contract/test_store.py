@@ -2,6 +2,7 @@
 
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -116,3 +117,37 @@ def test_weights_that_were_left_behind_are_missed(s3: Any, store: Store, classif
         read_package(s3, BUCKET, "tiny")
     s3.put_object(Bucket=BUCKET, Key="models/tiny/model.onnx_data", Body=b"weights")
     read_package(s3, BUCKET, "tiny")
+
+
+def torch_archive(*names: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("m/data/0", bytes(1 << 20))
+        for name in names:
+            archive.writestr(f"m/{name}", b"x")
+    return file.getvalue()
+
+
+def test_torchscript_says_nothing_of_itself_and_is_left_to_the_job(
+    s3: Any, store: Store, contract: ModelContract
+) -> None:
+    store()
+    s3.delete_object(Bucket=BUCKET, Key="models/tiny/model.onnx")
+    s3.put_object(Bucket=BUCKET, Key="models/tiny/model.pt", Body=torch_archive("data.pkl", "code/m.py"))
+    stored = read_package(s3, BUCKET, "tiny")
+    assert (stored.contract, stored.signature) == (contract, None)
+
+
+def test_weights_without_a_model_are_refused_by_the_names_in_their_archive(s3: Any, store: Store) -> None:
+    store()
+    s3.delete_object(Bucket=BUCKET, Key="models/tiny/model.onnx")
+    s3.put_object(Bucket=BUCKET, Key="models/tiny/model.pt", Body=torch_archive("data.pkl"))
+    with pytest.raises(InvalidModelPackage, match=r"models/tiny/model\.pt was written by torch\.save: weights"):
+        read_package(s3, BUCKET, "tiny")
+
+
+def test_two_models_in_a_package_are_refused(s3: Any, store: Store) -> None:
+    store()
+    s3.put_object(Bucket=BUCKET, Key="models/tiny/model.pt2", Body=b"")
+    with pytest.raises(InvalidModelPackage, match=r"has model\.onnx and model\.pt2; a package has one model"):
+        read_package(s3, BUCKET, "tiny")
