@@ -43,6 +43,7 @@ class Connection(BaseHTTPRequestHandler):
 
     def finish(self) -> None:
         self.server.connection_ended(self.connection)
+        del self._buffer  # now, and not when somebody collects garbage
         if self._is_unread:
             self._linger()
         super().finish()

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -302,3 +303,25 @@ def test_a_port_that_is_taken_ends_the_server(start_server: Callable[..., Any], 
     second = start_server(root, SAGEMAKER_BIND_TO_PORT=str(server.port))
     second.await_log("OSError: .*in use")
     assert second.process.wait(60) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+def test_memory_does_not_grow_with_the_number_of_shards(stoppable: Any, pack: Callable[..., bytes]) -> None:
+    bodies = [pack(rows=500, seed=seed) for seed in range(4)]
+
+    def send(shards_each: int) -> int:
+        """Sends so many shards on each of four connections; the server's memory afterwards, in bytes."""
+
+        def send_all(body: bytes) -> None:
+            with closing(stoppable.connect()) as connection:
+                for _ in range(shards_each):
+                    connection.request("POST", "/invocations", body, {"Content-Type": SHARD})
+                    assert connection.getresponse().read()
+
+        with ThreadPoolExecutor(len(bodies)) as pool:
+            list(pool.map(send_all, bodies))
+        statm = Path(f"/proc/{stoppable.process.pid}/statm").read_text()
+        return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    before = send(10)
+    assert send(40) - before < 8 * MEBIBYTE

@@ -1,0 +1,96 @@
+"""The server's connections: kept, timed out, and closed in good order."""
+
+import http.client
+import logging
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pipeline.serving.application import Application
+from pipeline.serving.connections import Connection
+from pipeline.serving.model import ServedModel
+from pipeline.serving.server import Server
+from pipeline.serving.settings import ServingSettings
+
+
+@pytest.fixture
+def server(model: ServedModel) -> Iterator[Server]:
+    application = Application(ServingSettings(Path("nowhere"), "127.0.0.1"))
+    application.model = model
+    server = Server(("127.0.0.1", 0), application)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.stop(grace=60)
+    thread.join()
+
+
+@pytest.fixture
+def plain(server: Server) -> Iterator[socket.socket]:
+    """A connection on which anything can be sent."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        yield connection
+
+
+def everything(connection: socket.socket) -> bytes:
+    """What comes until the server closes."""
+    with connection.makefile("rb") as file:
+        return file.read()
+
+
+def test_an_image_is_answered_over_http(server: Server, photo: Callable[..., bytes]) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
+        connection.request("POST", "/invocations", photo(), {"Content-Type": "image/jpeg"})
+        assert connection.getresponse().status == 200
+
+
+def test_a_client_that_stalls_in_the_middle_of_a_body_is_given_up_on_and_logged(
+    server: Server, plain: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Connection, "timeout", 0.05)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as stalling:
+        stalling.sendall(b"POST /invocations HTTP/1.1\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\nabc")
+        assert everything(stalling) == b""
+    assert "timed out" in caplog.text
+
+
+def test_a_client_that_says_nothing_is_let_go_without_a_word(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Connection, "timeout", 0.05)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as silent:
+        assert everything(silent) == b""
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_body_that_nobody_asked_for_is_not_taken_for_the_next_request(plain: socket.socket) -> None:
+    plain.sendall(b"GET /ping HTTP/1.1\r\nContent-Length: 20\r\n\r\nGET /ping HTTP/1.1\r\n")
+    plain.shutdown(socket.SHUT_WR)
+    assert everything(plain).count(b"HTTP/1.1 200") == 1
+
+
+def test_requests_that_are_sent_ahead_are_answered_in_order(plain: socket.socket) -> None:
+    plain.sendall(
+        b"GET /ping HTTP/1.1\r\n\r\nGET /nowhere HTTP/1.1\r\n\r\nGET /ping HTTP/1.1\r\nConnection: close\r\n\r\n"
+    )
+    assert re.findall(rb"HTTP/1.1 (\d+)", everything(plain)) == [b"200", b"404", b"200"]
+
+
+def test_a_method_that_nobody_knows_is_refused_in_json(plain: socket.socket) -> None:
+    plain.sendall(b"BREW /invocations HTTP/1.1\r\n\r\n")
+    plain.shutdown(socket.SHUT_WR)
+    answer = everything(plain)
+    assert answer.startswith(b"HTTP/1.1 501")
+    assert b'"detail": "Unsupported method (\'BREW\')"' in answer
+
+
+def test_a_server_that_stops_does_not_wait_for_a_client_that_says_nothing(server: Server, plain: socket.socket) -> None:
+    plain.sendall(b"GET /ping HTTP/1.1\r\n\r\n")
+    assert plain.recv(4).startswith(b"HTTP")
+    assert server.stop(grace=60)
+    assert b"200" in everything(plain)
