@@ -45,7 +45,10 @@ def _doctor(options: argparse.Namespace) -> int:
     try:
         diagnosis = diagnose(_lines(options))
     except OSError as error:
-        print(f"imagebatch: {error}", file=sys.stderr)
+        print(
+            f"imagebatch: {error.filename} cannot be read: {error.strerror}. Name a log, or the folder of a run.",
+            file=sys.stderr,
+        )
         return EXIT_USAGE
     if diagnosis.findings:
         print(_told(diagnosis))

@@ -72,3 +72,8 @@ def test_the_documentation_shows_what_is_answered(capsys: pytest.CaptureFixture[
     (asked,) = re.findall(r"\$ imagebatch doctor --text '(.*)'", documentation)
     assert doctor("--text", asked) == 0
     assert capsys.readouterr().out in documentation
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["doctor", str(tmp_path / "no.log")]) == 2
+    assert "no.log cannot be read: No such file or directory. Name a log" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 `labels.csv` has a header. One column names the photo (`file`, `image`, `key`, `path` or `name`), another what is on it
 (`label` or `class`: a line of the package's labels, or its number from 0; `index`: the number).
+Of several lines for a photo the first counts.
 """
 
 import csv

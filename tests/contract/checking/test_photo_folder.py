@@ -64,6 +64,11 @@ def test_of_two_classes_of_one_name_the_first_is_meant(tmp_path: Path) -> None:
     assert read_labels(csv_of(tmp_path, "file,label\na.jpg,tabby\n"), CLASSES) == {"a.jpg": 0}
 
 
+def test_of_several_lines_for_a_photo_the_first_counts(tmp_path: Path) -> None:
+    """As in a table of the five likeliest classes, best first."""
+    assert read_labels(csv_of(tmp_path, "file,rank,label\na.jpg,1,geyser\na.jpg,2,tabby\n"), CLASSES) == {"a.jpg": 2}
+
+
 def test_without_labels_in_the_package_classes_are_numbers(tmp_path: Path) -> None:
     assert read_labels(csv_of(tmp_path, "file,label\na.jpg,977\n"), ()) == {"a.jpg": 977}
 

@@ -38,6 +38,13 @@ class Colours:
         return np.where(seen[:, None], 16 * quarters - 8, 1).astype(np.float32)
 
 
+class Shifted(Colours):
+    """The same, trained on -1..1."""
+
+    def run(self, tensor: Any) -> Any:
+        return super().run((tensor + 1) / 2)
+
+
 @pytest.fixture
 def declared(contract: ModelContract) -> ModelContract:
     return replace(contract, numbers=Numbers(1 / 255, (0.0,) * 3, (1.0,) * 3))
@@ -100,6 +107,16 @@ def test_with_labels_a_wrong_resize_is_pointed_at(declared: ModelContract, photo
     assert sentences(found, wrong)[0].startswith(
         "squash looks better than what is declared: accuracy 1.00 instead of 1.00, labels are given 0."
     )
+
+
+def test_what_does_as_well_as_the_best_is_named_beside_it(declared: ModelContract, photos: list[Path]) -> None:
+    """(x - 127) / 128 and -1..1 differ by less than a hundredth: nothing tells them apart."""
+    shifted = Numbers(1 / 127.5, (1.0,) * 3, (1.0,) * 3)
+    model = Shifted()
+    found = survey(model, FIXED, replace(declared, numbers=RAW), load_photos(photos, declared, {}))
+    assert shifted in {found.advice[0].contract.numbers, *(each.contract.numbers for each in found.equals)}
+    assert len(found.equals) == 1
+    assert any("may do as well as" in each for each in sentences(found, declared))
 
 
 def test_two_things_that_are_wrong_are_both_pointed_at(declared: ModelContract, photos: list[Path]) -> None:
@@ -193,6 +210,11 @@ def test_turned_photos_are_spoken_of_where_exif_is_ignored(declared: ModelContra
     (turned,) = (each for each in sentences(found, ignoring) if "1 of 12 photos carry an EXIF orientation" in each)
     assert "With it applied: accuracy 1.00 instead of 0." in turned
     assert not any("EXIF orientation" in each for each in sentences(found, declared))
+
+
+def test_exif_that_turns_no_photo_is_not_spoken_of(declared: ModelContract, photos: list[Path]) -> None:
+    ignoring = replace(declared, pixels=replace(declared.pixels, exif=Exif.IGNORE))
+    assert not any("carry an EXIF orientation" in each for each in sentences(look(ignoring, photos), ignoring))
 
 
 def test_vectors_are_compared_by_their_direction(declared: ModelContract, photos: list[Path]) -> None:
