@@ -38,7 +38,8 @@ def run_processing_job() -> Chain:
             "RoleArn": "${JobRoleArn}",
             "AppSpecification": {
                 "ImageUri": "${ContainerImageUri}",
-                "ContainerEntrypoint": ["python3", "-m", "processing_scripts.infer"],
+                "ContainerEntrypoint": ["python3", "-m", "processing_scripts.entrypoint"],
+                "ContainerArguments": ["infer"],
             },
             "Environment": {"RUN_ID.$": "$.run.run_id", "PARTITION_ID.$": "$.partition.id"},
             "ProcessingInputs": [
