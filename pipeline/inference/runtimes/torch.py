@@ -169,8 +169,7 @@ class _Chain:
         )
         self._is_channels_last = self._is_nchw
         self.from_pixels = self._from_pixels
-        if self._is_channels_last:
-            self._model.to(memory_format=torch.channels_last)
+        self._lay_out()
 
     def compile(self) -> None:
         """From now on `from_pixels` is compiled, when it is first called."""
@@ -187,7 +186,14 @@ class _Chain:
             # A graph whose views were made for one layout of memory runs in no other.
             logger.warning("the model runs without channels-last memory")
             self._is_channels_last = False
-            self._model.to(memory_format=torch.contiguous_format)
+            self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Puts the weights into the memory layout of the images."""
+        self._model.to(memory_format=torch.channels_last if self._is_channels_last else torch.contiguous_format)
+        if self._device.type == "cuda":
+            # Threads compute in streams of their own, which wait for nothing that was begun in this one.
+            torch.cuda.synchronize(self._device)
 
     def from_tensor(self, tensor: Any) -> Any:
         if self._is_channels_last:
