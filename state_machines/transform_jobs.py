@@ -14,8 +14,8 @@ from state_machines.job_failures import keep_why_it_failed, partition_failed
 from state_machines.sdk import Catch, Chain, Choice, ChoiceRule, Map, Pass, Task
 from state_machines.tasks import ALL, JOB_RETRIES, invoke
 
-# The most that a shard has (pipeline/shards.py), and its pixels, 23 MiB, even where a megabyte is a million bytes, which
-# AWS does not say; as many at once as Batch Transform allows: a hundred MB (CreateTransformJob, MaxPayloadInMB).
+# The most that a shard has (pipeline/shards.py), and enough for its 23 MiB of pixels even where a megabyte is a million
+# bytes, which AWS does not say. As many at once as are a hundred MB together (CreateTransformJob, MaxPayloadInMB).
 MAX_PAYLOAD_MB = 25
 MAX_CONCURRENT_TRANSFORMS = 4
 
