@@ -12,7 +12,6 @@ import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from pipeline.serving.bodies import Body, Buffer
 from pipeline.serving.replies import RefusedError, Reply
@@ -65,10 +64,10 @@ class Connection(BaseHTTPRequestHandler):
         return super().parse_request()
 
     def do_GET(self) -> None:
-        if "Content-Length" in self.headers or "Transfer-Encoding" in self.headers:
+        if self.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.headers:
             # Nobody asks for a body here; one that comes is not the next request.
             self._is_unread = self.close_connection = True
-        self._send(self.server.application.get(urlsplit(self.path).path))
+        self._send(self.server.application.get(self._path))
 
     def do_POST(self) -> None:
         body = self._accepted()
@@ -104,10 +103,15 @@ class Connection(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """No line for each request: SageMaker pings every few seconds. What matters is logged where it happens."""
 
+    @property
+    def _path(self) -> str:
+        """Of the request, without its query."""
+        return self.path.partition("?")[0]
+
     def _accepted(self) -> Body | None:
         """The body that the head announces; None where the request has been refused."""
         try:
-            self.server.application.check(urlsplit(self.path).path, self.headers.get("Content-Type", ""))
+            self.server.application.check(self._path, self.headers.get("Content-Type", ""))
             return Body(self.headers, self.server.application.max_payload)
         except RefusedError as error:
             self._refuse(error)

@@ -89,6 +89,12 @@ def test_a_form_of_too_many_parts_is_refused() -> None:
         read(body, most=2)
 
 
+@given(content_type=st.text(st.characters(codec="latin-1"), max_size=40).map("multipart/form-data; boundary".__add__))
+def test_no_content_type_is_more_than_malformed(content_type: str) -> None:
+    with contextlib.suppress(MalformedFormError):
+        read(b"--b\r\n\r\nabc\r\n--b--", content_type)
+
+
 @given(
     body=st.lists(
         st.sampled_from([b"--b", b"--", b"\r\n", b"a: b", b"x", b'Content-Disposition: form; name="']), max_size=20

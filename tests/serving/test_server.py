@@ -81,6 +81,18 @@ def test_requests_that_are_sent_ahead_are_answered_in_order(plain: socket.socket
     assert re.findall(rb"HTTP/1.1 (\d+)", everything(plain)) == [b"200", b"404", b"200"]
 
 
+@pytest.mark.parametrize("path", ["/ping?a=b", "/ping?", "/ping"])
+def test_a_query_changes_nothing(plain: socket.socket, path: str) -> None:
+    plain.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    assert b" 200 OK" in everything(plain)
+
+
+@pytest.mark.parametrize("path", ["//[", "http://[/ping", "*", "/%00", "/\xff"])
+def test_a_path_that_is_none_is_not_found(plain: socket.socket, path: str) -> None:
+    plain.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode("latin-1"))
+    assert b" 404 Not Found" in everything(plain)
+
+
 def test_a_method_that_nobody_knows_is_refused_in_json(plain: socket.socket) -> None:
     plain.sendall(b"BREW /invocations HTTP/1.1\r\n\r\n")
     plain.shutdown(socket.SHUT_WR)
