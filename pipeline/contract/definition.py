@@ -1,10 +1,10 @@
 """The model contract: what tensor a model expects, and how its output reads.
 
-`contract.json` lies in a model package beside `model.onnx` and `labels.txt`; `contract/schema.json` is its JSON Schema.
+`contract.json` lies in a model package beside a model and `labels.txt`; `contract/schema.json` is its JSON Schema.
 The contract has two halves that are applied in two places:
 
     input, pixels     which pixels: size, colour, EXIF, crop, resize      in validation, once     images/pixels.py
-    numbers           which numbers: (x * scale - mean) / std             next to the model       inference/predictor.py
+    numbers           which numbers: (x * scale - mean) / std             next to the model       inference/runtimes
 
 A wrong half costs accuracy without an error, so what differs from model to model has no default: not the colour order,
 not the resize, not mean and std. The digest names a contract in shards and predictions; two contracts that say the
@@ -36,7 +36,6 @@ from pipeline.inference.schemes import Scheme, parse_scheme
 from pipeline.names import fingerprint
 
 CONTRACT_FILE = "contract.json"
-MODEL_FILE = "model.onnx"
 
 VERSION = 1
 LARGEST_SIDE = 2048

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
-from pipeline.contract import MODEL_FILE
+from pipeline.contract.model_files import ModelFile
 from pipeline.contract.signature import Dimension, Signature, TensorType
 from pipeline.errors import InvalidModelPackage
 
@@ -67,12 +67,12 @@ class OnnxModel:
         for name in sorted(self.external_data):
             if posixpath.normpath(name) not in files:
                 raise InvalidModelPackage(
-                    f"{folder} has no {name!r:.200}, which holds weights of {MODEL_FILE}. Put it beside the model, or"
+                    f"{folder} has no {name!r:.200}, which holds weights of {ModelFile.ONNX}. Put it beside the model, or"
                     " save the model as one file (onnx.save with save_as_external_data=False)."
                 )
 
 
-def read_model(read_at: ReadAt, size: int, source: str = MODEL_FILE) -> OnnxModel:
+def read_model(read_at: ReadAt, size: int, source: str = ModelFile.ONNX) -> OnnxModel:
     """What is known of a model without running it, from a file of `size` bytes.
 
     Shapes are those that the file declares: a negative size and an empty name say nothing (None), as in ONNX Runtime.
