@@ -67,8 +67,8 @@ class OnnxModel:
         for name in sorted(self.external_data):
             if posixpath.normpath(name) not in files:
                 raise InvalidModelPackage(
-                    f"{folder} has no {name!r:.200}, which holds weights of {ModelFile.ONNX}. Put it beside the model, or"
-                    " save the model as one file (onnx.save with save_as_external_data=False)."
+                    f"{folder} has no {name!r:.200}, which holds weights of {ModelFile.ONNX}. Put it beside the model,"
+                    " or save the model as one file (onnx.save with save_as_external_data=False)."
                 )
 
 
