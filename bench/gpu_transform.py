@@ -13,6 +13,7 @@ with the server, and on a CPU its cores: `by CPU` is the ratio of processor time
 """
 
 import argparse
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ import numpy as np
 
 from bench import resnet50
 from bench.corpus import make_corpus
-from bench.model_floor import Floor, OnnxFloor
+from bench.model_floor import Floor, Images, OnnxFloor
 from bench.model_server import JPEG, MAX_BODY_BYTES, SHARD, ModelServer, Request, Spent
 from pipeline.contract import ModelContract
 from pipeline.contract.packages import load_package
@@ -37,6 +38,7 @@ SHARDS_AT_ONCE = 4
 JPEGS_AT_ONCE = 16
 DIFFERENT_SHARDS = 4
 SOAK_READINGS = 10
+CLEAR_MARGIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,12 @@ def main() -> None:
         count = rows_per_shard(contract)
         corpus = make_corpus((arguments.corpus or Path(scratch)) / f"500x375-{count}", count, 500, 375)
         photos = [path.read_bytes() for path in sorted(corpus.rglob("*.jpg"))]
-        shards = list(make_shards(photos, contract))
+        pixels = decode_all(photos, contract)
+        shards = list(make_shards(pixels, contract))
         print(f"{subject.name}, {available_cores()} cores, {count} images a shard\n", flush=True)
         with ModelServer(subject.package) as server:
             compare(subject, server, shards, [Request(photo, JPEG, 1) for photo in photos], arguments.rounds)
+            agree(subject, server.ask(shards[0]), pixels)
             if arguments.soak:
                 soak(server, shards, arguments.soak)
 
@@ -101,6 +105,18 @@ def compare(
         )
 
 
+def agree(subject: Subject, lines: Sequence[bytes], pixels: Images) -> None:
+    """Print how many photos have the same top-1 as plain float32 on the CPU, of those with a clear one."""
+    scores = subject.floor.scores(pixels)
+    best = np.sort(scores, axis=1)[:, -2:]
+    clear = best[:, 1] - best[:, 0] > CLEAR_MARGIN
+    same = scores.argmax(axis=1) == [json.loads(line)["top"][0]["index"] for line in lines]
+    print(
+        f"\ntop-1 as in float32 on the CPU: {(same & clear).sum()} of {clear.sum()} photos with a margin above", end=" "
+    )
+    print(f"{CLEAR_MARGIN}, {same.sum()} of all {len(same)}")
+
+
 def soak(server: ModelServer, shards: Sequence[Request], count: int) -> None:
     """Print the server's memory while `count` shards pass through it."""
     print(f"\n{'shards':<16}{'resident':>10}")
@@ -109,10 +125,14 @@ def soak(server: ModelServer, shards: Sequence[Request], count: int) -> None:
         print(f"{reading * (count // SOAK_READINGS):<16,}{server.resident_bytes() / 1e6:>7.0f} MB", flush=True)
 
 
-def make_shards(photos: Sequence[bytes], contract: ModelContract) -> Iterator[Request]:
-    """Full shards of the same photos, each in another order."""
+def decode_all(photos: Sequence[bytes], contract: ModelContract) -> Images:
+    """Photos as validation leaves them, uint8 [N, H, W, 3]."""
     decoded = [decode(photo, contract) for photo in photos]
-    pixels = np.stack([each.pixels for each in decoded if isinstance(each, Decoded)])
+    return np.stack([each.pixels for each in decoded if isinstance(each, Decoded)])
+
+
+def make_shards(pixels: Images, contract: ModelContract) -> Iterator[Request]:
+    """Full shards of the same photos, each in another order, the first in theirs."""
     for number in range(DIFFERENT_SHARDS):
         rows = [Row("bench", f"{number}/{row:04d}.jpg", f"{row:032x}", 100_000, 500, 375) for row in range(len(pixels))]
         body = pack(np.roll(pixels, number, axis=0), rows, contract).read()

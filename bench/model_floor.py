@@ -9,10 +9,12 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 
 from bench.model_server import Spent
@@ -22,6 +24,9 @@ _CPU_BATCH = 4  # the fastest on a core: at 8 and more, activations no longer fi
 _GPU_BATCHES = (160, 512)
 TOP_K = 5
 
+Images = npt.NDArray[np.uint8]
+Scores = npt.NDArray[np.float32]
+
 
 class Floor(Protocol):
     """A model that is loaded and warm."""
@@ -30,12 +35,18 @@ class Floor(Protocol):
         """Run the model over at least so many images."""
         ...
 
+    def scores(self, images: Images) -> Scores:
+        """What the model says of images uint8 [N, H, W, 3], computed plainly: in float32, on the CPU. [N, classes]."""
+        ...
+
 
 class OnnxFloor:
     """The model.onnx of a package, on every core."""
 
     def __init__(self, package: Path) -> None:
-        tensor = json.loads((package / "contract.json").read_text())["input"]
+        contract = json.loads((package / "contract.json").read_text())
+        tensor, self._numbers = contract["input"], contract["numbers"]
+        self._channels_first = tensor["layout"] == "NCHW"
         self._name = tensor["name"]
         shape = {"NCHW": (3, tensor["height"], tensor["width"]), "NHWC": (tensor["height"], tensor["width"], 3)}
         random = np.random.default_rng(0)
@@ -61,6 +72,15 @@ class OnnxFloor:
         seconds = time.perf_counter() - started
         return Spent(batches * _CPU_BATCH * len(self._sessions), seconds, time.process_time() - cpu)
 
+    def scores(self, images: Images) -> Scores:
+        numbers = (images * np.float32(self._numbers.get("scale", 1)) - self._numbers["mean"]) / self._numbers["std"]
+        tensor = numbers.transpose(0, 3, 1, 2) if self._channels_first else numbers
+        outputs = [
+            self._sessions[0].run(None, {self._name: np.ascontiguousarray(batch, self._batch.dtype)})[0]
+            for batch in np.array_split(tensor, -(-len(tensor) // _CPU_BATCH))
+        ]
+        return _softmax(np.concatenate(outputs))
+
 
 class TorchFloor:
     """A torch model on the GPU, with the batch size that suits it best."""
@@ -69,6 +89,8 @@ class TorchFloor:
         import torch
 
         self._torch = torch
+        self._plain = deepcopy(model).eval()
+        self._mean, self._std = mean, std
         module = model.cuda().to(torch.bfloat16).to(memory_format=torch.channels_last).eval()
         factor = (1 / (255 * torch.tensor(std))).cuda().reshape(1, 3, 1, 1)
         offset = (-torch.tensor(mean) / torch.tensor(std)).cuda().reshape(1, 3, 1, 1)
@@ -87,6 +109,12 @@ class TorchFloor:
     def __call__(self, images: int) -> Spent:
         return self._run(self._batch, images)
 
+    def scores(self, images: Images) -> Scores:
+        numbers = (images / np.float32(255) - np.array(self._mean, np.float32)) / np.array(self._std, np.float32)
+        with self._torch.inference_mode():
+            outputs = self._plain(self._torch.from_numpy(np.ascontiguousarray(numbers.transpose(0, 3, 1, 2))))
+        return _softmax(outputs.numpy())
+
     def _run(self, batch: Any, images: int) -> Spent:
         batches = -(-images // len(batch))
         with self._torch.inference_mode():
@@ -96,3 +124,9 @@ class TorchFloor:
                 self._forward(batch)
             self._torch.cuda.synchronize()
         return Spent(batches * len(batch), time.perf_counter() - started, time.process_time() - cpu)
+
+
+def _softmax(outputs: Scores) -> Scores:
+    exponentials = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    scores: Scores = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return scores

@@ -109,6 +109,14 @@ class ModelServer:
             images = sum(threads.map(self._send_all, [waiting] * connections))
         return Spent(images, time.perf_counter() - started, self._cpu_seconds() - cpu)
 
+    def ask(self, request: Request) -> list[bytes]:
+        """The lines that one request is answered with."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_ANSWER_SECONDS)
+        try:
+            return _exchange(connection, request).splitlines()
+        finally:
+            connection.close()
+
     def resident_bytes(self) -> int:
         """What the server and its processes hold in memory now."""
         return sum(process.memory_info().rss for process in self._processes())
@@ -121,7 +129,8 @@ class ModelServer:
             connection.connect()
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for request in waiting:
-                images += _exchange(connection, request)
+                _exchange(connection, request)
+                images += request.images
         finally:
             connection.close()
         return images
@@ -163,15 +172,15 @@ class _Shared(Iterator[Request]):
             return next(self._items)
 
 
-def _exchange(connection: http.client.HTTPConnection, request: Request) -> int:
-    """One request, and its answer; how many images that has."""
+def _exchange(connection: http.client.HTTPConnection, request: Request) -> bytes:
+    """The lines that a request is answered with."""
     headers = {"Content-Type": request.content_type, "Accept": "application/jsonlines"}
     connection.request("POST", "/invocations", request.body, headers)
     answer = connection.getresponse()
     lines = answer.read()
     if answer.status != 200 or lines.count(b"\n") != request.images:
         raise RuntimeError(f"{request.images} images were answered with {answer.status}: {lines[:500]!r}")
-    return request.images
+    return lines
 
 
 def _free_port() -> int:
