@@ -1,4 +1,4 @@
-"""The body of a request, read into memory that the connection uses again, and never more of it than is allowed.
+"""The body of a request, read into memory that is used again, and never more of it than is allowed.
 
 A body over the limit is refused before it is read where its Content-Length says so, and as soon as it is over where it
 comes in chunks (RFC 9112, "Message Body Length" and "Chunked Transfer Coding").
@@ -18,7 +18,7 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;.*)?\r?\n", re.DOTALL)
 
 
 class Buffer:
-    """The memory of one connection: as large as its largest body yet.
+    """The memory of one body after another: as large as the largest of them yet.
 
     A fresh 24 MB for every shard would cost more than receiving it, page by page.
     """

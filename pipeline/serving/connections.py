@@ -13,7 +13,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
-from pipeline.serving.bodies import Body, Buffer
+from pipeline.serving.bodies import Body
 from pipeline.serving.replies import RefusedError, Reply
 
 if TYPE_CHECKING:
@@ -35,14 +35,10 @@ class Connection(BaseHTTPRequestHandler):
     timeout = IDLE_TIMEOUT
     disable_nagle_algorithm = True
 
-    def setup(self) -> None:
-        super().setup()
-        self._buffer = Buffer()
-        self._is_unread = False
+    _is_unread = False
 
     def finish(self) -> None:
         self.server.connection_ended(self.connection)
-        del self._buffer  # now, and not when somebody collects garbage
         if self._is_unread:
             self._linger()
         super().finish()
@@ -73,15 +69,12 @@ class Connection(BaseHTTPRequestHandler):
         body = self._accepted()
         if body is None:
             return
-        with self.server.bodies:
-            try:
-                self._is_unread = True
-                data = body.read(self.rfile, self._buffer)
-                self._is_unread = False
-            except RefusedError as error:
-                self._refuse(error)
-                return
-            self._send(self.server.application.invoke(self.headers.get("Content-Type", ""), data))
+        try:
+            reply = self._invoke(body)
+        except RefusedError as error:
+            self._refuse(error)
+        else:
+            self._send(reply)
 
     def handle_expect_100(self) -> bool:
         """Whether the client is told to go on and send its body."""
@@ -116,6 +109,13 @@ class Connection(BaseHTTPRequestHandler):
         except RefusedError as error:
             self._refuse(error)
             return None
+
+    def _invoke(self, body: Body) -> Reply:
+        with self.server.buffer() as buffer:
+            self._is_unread = True
+            data = body.read(self.rfile, buffer)
+            self._is_unread = False
+            return self.server.application.invoke(self.headers.get("Content-Type", ""), data)
 
     def _refuse(self, error: RefusedError) -> None:
         logger.warning("refused %d %s: %s", error.status, error.reason, error.detail)

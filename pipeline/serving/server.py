@@ -15,15 +15,18 @@ import socket
 import socketserver
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from queue import LifoQueue
 from typing import Any
 
 from pipeline.serving.application import Application
+from pipeline.serving.bodies import Buffer
 from pipeline.serving.connections import Connection
 
 logger = logging.getLogger(__name__)
 
-MOST_BODIES = 16
+MOST_BUFFERS = 16
 """Bodies that are in memory at a time. SageMaker sends four at once; more than these wait in their sockets."""
 
 
@@ -36,7 +39,10 @@ class Server(socketserver.ThreadingTCPServer):
 
     def __init__(self, address: tuple[str, int], application: Application) -> None:
         self.application = application
-        self.bodies = threading.BoundedSemaphore(MOST_BODIES)
+        # The last that was used is the next: there are never more in use than requests were under way at once.
+        self._buffers: LifoQueue[Buffer] = LifoQueue()
+        for _ in range(MOST_BUFFERS):
+            self._buffers.put(Buffer())
         self.is_stopping = False
         self._idle: set[socket.socket] = set()
         self._busy = 0
@@ -48,6 +54,15 @@ class Server(socketserver.ThreadingTCPServer):
         """The port that was bound; one that was free, where 0 was asked for."""
         port: int = self.server_address[1]
         return port
+
+    @contextmanager
+    def buffer(self) -> Iterator[Buffer]:
+        """Memory for a body, until the request is answered. Waits while there is none."""
+        buffer = self._buffers.get()
+        try:
+            yield buffer
+        finally:
+            self._buffers.put(buffer)
 
     def may_wait(self, connection: socket.socket) -> bool:
         """Whether a connection may wait for a request. Called before each of them."""
