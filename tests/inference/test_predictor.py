@@ -202,6 +202,14 @@ def test_an_output_that_is_not_finite_numbers_is_no_prediction(
         predict(package, Brightness(change=change))
 
 
+def test_batches_of_different_classes_are_no_prediction(package: ModelPackage) -> None:
+    unlabelled = replace(package, labels=())
+    with pytest.raises(
+        InvalidPrediction, match=r"shard s-0: the model answers \[1\] for one image and \[2\] for another"
+    ):
+        predict(unlabelled, Brightness(change=lambda outputs: outputs[:, : len(outputs)]))
+
+
 def test_an_output_that_is_no_list_of_classes_does_not_fit_the_task(package: ModelPackage) -> None:
     with pytest.raises(ContractMismatch, match=r"shape \[2, 2, 2\]; the task classification needs"):
         predict(package, Brightness(change=lambda outputs: outputs.reshape(-1, 2, 2)))
