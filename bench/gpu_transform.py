@@ -145,7 +145,7 @@ def _subject(package: Path | None, scratch: Path) -> Subject:
     if package is None and resnet50.is_possible():
         return Subject("ResNet-50, bf16", *resnet50.make(scratch / "resnet50"), shards=400, jpegs=500, on_cpu=False)
     package = package or EXAMPLE
-    return Subject(f"{package.name}, CPU", package, OnnxFloor(package), shards=8, jpegs=200, on_cpu=True)
+    return Subject(f"{package.name}, CPU", package, OnnxFloor(package), shards=24, jpegs=400, on_cpu=True)
 
 
 if __name__ == "__main__":
