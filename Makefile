@@ -5,16 +5,19 @@ BIN    := $(VENV)/bin
 PHOTOS ?= examples/photos
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format asl lock clean
+.PHONY: help run test test-extras check format asl lock clean
 
 help: ## Show what can be made
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Classify the example photos (or PHOTOS=folder) through the real state machine, on this machine
 	@$(BIN)/imagebatch run $(PHOTOS)
 
 test: $(VENV)/.dev ## Run the whole test suite
 	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+test-extras: $(VENV)/.extras ## Run the tests of what few need: HEIC photos, models of torch (a large download)
+	@PYTHONPATH=$(EXTRAS) $(BIN)/python -m pytest -n auto tests/images tests/inference/runtimes
 
 check: $(VENV)/.dev ## Lint, types, formatting, the rendered state machines, the template, the Dockerfile
 	$(BIN)/ruff check .
@@ -41,6 +44,8 @@ LOCK := --universal --python-version 3.11 $(LOCK_TEXT)
 # What is built once and runs everywhere is pinned by hash.
 IMAGE_LOCK := -c requirements/dev.lock --python-version 3.12 --python-platform x86_64-manylinux_2_28 --generate-hashes $(LOCK_TEXT)
 
+EXTRAS := $(VENV)/extras
+
 clean: ## Remove the environment, results and caches
 	rm -rf $(VENV) out build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
@@ -57,4 +62,10 @@ $(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.run
 	@echo "Installing the development tools into $(VENV) (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.lock
+	@touch $@
+
+# Beside the environment, not in it: what is there without the extras is what most people have.
+$(VENV)/.extras: pyproject.toml $(VENV)/.dev
+	@echo "Installing the extras into $(EXTRAS) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(EXTRAS) "torch==2.13.*" "pillow-heif>=1.1"
 	@touch $@

@@ -166,7 +166,7 @@ def test_a_format_without_a_decoder_says_what_to_install(
     assert (rejection.reason, words in rejection.detail) == (Reason.FORMAT_NOT_ALLOWED, True)
 
 
-@pytest.mark.skipif(find_spec("pillow_heif") is None, reason="pillow-heif is not installed")
+@pytest.mark.skipif(find_spec("pillow_heif") is None, reason="pillow-heif is not installed: make test-extras")
 def test_a_heic_photo_is_accepted_where_there_is_a_decoder(
     contract: ModelContract, photo: Callable[..., bytes]
 ) -> None:
@@ -174,7 +174,7 @@ def test_a_heic_photo_is_accepted_where_there_is_a_decoder(
     assert (decoded.format, decoded.width, decoded.height) == ("HEIF", 40, 30)
 
 
-@pytest.mark.skipif(find_spec("pillow_heif") is None, reason="pillow-heif is not installed")
+@pytest.mark.skipif(find_spec("pillow_heif") is None, reason="pillow-heif is not installed: make test-extras")
 def test_a_heic_photo_stored_on_its_side_is_turned_once(contract: ModelContract) -> None:
     """HEIC has a property of its own for that, which its decoder applies; EXIF only repeats it (ISO/IEC 23008-12)."""
     picture = Image.new("RGB", (40, 30))

@@ -65,7 +65,7 @@ def test_an_upload_that_broke_off_in_its_header_is_truncated(contract: ModelCont
     assert all(isinstance(outcome, Rejection) for outcome in outcomes)
 
 
-@pytest.mark.skipif(find_spec("pillow_heif") is None, reason="pillow-heif is not installed")
+@pytest.mark.skipif(find_spec("pillow_heif") is None, reason="pillow-heif is not installed: make test-extras")
 @fixed
 @given(fraction=st.floats(0.1, 0.97))
 def test_a_heic_upload_that_broke_off_is_truncated(contract: ModelContract, fraction: float) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed: pip install 'imagebatch[torch]'")
+torch = pytest.importorskip("torch", reason="torch is not installed: make test-extras")
 
 from pipeline.contract import Colour, DataType, Layout, ModelContract, Numbers, Precision  # noqa: E402
 from pipeline.contract.model_files import ModelFile  # noqa: E402
