@@ -54,7 +54,8 @@ print(json.dumps([outcome.format, outcome.width, outcome.pixels[0, 0].tolist()])
 
 
 def python(code: str, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join(map(str, filter(None, [ROOT, folder])))
+    # The extras lie on PYTHONPATH, too, where they are tested.
+    path = os.pathsep.join(map(str, filter(None, [ROOT, folder, os.environ.get("PYTHONPATH")])))
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env={**os.environ, "PYTHONPATH": path},
