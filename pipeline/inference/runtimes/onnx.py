@@ -7,6 +7,7 @@ On a GPU the half of the contract that shapes numbers is a small model too (runt
 leaves the device, and what crosses the bus is a quarter of the size.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,8 @@ from pipeline.inference.runtimes.onnx_numbers import PIXELS, TENSOR, numbers_mod
 from pipeline.inference.runtimes.settings import Device, RuntimeSettings
 from pipeline.inference.tensors import Tensor, TensorMaker
 from pipeline.shards import rows_per_shard
+
+logger = logging.getLogger(__name__)
 
 _CUDA = "CUDAExecutionProvider"
 _PROVIDERS = {
@@ -144,6 +147,11 @@ def _open(package: ModelPackage, settings: RuntimeSettings) -> Any:
 
     device = _device(settings, onnxruntime.get_available_providers())
     providers = _providers(device, settings, package.contract)
+    _say_what_precision_does(device, settings, package.contract)
+    if device is not Device.CPU:
+        # The CUDA libraries are packages beside ONNX Runtime's own, where no loader looks for them (ONNX Runtime,
+        # "CUDA Execution Provider", "Preload DLLs").
+        onnxruntime.preload_dlls()
     try:
         session = onnxruntime.InferenceSession(str(package.model_path), _options(settings), providers=providers)
     except Exception as error:
@@ -167,6 +175,18 @@ def _device(settings: RuntimeSettings, available: list[str]) -> Device:
             f" {', '.join(available)}. Install onnxruntime-gpu, or set cpu."
         )
     return settings.device
+
+
+def _say_what_precision_does(device: Device, settings: RuntimeSettings, contract: ModelContract) -> None:
+    """On a CPU the contract's own precision is not looked at, so there only one that was asked for is worth a word."""
+    wanted = settings.precision or (contract.precision if device is Device.CUDA else Precision.FLOAT32)
+    if device is not Device.TENSORRT and wanted is not Precision.FLOAT32:
+        logger.warning(
+            "model.onnx computes in the types that it was exported in: precision %s has no effect on %s. Export the"
+            " model in it, or set IMAGEBATCH_DEVICE to tensorrt.",
+            wanted,
+            device,
+        )
 
 
 def _options(settings: RuntimeSettings) -> Any:

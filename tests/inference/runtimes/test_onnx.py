@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contract import Colour, DataType, Layout, ModelContract, Numbers, parse_contract
+from pipeline.contract import Colour, DataType, Layout, ModelContract, Numbers, Precision, parse_contract
 from pipeline.contract.packages import ModelPackage, load_package
 from pipeline.errors import ContractMismatch, InvalidModelPackage, InvalidPrediction, InvalidSetting
 from pipeline.inference.runtimes.onnx import DeviceNumbers, OnnxRuntime
@@ -169,3 +169,16 @@ def assert_same_tensor(contract: ModelContract) -> None:
     expected = TensorMaker(contract, 2)(images)
     assert made.dtype == expected.dtype
     np.testing.assert_allclose(made, expected, rtol=1e-5, atol=1e-3)
+
+
+def test_a_precision_that_has_no_effect_is_said(example: ModelPackage, caplog: pytest.LogCaptureFixture) -> None:
+    OnnxRuntime(example, RuntimeSettings(device=Device.CPU, precision=Precision.BFLOAT16))
+    assert "precision bfloat16 has no effect on cpu" in caplog.text
+
+
+def test_a_precision_of_the_contract_is_for_gpus_and_not_a_word_on_a_cpu(
+    example: ModelPackage, caplog: pytest.LogCaptureFixture
+) -> None:
+    contract = replace(example.contract, precision=Precision.BFLOAT16)
+    OnnxRuntime(replace(example, contract=contract), RuntimeSettings(device=Device.CPU))
+    assert not caplog.text
