@@ -3,6 +3,8 @@
     ImageBatchError
     ├── InvalidRunInput        the input of a run: an unknown field, a bad prefix, an engine that does not exist
     │   └── UnknownModel       the model package that a run names does not exist
+    ├── InvalidEvent           the event about a single image: a field is missing, or no image is what it says
+    ├── UnreadableImage        S3 does not give a single image out: deleted, replaced, denied, archived
     ├── InvalidReplay          the run to replay is not there, or left nothing that could be replayed
     ├── InvalidModelPackage    a file of a model package is missing or does not load
     │   └── InvalidContract    contract.json breaks a rule of its schema
@@ -39,6 +41,14 @@ class InvalidRunInput(ImageBatchError):
 
 class UnknownModel(InvalidRunInput):
     """The model package that a run names does not exist in the results bucket."""
+
+
+class InvalidEvent(ImageBatchError):
+    """An event about a single image cannot be understood. The message starts with the field."""
+
+
+class UnreadableImage(ImageBatchError):
+    """S3 does not give a single image out, and no retry changes that: deleted, replaced, no access, archived."""
 
 
 class InvalidReplay(ImageBatchError):

@@ -15,6 +15,7 @@ NAMES = {
     "CorruptVerdicts",
     "ImageBatchError",
     "InvalidContract",
+    "InvalidEvent",
     "InvalidModelPackage",
     "InvalidPrediction",
     "InvalidReplay",
@@ -24,6 +25,7 @@ NAMES = {
     "RunDoesNotAddUp",
     "TooManyFailed",
     "UnknownModel",
+    "UnreadableImage",
     "UnusablePhotos",
 }
 
