@@ -5,6 +5,7 @@ Clients follow the environment as every AWS SDK does (`AWS_REGION`, `AWS_ENDPOIN
 here knows whether the other side is AWS or the local cloud.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
@@ -57,6 +58,25 @@ def object_reader() -> "S3Client":
 @cache
 def _object_reader() -> S3Reader:
     return S3Reader(_client("s3"))
+
+
+# A presigned URL is of version 4 and of the bucket's own region only where the client says so: botocore falls back to
+# version 2, and to the global endpoint unless buckets are addressed by host name (botocore.signers).
+SIGNING = Config(
+    signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+)
+
+
+def signing_client(credentials: Mapping[str, str]) -> "S3Client":
+    """An S3 client that signs URLs with `credentials`, as STS answers them; with the process's where there are none."""
+    with _making:
+        return boto3.client(
+            "s3",
+            aws_access_key_id=credentials.get("AccessKeyId"),
+            aws_secret_access_key=credentials.get("SecretAccessKey"),
+            aws_session_token=credentials.get("SessionToken"),
+            config=SIGNING,
+        )
 
 
 def forget_clients() -> None:

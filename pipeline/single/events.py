@@ -96,9 +96,7 @@ def posted_image(event: Mapping[str, Any]) -> bytes:
     """The body of a POST through a function URL. Raises InvalidEvent where it has none, or another method."""
     method = _field(event, "requestContext.http.method")
     if method != "POST":
-        raise InvalidEvent(
-            f"requestContext.http.method: expected POST with an image as its body, got {_shown(method)}."
-        )
+        raise InvalidEvent(f"requestContext.http.method: expected POST, with an image as body, got {_shown(method)}.")
     body = event.get("body") or ""
     if not isinstance(body, str) or not body:
         raise InvalidEvent("body: the request has none. Send the bytes of an image (curl --data-binary @photo.jpg).")
@@ -133,14 +131,10 @@ def _notified(records: Any) -> tuple[StoredImage, ...]:
 def _record(record: Any, path: str) -> StoredImage:
     source = _field(record, "eventSource", path)
     if source != "aws:s3":
-        raise InvalidEvent(
-            f"{path}.eventSource: expected aws:s3, got {_shown(source)}. Send S3's events here directly."
-        )
+        raise InvalidEvent(f"{path}.eventSource: expected aws:s3, got {_shown(source)}.")
     name = _field(record, "eventName", path)
     if not name.removeprefix("s3:").startswith("ObjectCreated:"):
-        raise InvalidEvent(
-            f"{path}.eventName: expected ObjectCreated:..., got {_shown(name)}. Set notifications up for s3:ObjectCreated:*."
-        )
+        raise InvalidEvent(f"{path}.eventName: expected ObjectCreated:..., got {_shown(name)}.")
     encoded = _field(record, "s3.object.key", path)
     try:
         key = unquote_plus(encoded, errors="strict")
