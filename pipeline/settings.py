@@ -43,11 +43,11 @@ class StartRunSettings:
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
         return cls(
-            images_bucket=_required(environment, "IMAGES_BUCKET"),
-            results_bucket=_required(environment, "RESULTS_BUCKET"),
-            default_model=_required(environment, "DEFAULT_MODEL"),
+            images_bucket=required(environment, "IMAGES_BUCKET"),
+            results_bucket=required(environment, "RESULTS_BUCKET"),
+            default_model=required(environment, "DEFAULT_MODEL"),
             default_prefix=environment.get("DEFAULT_PREFIX", ""),
-            limits=_limits(environment),
+            limits=limits_of(environment),
             quarantine=_quarantine(environment),
             transform_model=environment.get("TRANSFORM_MODEL") or None,
         )
@@ -66,11 +66,11 @@ class PlanInferenceSettings:
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
         return cls(
-            default_instance_type=_required(environment, "DEFAULT_INSTANCE_TYPE"),
+            default_instance_type=required(environment, "DEFAULT_INSTANCE_TYPE"),
             job_name_prefix=environment.get("JOB_NAME_PREFIX", cls.job_name_prefix),
-            images_per_job=_positive(environment, "IMAGES_PER_JOB", cls.images_per_job),
+            images_per_job=positive(environment, "IMAGES_PER_JOB", cls.images_per_job),
             transform_instance_type=environment.get("TRANSFORM_INSTANCE_TYPE") or cls.transform_instance_type,
-            images_per_instance=_positive(environment, "IMAGES_PER_INSTANCE", cls.images_per_instance),
+            images_per_instance=positive(environment, "IMAGES_PER_INSTANCE", cls.images_per_instance),
         )
 
 
@@ -83,7 +83,8 @@ class PlanRetrySettings:
         return cls(job_name_prefix=environment.get("JOB_NAME_PREFIX", cls.job_name_prefix))
 
 
-def _required(environment: Mapping[str, str], name: str) -> str:
+def required(environment: Mapping[str, str], name: str) -> str:
+    """A variable that has to be set. Raises MissingSetting."""
     value = environment.get(name, "")
     if not value:
         raise MissingSetting(
@@ -92,7 +93,8 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _limits(environment: Mapping[str, str]) -> Limits:
+def limits_of(environment: Mapping[str, str]) -> Limits:
+    """The limits that the environment sets, and the defaults of the others. Raises InvalidSetting."""
     limits = DEFAULT_LIMITS
     for variable, field in _LIMITS.items():
         if text := environment.get(variable, ""):
@@ -113,7 +115,8 @@ def _quarantine(environment: Mapping[str, str]) -> Quarantine:
         ) from error
 
 
-def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
+def positive(environment: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number of at least 1. Raises InvalidSetting."""
     text = environment.get(name, "")
     if not text:
         return default
