@@ -27,7 +27,9 @@ def of_execution(record: ExecutionRecord, input: Json, role_arn: str, machine_ar
         "RoleArn": role_arn,
     }
     if not record.express:
-        execution["RedriveCount"] = 0
+        execution["RedriveCount"] = record.redrive_count
+    if record.redriven is not None:
+        execution["RedriveTime"] = iso_time(record.redriven)
     return {"Execution": execution, "StateMachine": {"Id": machine_arn, "Name": machine_arn.rpartition(":")[2]}}
 
 

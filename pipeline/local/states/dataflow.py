@@ -16,6 +16,7 @@ from pipeline.local.states.definition import Catcher, State, Work
 from pipeline.local.states.documents import Document, check_size
 from pipeline.local.states.errors import StateError
 from pipeline.local.states.jsonpath import ReferencePath
+from pipeline.local.states.redrive import Resumption
 from pipeline.local.states.scope import Json, Scope, Template
 
 S_co = TypeVar("S_co", bound=State, covariant=True)
@@ -38,6 +39,8 @@ class Entry(Generic[S_co]):
     raw: Document
     context: Context
     variables: dict[str, Json]
+    taken_up: Resumption | None = None
+    """How far the state had come, where a redriven execution goes on with it."""
 
     def scope(self, document: Json) -> Scope:
         return Scope(document, self.context, self.variables)

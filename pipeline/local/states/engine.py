@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -19,7 +20,9 @@ from pipeline.local.states import context, definition
 from pipeline.local.states.activities import Activities
 from pipeline.local.states.documents import Document
 from pipeline.local.states.execution import Execution
+from pipeline.local.states.history import LIMIT
 from pipeline.local.states.records import ExecutionRecord, MachineRecord, MapRunRecord
+from pipeline.local.states.redrive import Finished, Resumption, resumption
 from pipeline.local.states.store import Store
 from pipeline.local.states.tokens import TaskTokens
 
@@ -54,6 +57,8 @@ class Engine:
         self.activities = Activities(self.tokens)
         self.running: dict[str, Execution] = {}
         self.map_runs: dict[str, MapRunRecord] = {}
+        self.redrive_tokens: dict[str, tuple[str, float | None]] = {}
+        """Which redrive a client's token stands for: the execution, and when."""
         self._invocations = invocations
         self._turns: dict[str, asyncio.Semaphore] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="states-call")
@@ -122,15 +127,33 @@ class Engine:
         outer = context.of_execution(record, Document.parse(input_text).value, machine.role_arn, machine.arn)
         return self.launch(record, self._definition(machine.revision_id), outer, machine.role_arn)
 
+    async def redrive(self, record: ExecutionRecord, machine: MachineRecord) -> Execution:
+        """Go on with an execution that ended, on the definition that it began with."""
+        redriven = replace(record)
+        earlier = self.taken_up(redriven, self._definition(record.revision_id))
+        outer = context.of_execution(redriven, Document.parse(record.input).value, machine.role_arn, machine.arn)
+        return self.launch(redriven, self._definition(record.revision_id), outer, machine.role_arn, earlier)
+
+    def taken_up(
+        self, record: ExecutionRecord, machine: definition.StateMachine | definition.Branch
+    ) -> Resumption | Finished:
+        """How far an execution had come that runs again from now on: its record says so."""
+        events = self.store.events(record.id, after=0, limit=LIMIT)
+        record.status, record.stopped, record.error, record.cause = "RUNNING", None, None, None
+        record.redrive_count += 1
+        record.redriven = self.clock()
+        return resumption(events, machine)
+
     def launch(
         self,
         record: ExecutionRecord,
         machine: definition.StateMachine | definition.Branch,
         outer: context.Context,
         role_arn: str,
+        earlier: Resumption | Finished | None = None,
     ) -> Execution:
-        """Start an execution, and keep it among the running ones while it runs."""
-        execution = Execution(self, record, machine, outer, role_arn)
+        """Start an execution, or go on with it, and keep it among the running ones while it runs."""
+        execution = Execution(self, record, machine, outer, role_arn, earlier)
         self.running[record.arn] = execution
         execution.start()
         execution.when_ended(lambda: self._ended(record.arn))

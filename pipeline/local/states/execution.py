@@ -13,6 +13,7 @@ from pipeline.local.states.frame import Frame
 from pipeline.local.states.history import Event, History
 from pipeline.local.states.interpreter import run
 from pipeline.local.states.records import ExecutionRecord
+from pipeline.local.states.redrive import Finished, Resumption
 
 if TYPE_CHECKING:
     from pipeline.local.states.engine import Engine
@@ -27,22 +28,33 @@ class Execution:
     """An execution that runs, or is about to. `start` it on the event loop; `record` says at any time how it stands."""
 
     def __init__(
-        self, engine: "Engine", record: ExecutionRecord, machine: StateMachine | Branch, context: Context, role_arn: str
+        self,
+        engine: "Engine",
+        record: ExecutionRecord,
+        machine: StateMachine | Branch,
+        context: Context,
+        role_arn: str,
+        resumption: Resumption | Finished | None = None,
     ) -> None:
         self.engine = engine
         self.record = record
         self.role_arn = role_arn
         self._machine = machine
         self._context = context
+        self._resumption = resumption
         self._stop: tuple[str | None, str | None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self.history = History(None if record.express else self._keep_event, engine.clock)
+        events = engine.store.last_event(record.id) if resumption else 0
+        self.history = History(None if record.express else self._keep_event, engine.clock, events)
 
     def start(self) -> None:
-        """Start the execution as a task of its own."""
-        self.history.add("ExecutionStarted", input=self.record.input, roleArn=self.role_arn)
-        self.engine.store.save_execution(self.record)
+        """Start the execution as a task of its own, or go on with it where it had come to."""
         frame = Frame(self, self._context, {})
+        if self._resumption is None:
+            self.history.add("ExecutionStarted", input=self.record.input, roleArn=self.role_arn)
+        else:
+            frame.record("ExecutionRedriven", redriveCount=self.record.redrive_count)
+        self.engine.store.save_execution(self.record)
         self._task = asyncio.create_task(self._run(frame))
         self.when_ended(lambda: self._stopped_before_it_began(frame))
 
@@ -70,7 +82,10 @@ class Execution:
         try:
             async with asyncio.timeout(timeout_seconds) as timeout:
                 document = Document(self._context["Execution"]["Input"], record.input)
-                output = await run(self._machine, document, frame)
+                if isinstance(self._resumption, Finished):
+                    output = Document.parse(self._resumption.output)
+                else:
+                    output = await run(self._machine, document, frame, self._resumption)
             record.output = output.text
             self._end("SUCCEEDED", frame, output=output.text)
         except StateError as error:

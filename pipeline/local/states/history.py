@@ -15,6 +15,9 @@ from pipeline.local.states.errors import RUNTIME, StateError
 LIMIT = 25_000
 """Events of one standard execution (Step Functions Developer Guide, "Quotas related to state executions")."""
 
+NEXT = "_next"
+"""A detail of exited events that is kept for redrives, and not shown: the state that comes next."""
+
 _EXECUTION_DATA = ("input", "output", "parameters", "assignedVariables")
 
 
@@ -33,10 +36,10 @@ class History:
 
     __slots__ = ("_append", "_clock", "count")
 
-    def __init__(self, append: Callable[[Event], None] | None, clock: Callable[[], float]) -> None:
+    def __init__(self, append: Callable[[Event], None] | None, clock: Callable[[], float], count: int = 0) -> None:
         self._append = append
         self._clock = clock
-        self.count = 0
+        self.count = count
 
     def add(self, type_: str, previous: int = 0, **details: Any) -> int:
         """Record an event that follows the event `previous` and return its id; details that are None are left out.
@@ -68,6 +71,7 @@ def present(event: Event, *, include_data: bool = True) -> dict[str, Any]:
     }
     if event.details:
         details = json.loads(event.details)
+        details.pop(NEXT, None)
         if not include_data:
             details = {name: value for name, value in details.items() if name not in _EXECUTION_DATA}
         for name in ("input", "output"):

@@ -12,11 +12,13 @@ from typing import Any
 from pipeline.local.states import definition, quantities
 from pipeline.local.states.context import of_state
 from pipeline.local.states.dataflow import Entry, Exit, evaluate_assign
-from pipeline.local.states.documents import Document, dump
+from pipeline.local.states.documents import Document, dump, load
 from pipeline.local.states.errors import RUNTIME, StateError, StatesRuntimeError
 from pipeline.local.states.frame import Frame, run_together
+from pipeline.local.states.history import NEXT
 from pipeline.local.states.maps.distributed import run_distributed
 from pipeline.local.states.maps.inline import run_inline
+from pipeline.local.states.redrive import Finished, Resumption
 from pipeline.local.states.retry import Retries
 from pipeline.local.states.scope import Json
 from pipeline.local.states.tasks import run_task
@@ -26,29 +28,42 @@ _BREATH = 64
 """States after which a line lets others run, so that a machine which never waits cannot hold up the rest."""
 
 
-async def run(branch: definition.Branch | definition.StateMachine, document: Document, frame: Frame) -> Document:
-    """Run from StartAt on and return the output of the terminal state.
+async def run(
+    branch: definition.Branch | definition.StateMachine,
+    document: Document,
+    frame: Frame,
+    resumption: Resumption | None = None,
+) -> Document:
+    """Run from StartAt on, or from where an earlier attempt had come to, and return the output of the terminal state.
 
     Raises:
         StateError: what no Catch took.
     """
     name: str | None = branch.start_at
+    taken_up: Resumption | None = None
+    if resumption is not None and resumption.state is not None:
+        name, document = resumption.state, Document.parse(resumption.input)
+        frame.variables = dict(resumption.variables)
+        taken_up = resumption if resumption.entered else None
     visited = 0
     while name is not None:
-        left = await _visit(branch.states[name], document, frame)
-        name, document = left.next, left.output
+        left = await _visit(branch.states[name], document, frame, taken_up)
+        name, document, taken_up = left.next, left.output, None
         visited += 1
         if visited % _BREATH == 0:
             await asyncio.sleep(0)
     return document
 
 
-async def _visit(state: definition.State, document: Document, frame: Frame) -> Exit:
+async def _visit(state: definition.State, document: Document, frame: Frame, taken_up: Resumption | None) -> Exit:
     clock = frame.execution.engine.clock
-    entered_id = frame.record(f"{state.type}StateEntered", name=state.name, input=document.text)
+    if taken_up is None:
+        entered_id = frame.record(f"{state.type}StateEntered", name=state.name, input=document.text)
+    else:
+        entered_id = taken_up.entered
     is_work = isinstance(state, definition.Work)
     context = of_state(frame.context, state.name, clock(), 0 if is_work else None)
-    entry = Entry(state, document, context, frame.variables)
+    entry = Entry(state, document, context, frame.variables, taken_up)
     try:
         left = await _RUNNERS[type(state)](entry, frame)
     except StatesRuntimeError as error:
@@ -59,7 +74,8 @@ async def _visit(state: definition.State, document: Document, frame: Frame) -> E
             frame.record(f"{state.type}StateAborted")
         raise
     assigned = {name: dump(value) for name, value in left.assigned.items()} or None
-    frame.record(f"{state.type}StateExited", name=state.name, output=left.output.text, assignedVariables=assigned)
+    details = {"name": state.name, "output": left.output.text, "assignedVariables": assigned, NEXT: left.next}
+    frame.record(f"{state.type}StateExited", **details)
     if left.assigned:
         frame.variables = frame.variables | left.assigned
     return left
@@ -133,17 +149,22 @@ async def _work(entry: Entry[definition.Work], frame: Frame) -> Exit:
 async def _parallel(entry: Entry[definition.Parallel], frame: Frame) -> Json:
     state = entry.state
     document = Document.of(effective) if (effective := entry.effective_input()) is not entry.raw.value else entry.raw
-    frame.record("ParallelStateStarted")
-    start = frame.event
+    start = entry.taken_up.started if entry.taken_up else 0
+    earlier = entry.taken_up.lines if entry.taken_up else {}
+    if not start:
+        start = frame.record("ParallelStateStarted")
 
-    async def line(branch: definition.Branch) -> Json:
-        own = frame.branch(event=start)
+    async def line(index: int, branch: definition.Branch) -> Json:
+        resumption = earlier.get(index)
+        if isinstance(resumption, Finished):
+            return load(resumption.output)
+        own = frame.branch(event=resumption.event if resumption else start)
         try:
-            return (await run(branch, document, own)).value
+            return (await run(branch, document, own, resumption)).value
         finally:
             frame.event = own.event
 
-    outputs = await run_together([line(branch) for branch in state.branches])
+    outputs = await run_together([line(index, branch) for index, branch in enumerate(state.branches)])
     frame.note("ParallelStateSucceeded")
     return outputs
 

@@ -39,6 +39,9 @@ class ExecutionRecord:
     map_run_arn: str | None = None
     position: int = 0
     item_count: int = 0
+    redrive_count: int = 0
+    redriven: float | None = None
+    """When it was redriven last."""
 
 
 @dataclass(slots=True)
@@ -68,6 +71,8 @@ class MapRunRecord:
     tolerated_failure_percentage: float | None
     status: str = "RUNNING"
     stopped: float | None = None
+    redrive_count: int = 0
+    redriven: float | None = None
     items: Counts = field(default_factory=Counts)
     executions: Counts = field(default_factory=Counts)
 

@@ -28,14 +28,15 @@ CREATE TABLE IF NOT EXISTS revisions (revision_id TEXT PRIMARY KEY, machine_arn 
     created REAL);
 CREATE TABLE IF NOT EXISTS executions (id INTEGER PRIMARY KEY, arn TEXT UNIQUE, name TEXT, machine_arn TEXT,
     revision_id TEXT, input TEXT, started REAL, status TEXT, stopped REAL, output TEXT, error TEXT, cause TEXT,
-    express INTEGER, map_run_arn TEXT, position INTEGER, item_count INTEGER);
+    express INTEGER, map_run_arn TEXT, position INTEGER, item_count INTEGER,
+    redrive_count INTEGER, redriven REAL);
 CREATE INDEX IF NOT EXISTS executions_of_machine ON executions (machine_arn, id);
 CREATE INDEX IF NOT EXISTS executions_of_map_run ON executions (map_run_arn, position);
 CREATE TABLE IF NOT EXISTS events (execution INTEGER, id INTEGER, previous INTEGER, timestamp REAL, type TEXT,
     details TEXT, PRIMARY KEY (execution, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS map_runs (arn TEXT PRIMARY KEY, execution_arn TEXT, machine_arn TEXT, started REAL,
     max_concurrency INTEGER, tolerated_failure_count INTEGER, tolerated_failure_percentage REAL, status TEXT,
-    stopped REAL, items TEXT, executions TEXT);
+    stopped REAL, redrive_count INTEGER, redriven REAL, items TEXT, executions TEXT);
 CREATE INDEX IF NOT EXISTS map_runs_of_execution ON map_runs (execution_arn);
 CREATE TABLE IF NOT EXISTS activities (arn TEXT PRIMARY KEY, name TEXT, created REAL);
 CREATE TABLE IF NOT EXISTS tags (arn TEXT, key TEXT, value TEXT, PRIMARY KEY (arn, key));
@@ -127,6 +128,21 @@ class Store:
             yield from page
             last = page[-1].position
 
+    def child(self, map_run_arn: str, position: int) -> ExecutionRecord | None:
+        """The child of a map run for the item, or batch of items, at a position."""
+        where = "WHERE map_run_arn = ? AND position = ?"
+        return next(self._records(ExecutionRecord, "executions", where, (map_run_arn, position)), None)
+
+    def forget_children(self, map_run_arn: str, first: int, last: int | None = None) -> None:
+        """Delete the children of a map run from position `first` to `last`, or all behind `first`."""
+        with self._lock:
+            self.flush()
+            where = "map_run_arn = ? AND position >= ? AND (? IS NULL OR position <= ?)"
+            rows = [(map_run_arn, first, last, last)]
+            self._write(f"DELETE FROM events WHERE execution IN (SELECT id FROM executions WHERE {where})", rows)  # noqa: S608
+            self._write(f"DELETE FROM executions WHERE {where}", rows)  # noqa: S608
+            self.flush()
+
     def events(self, execution: int, *, after: int, limit: int, reverse: bool = False) -> list[Event]:
         """Events of an execution behind the id `after` in reading order; 0 starts at either end."""
         order, beyond = ("DESC", "id < ?") if reverse else ("ASC", "id > ?")
@@ -134,6 +150,12 @@ class Store:
         sql = f"""SELECT id, previous, timestamp, type, details FROM events WHERE execution = ? AND {beyond}
             ORDER BY id {order} LIMIT ?"""  # noqa: S608
         return [Event(*row) for row in self._read(sql, (execution, bound, limit))]
+
+    def last_event(self, execution: int) -> int:
+        """The id of the last event of an execution, 0 where there is none."""
+        sql = "SELECT coalesce(max(id), 0) FROM events WHERE execution = ?"
+        last: int = self._read(sql, (execution,))[0][0]
+        return last
 
     def save_machine(self, record: MachineRecord) -> None:
         with self._lock:

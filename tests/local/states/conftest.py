@@ -113,3 +113,9 @@ def service(clients: Callable[[str], Any]) -> Iterator[StatesService]:
 @pytest.fixture
 def machines(service: StatesService) -> Machines:
     return Machines(service)
+
+
+@pytest.fixture
+def machines_of() -> Callable[[StatesService], Machines]:
+    """For a test that makes services of its own."""
+    return Machines

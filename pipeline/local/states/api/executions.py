@@ -7,8 +7,9 @@ from pipeline.local.protocol import ServiceError
 from pipeline.local.states.api.base import Operations, check_arn, check_name, page
 from pipeline.local.states.documents import LIMIT_BYTES, Document, byte_length
 from pipeline.local.states.execution import Execution
-from pipeline.local.states.history import Event, present
+from pipeline.local.states.history import LIMIT, Event, present
 from pipeline.local.states.records import ExecutionRecord, MachineRecord
+from pipeline.local.states.redrive import REDRIVABLE_SECONDS
 
 
 class ExecutionOperations(Operations):
@@ -49,10 +50,44 @@ class ExecutionOperations(Operations):
         return {
             **_outcome(record),
             "mapRunArn": record.map_run_arn,
-            "redriveCount": 0,
-            "redriveStatus": "NOT_REDRIVABLE",
-            "redriveStatusReason": "The local cloud does not redrive executions",
+            "redriveCount": record.redrive_count,
+            "redriveDate": record.redriven,
+            **self._redrive_status(record),
         }
+
+    def redrive_execution(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        record = self._existing(parameters["executionArn"])
+        if record.express:
+            raise _not_for_this_type()
+        redriven = self.engine.call(self._redrive_once(record.arn, parameters.get("clientToken")))
+        return {"redriveDate": redriven}
+
+    async def _redrive_once(self, arn: str, token: str | None) -> float:
+        """Redrive unless it runs; on the loop without a pause, so that two callers cannot both redrive."""
+        record = self._existing(arn)
+        if token is not None and self.engine.redrive_tokens.get(token) == (arn, record.redriven):
+            assert record.redriven is not None  # noqa: S101  (the token was kept when it was redriven)
+            return record.redriven
+        status = self._redrive_status(record)
+        if status["redriveStatus"] != "REDRIVABLE":
+            reason = status.get("redriveStatusReason", "It is a child of a map run: redrive the parent execution")
+            raise ServiceError("ExecutionNotRedrivable", f"{reason}: '{arn}'")
+        machine = self.existing_machine(record.machine_arn)
+        execution = await self.engine.redrive(record, machine)
+        if token is not None:
+            self.engine.redrive_tokens[token] = (arn, execution.record.redriven)
+        assert execution.record.redriven is not None  # noqa: S101  (just now)
+        return execution.record.redriven
+
+    def _redrive_status(self, record: ExecutionRecord) -> dict[str, str]:
+        """Source: API reference, DescribeExecution, redriveStatus and redriveStatusReason."""
+        if record.status in ("RUNNING", "SUCCEEDED"):
+            return _not_redrivable(f"Execution is {record.status} and cannot be redriven")
+        if record.stopped is not None and self.engine.clock() - record.stopped > REDRIVABLE_SECONDS:
+            return _not_redrivable("Execution redrivable period exceeded")
+        if self.store.last_event(record.id) >= LIMIT - 1:
+            return _not_redrivable("Execution history event limit exceeded")
+        return {"redriveStatus": "REDRIVABLE_BY_MAP_RUN" if record.map_run_arn else "REDRIVABLE"}
 
     def list_executions(self, parameters: dict[str, Any]) -> dict[str, Any]:
         parents = [name for name in ("stateMachineArn", "mapRunArn") if name in parameters]
@@ -126,6 +161,10 @@ def _name_and_input(parameters: dict[str, Any]) -> tuple[str, str]:
     return name, text
 
 
+def _not_redrivable(reason: str) -> dict[str, str]:
+    return {"redriveStatus": "NOT_REDRIVABLE", "redriveStatusReason": reason}
+
+
 def _not_for_this_type() -> ServiceError:
     return ServiceError("StateMachineTypeNotSupported", "This operation is not supported by this type of state machine")
 
@@ -157,5 +196,6 @@ def _summary(record: ExecutionRecord) -> dict[str, Any]:
         "stopDate": record.stopped,
         "mapRunArn": record.map_run_arn,
         "itemCount": record.item_count if record.map_run_arn else None,
-        "redriveCount": 0,
+        "redriveCount": record.redrive_count,
+        "redriveDate": record.redriven,
     }

@@ -24,7 +24,8 @@ class MapRunOperations(Operations):
             "toleratedFailureCount": run.tolerated_failure_count or 0,
             "itemCounts": _counts(run.items),
             "executionCounts": _counts(run.executions),
-            "redriveCount": 0,
+            "redriveCount": run.redrive_count,
+            "redriveDate": run.redriven,
         }
 
     def list_map_runs(self, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 Items stream in from an array or an ItemReader, children run a bounded number at a time, and what they give goes to the
 store: memory does not grow with the number of items. A failure beyond what is tolerated stops the run.
 
+A redrive takes the map run up again: the items are read anew, a child that succeeded with the input that it would get
+now is left alone, and every other one runs. AWS keeps the items of the first reading instead.
+
 AWS runs up to 10,000 children at once; here at most `_AT_ONCE` are under way, whatever MaxConcurrency says.
 Source: Developer Guide, "Using Map state in Distributed mode"; API reference, DescribeMapRun.
 """
@@ -24,6 +27,7 @@ from pipeline.local.states.maps.batching import Batch, Batcher, single
 from pipeline.local.states.maps.inline import RunBranch, items_of
 from pipeline.local.states.maps.readers import chunks, read_items
 from pipeline.local.states.records import Counts, ExecutionRecord, MapRunRecord
+from pipeline.local.states.redrive import Finished, Resumption
 from pipeline.local.states.scope import Json, Scope
 
 if TYPE_CHECKING:
@@ -44,9 +48,14 @@ async def run_distributed(entry: Entry[Map], scope: Scope, frame: Frame, concurr
     """
     state = entry.state
     array = None if state.item_reader else items_of(state, scope)
-    frame.record("MapStateStarted", length=len(array or ()))
-    map_run = MapRun(entry, scope, frame, concurrency)
-    frame.record("MapRunStarted", mapRunArn=map_run.record.arn)
+    if entry.taken_up is None or not entry.taken_up.started:
+        frame.record("MapStateStarted", length=len(array or ()))
+    earlier = entry.taken_up.map_run if entry.taken_up else None
+    map_run = MapRun(entry, scope, frame, concurrency, earlier)
+    if earlier is None:
+        frame.record("MapRunStarted", mapRunArn=map_run.record.arn)
+    else:
+        frame.record("MapRunRedriven", mapRunArn=earlier, redriveCount=map_run.record.redrive_count)
     try:
         result = await map_run.run(array)
     except StateError as error:
@@ -65,7 +74,7 @@ async def run_distributed(entry: Entry[Map], scope: Scope, frame: Frame, concurr
 class MapRun:
     """One run of a distributed Map state. Its `record` is live: DescribeMapRun reads it, UpdateMapRun changes it."""
 
-    def __init__(self, entry: Entry[Map], scope: Scope, frame: Frame, concurrency: int) -> None:
+    def __init__(self, entry: Entry[Map], scope: Scope, frame: Frame, concurrency: int, earlier: str | None) -> None:
         state = entry.state
         self._state = state
         self._entry = entry
@@ -76,14 +85,23 @@ class MapRun:
         self._changed = asyncio.Event()
         self._characters = 0
         self._total_known = False
+        self._redriven = self._engine.store.map_run(earlier) if earlier else None
         parent = self._parent.record
         machine = parent.machine_arn.rpartition(":")[2].partition("/")[0]
-        self._workflow = f"{machine}/{state.label or uuid.uuid4()}"
+        machine_arn = self._engine.arn("stateMachine", f"{machine}/{state.label or uuid.uuid4()}")
+        if self._redriven:
+            machine_arn = self._redriven.machine_arn
+        self._workflow = machine_arn.rpartition(":")[2]
+        now = self._engine.clock()
         self.record = MapRunRecord(
-            arn=self._engine.arn("mapRun", f"{self._workflow}:{uuid.uuid4()}"),
+            arn=self._redriven.arn
+            if self._redriven
+            else self._engine.arn("mapRun", f"{self._workflow}:{uuid.uuid4()}"),
             execution_arn=parent.arn,
-            machine_arn=self._engine.arn("stateMachine", self._workflow),
-            started=self._engine.clock(),
+            machine_arn=machine_arn,
+            started=self._redriven.started if self._redriven else now,
+            redrive_count=self._redriven.redrive_count + 1 if self._redriven else 0,
+            redriven=now if self._redriven else None,
             max_concurrency=concurrency,
             tolerated_failure_count=quantities.integer(
                 "ToleratedFailureCount", state.tolerated_failure_count, state.tolerated_failure_count_path, scope
@@ -112,6 +130,7 @@ class MapRun:
                 async for batch in batches:
                     await self._room()
                     self._start(batch)
+            self._forget_children(self.record.executions.total)
             while self._children:
                 await self._news()
             if self._too_many_failures(final=True):
@@ -177,10 +196,47 @@ class MapRun:
     def _start(self, batch: Batch) -> None:
         check_size(batch.input.text, self._state.name)
         executions, items = self.record.executions, self.record.items
+        child, earlier = self._child(batch)
+        executions.total += 1
+        if self._total_known:
+            items.pending -= batch.item_count
+        else:
+            items.total += batch.item_count
+        if child.status == "SUCCEEDED":
+            executions.succeeded += 1
+            items.succeeded += batch.item_count
+            return
+        executions.running += 1
+        items.running += batch.item_count
+        self._characters += len(child.input)
+        role_arn = self._parent.role_arn
+        outer = context.of_execution(child, batch.input.value, role_arn, self._entry.context["StateMachine"]["Id"])
+        execution = self._engine.launch(child, self._state.processor, outer, role_arn, earlier)
+        execution.when_ended(lambda: self._ended(child))
+        self._children[child.arn] = execution
+
+    def _child(self, batch: Batch) -> tuple[ExecutionRecord, Resumption | Finished | None]:
+        """The record of the next child, and how far it had come where it is redriven."""
+        position = self.record.executions.total
+        record = self._engine.store.child(self.record.arn, position) if self._redriven else None
+        if record is not None and record.input == batch.input.text:
+            if record.status == "SUCCEEDED":
+                return record, None
+            if not record.express:
+                return record, self._engine.taken_up(record, self._state.processor)
+        # An Express child leaves no history: it is started again.
+        self._forget_children(position, position)
+        return self._new_child(batch, position), None
+
+    def _forget_children(self, first: int, last: int | None = None) -> None:
+        if self._redriven:
+            self._engine.store.forget_children(self.record.arn, first, last)
+
+    def _new_child(self, batch: Batch, position: int) -> ExecutionRecord:
         name = str(uuid.uuid4())
         express = self._state.execution_type == "EXPRESS"
         kind, suffix = ("express", f":{uuid.uuid4()}") if express else ("execution", "")
-        child = ExecutionRecord(
+        return ExecutionRecord(
             id=self._engine.store.new_execution_id(),
             arn=self._engine.arn(kind, f"{self._workflow}:{name}{suffix}"),
             name=name,
@@ -190,23 +246,9 @@ class MapRun:
             started=self._engine.clock(),
             express=express,
             map_run_arn=self.record.arn,
-            position=executions.total,
+            position=position,
             item_count=batch.item_count,
         )
-        role_arn = self._parent.role_arn
-        machine_arn = self._entry.context["StateMachine"]["Id"]
-        outer = context.of_execution(child, batch.input.value, role_arn, machine_arn)
-        self._characters += len(child.input)
-        executions.total += 1
-        executions.running += 1
-        items.running += batch.item_count
-        if self._total_known:
-            items.pending -= batch.item_count
-        else:
-            items.total += batch.item_count
-        execution = self._engine.launch(child, self._state.processor, outer, role_arn)
-        execution.when_ended(lambda: self._ended(child))
-        self._children[child.arn] = execution
 
     def _ended(self, child: ExecutionRecord) -> None:
         for counts, count in ((self.record.executions, 1), (self.record.items, child.item_count)):

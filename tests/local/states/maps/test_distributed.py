@@ -8,6 +8,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from pipeline.local.protocol import ServiceError
+
 PASS = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
 FAIL_ON_ZERO = {
     "StartAt": "Zero?",
@@ -262,3 +264,75 @@ def test_a_running_map_takes_new_limits(machines: Any) -> None:
     machines.service.handle("UpdateMapRun", {"mapRunArn": run, "maxConcurrency": 2, "toleratedFailureCount": 5})
     changed = machines.service.handle("DescribeMapRun", {"mapRunArn": run})
     assert (changed["maxConcurrency"], changed["toleratedFailureCount"]) == (2, 5)
+
+
+FLAKY_ON_ZERO = {
+    "StartAt": "Zero?",
+    "States": {
+        **FAIL_ON_ZERO["States"],
+        "Bad": {
+            "Type": "Pass",
+            "Parameters": {
+                "x.$": "States.ArrayGetItem(States.Array(0, 1), States.MathAdd($$.Execution.RedriveCount, -1))"
+            },
+            "ResultPath": None,
+            "Next": "Good",
+        },
+    },
+}
+
+
+def redrive(machines: Any, arn: str) -> Any:
+    machines.service.handle("RedriveExecution", {"executionArn": arn})
+    return machines.finish(arn)
+
+
+def test_a_redrive_goes_on_with_the_same_map_run(machines: Any) -> None:
+    failed = machines.run(each(FLAKY_ON_ZERO, MaxConcurrency=1), [1, 0, 2])
+    before = map_run(machines, failed.arn)
+    outcome = redrive(machines, failed.arn)
+    after = map_run(machines, failed.arn)
+    assert outcome.output == [1, 0, 2]
+    assert "MapRunRedriven" in outcome.types
+    assert (before["status"], after["status"], after["redriveCount"]) == ("FAILED", "SUCCEEDED", 1)
+    assert after["mapRunArn"] == before["mapRunArn"]
+
+
+def test_a_redrive_runs_only_the_children_that_did_not_succeed(machines: Any) -> None:
+    failed = machines.run(each(FLAKY_ON_ZERO, MaxConcurrency=1), [1, 0, 2])
+    redrive(machines, failed.arn)
+    redrives = [child["redriveCount"] for child in reversed(children(machines, failed.arn))]
+    assert sorted(redrives) == [0, 0, 1]
+
+
+def test_a_redrive_counts_every_item_once(machines: Any) -> None:
+    failed = machines.run(each(FLAKY_ON_ZERO, MaxConcurrency=1), [1, 0, 2])
+    redrive(machines, failed.arn)
+    counts = map_run(machines, failed.arn)["itemCounts"]
+    assert (counts["total"], counts["succeeded"], counts["failed"], counts["pending"]) == (3, 3, 0, 0)
+
+
+def test_a_child_of_a_map_run_is_redriven_by_the_map_run_only(machines: Any) -> None:
+    failed = machines.run(each(FLAKY_ON_ZERO), [0])
+    (child,) = children(machines, failed.arn)
+    described = machines.service.handle("DescribeExecution", {"executionArn": child["executionArn"]})
+    assert described["redriveStatus"] == "REDRIVABLE_BY_MAP_RUN"
+    with pytest.raises(ServiceError, match="redrive the parent execution"):
+        machines.service.handle("RedriveExecution", {"executionArn": child["executionArn"]})
+
+
+@pytest.mark.parametrize("execution_type", ["STANDARD", "EXPRESS"])
+@pytest.mark.parametrize("items", [[1, 5, 2], [1], [5, 1, 7, 8]])
+def test_a_redrive_reads_the_items_as_they_are_now(
+    machines: Any, s3: Any, execution_type: str, items: list[int]
+) -> None:
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON"},
+        "Parameters": {"Bucket": "results", "Key": "items.json"},
+    }
+    s3.put_object(Bucket="results", Key="items.json", Body=b"[1, 0, 2]")
+    failed = machines.run(each(FAIL_ON_ZERO, execution_type, MaxConcurrency=1, ItemReader=reader))
+    s3.put_object(Bucket="results", Key="items.json", Body=json.dumps(items).encode())
+    assert failed.status == "FAILED"
+    assert redrive(machines, failed.arn).output == items
