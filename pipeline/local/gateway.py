@@ -18,6 +18,7 @@ from pipeline.local.buckets import Bucket
 from pipeline.local.buckets.service import BucketService
 from pipeline.local.http_messages import Request, Response
 from pipeline.local.http_server import HttpServer
+from pipeline.local.lambdas.urls import PREFIX as FUNCTION_URLS
 from pipeline.local.protocol import JsonService
 
 _SCOPE = re.compile(r"Credential=[^/]+/[0-9]{8}/[^/]+/([^/]+)/aws4_request", re.IGNORECASE)
@@ -82,6 +83,8 @@ class Gateway:
 
 def service_of(request: Request) -> str:
     """The name that the request's signature, target or path gives its service; "" when nothing tells."""
+    if request.path.startswith(FUNCTION_URLS):  # whatever a request to a function's URL is signed for
+        return "lambda"
     scope = _SCOPE.search(request.headers.get("authorization", "")) or _SCOPE.search(
         unquote(request.query) if "X-Amz-Credential" in request.query else ""
     )

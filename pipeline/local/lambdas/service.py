@@ -18,9 +18,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipeline.local.lambdas.functions import CONFIGURABLE, VERSION, Code, Function, in_place, unpack
+from pipeline.local.lambdas.urls import UrlOperations
 from pipeline.local.lambdas.workers import Result, WorkerPool
 from pipeline.local.processes import Processes
-from pipeline.local.protocol import RestJsonService, ServiceError
+from pipeline.local.protocol import ServiceError
 
 LOCAL_SOURCE = "local-source"
 # Lambda Developer Guide, "Lambda quotas": invocation payload, synchronous and asynchronous.
@@ -35,8 +36,8 @@ _NAME = re.compile(r"(?:arn:aws[a-z-]*:lambda:[a-z0-9-]+:)?(?:\d{12}:)?(?:functi
 _MAX_NAME = 64
 
 
-class LambdaService(RestJsonService):
-    """Functions, and the workers that run them.
+class LambdaService(UrlOperations):
+    """Functions, their URLs, and the workers that run them.
 
     Args:
         processes: starts the workers.
@@ -60,6 +61,7 @@ class LambdaService(RestJsonService):
         account_id: str,
         region: str,
     ) -> None:
+        super().__init__(lambda: environment()["AWS_ENDPOINT_URL"], account_id, region)
         self._processes = processes
         self._environment = environment
         self._code_dir = state_dir / "code"
@@ -121,6 +123,7 @@ class LambdaService(RestJsonService):
         pool = self._pool(parameters["FunctionName"], parameters.get("Qualifier"))
         with self._lock:
             self._pools.pop(pool.function.name, None)
+        self.forget_url(pool.function.arn)
         pool.close()
         return {"StatusCode": 204}
 
@@ -141,6 +144,9 @@ class LambdaService(RestJsonService):
         if parameters.get("LogType") == "Tail":
             answer["LogResult"] = base64.b64encode(result.log_tail).decode()
         return answer
+
+    def function_arn(self, name: str, qualifier: str | None = None) -> str:
+        return self._pool(name, qualifier).function.arn
 
     def warm(self, names: Iterable[str]) -> None:
         """Start one worker of each function in the background."""
