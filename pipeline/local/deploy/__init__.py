@@ -2,6 +2,7 @@
 
     template.py       read the file, point it at the sources on this machine, translate SAM into CloudFormation
     parameters.py     the parameters' values
+    rules.py          what the parameters have to be together
     conditions.py     the conditions' truth, and the template without what is false
     check.py          everything that is not understood
     graph.py          what needs what, and the order that follows

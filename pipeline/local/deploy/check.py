@@ -15,6 +15,7 @@ _SECTIONS = {
     "Outputs",
     "Parameters",
     "Resources",
+    "Rules",
 }
 # DeletionPolicy and UpdateReplacePolicy speak of a resource that leaves its stack: here the cloud ends before that.
 _RESOURCE_FIELDS = {"DeletionPolicy", "DependsOn", "Metadata", "Properties", "Type", "UpdateReplacePolicy"}

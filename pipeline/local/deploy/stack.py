@@ -14,6 +14,7 @@ from pipeline.local.deploy.graph import creation_order
 from pipeline.local.deploy.intrinsics import Scope, resolve
 from pipeline.local.deploy.parameters import resolve_parameters
 from pipeline.local.deploy.resources import RESOURCE_TYPES, Target
+from pipeline.local.deploy.rules import check_rules
 from pipeline.local.deploy.template import load, package, translate
 
 FUNCTION = "AWS::Lambda::Function"
@@ -57,6 +58,7 @@ def deploy(
     source = package(load(template_path), template_path.parent)
     values = resolve_parameters(source.get("Parameters", {}), parameters)
     scope = Scope(values=values | _pseudo_parameters(cloud, stack_name), mappings=source.get("Mappings", {}))
+    check_rules(source.get("Rules", {}), scope)
     truths = evaluate_conditions(source.get("Conditions", {}), scope)
     template = apply_conditions(translate(source, values, cloud.region), truths)
     problems = list(check.problems(template, scope.values))

@@ -42,7 +42,7 @@ def test_it_is_refused_by_name(resources, said):
 
 
 def test_an_unknown_section_is_refused():
-    assert told({"T": TOPIC}, Rules={}) == ["the section Rules is not understood"]
+    assert told({"T": TOPIC}, Hooks={}) == ["the section Hooks is not understood"]
 
 
 def test_an_output_is_held_to_the_same(monkeypatch):

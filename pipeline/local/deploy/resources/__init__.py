@@ -6,10 +6,11 @@ one, write its function into the file of its service and its entry into that fil
 
 from collections.abc import Mapping
 
-from pipeline.local.deploy.resources import iam, lambdas, logs, s3, sagemaker, sns, stepfunctions
+from pipeline.local.deploy.resources import ec2, iam, lambdas, logs, s3, sagemaker, sns, stepfunctions
 from pipeline.local.deploy.resources.base import Created, ResourceType, Target
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    **ec2.TYPES,
     **iam.TYPES,
     **lambdas.TYPES,
     **logs.TYPES,

@@ -1,4 +1,4 @@
-"""Lambda functions, which run from their source folder."""
+"""Lambda functions, which run from their source folder, and their URLs."""
 
 from pipeline.local.deploy.intrinsics import as_text
 from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target, inside, pick
@@ -15,6 +15,20 @@ def create_function(target: Target, properties: Properties) -> Created:
         ),
     )
     return Created(created["FunctionName"], {"Arn": created["FunctionArn"]})
+
+
+def create_url(target: Target, properties: Properties) -> Created:
+    """A function's URL, for `TargetFunctionArn` with a name or an ARN."""
+    created = target.client("lambda").create_function_url_config(
+        FunctionName=properties["TargetFunctionArn"], **pick(properties, "AuthType", "Cors", "InvokeMode", "Qualifier")
+    )
+    return Created(
+        created["FunctionArn"], {"FunctionArn": created["FunctionArn"], "FunctionUrl": created["FunctionUrl"]}
+    )
+
+
+def create_permission(target: Target, _: Properties) -> Created:
+    return Created(target.name())
 
 
 TYPES = {
@@ -39,6 +53,29 @@ TYPES = {
         meaningless={
             "Architectures": "functions run on this machine's own processor",
             "TracingConfig": "there is no X-Ray here",
+            "VpcConfig": "functions are processes of this machine, in no VPC",
         },
-    )
+    ),
+    "AWS::Lambda::Url": ResourceType(
+        create_url,
+        properties=frozenset({"AuthType", "Cors", "InvokeMode", "Qualifier", "TargetFunctionArn"}),
+        required=frozenset({"AuthType", "TargetFunctionArn"}),
+        attributes=frozenset({"FunctionArn", "FunctionUrl"}),
+    ),
+    "AWS::Lambda::Permission": ResourceType(
+        create_permission,
+        properties=frozenset(),
+        meaningless=dict.fromkeys(
+            (
+                "Action",
+                "FunctionName",
+                "FunctionUrlAuthType",
+                "InvokedViaFunctionUrl",
+                "Principal",
+                "SourceAccount",
+                "SourceArn",
+            ),
+            "policies are not evaluated: there is one user, and every service may invoke every function",
+        ),
+    ),
 }
