@@ -18,19 +18,23 @@ from contextlib import ExitStack, suppress
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore.config import Config
 
 from pipeline.cores import available_cores
 from pipeline.local.buckets import Bucket
+from pipeline.local.cloudformation import CloudFormationService
 from pipeline.local.gateway import Gateway
 from pipeline.local.http_messages import Body, Request
 from pipeline.local.lambdas import LambdaService
 from pipeline.local.processes import Processes
 from pipeline.local.sagemaker import Image, Images, SageMakerService
 from pipeline.local.states.api import StatesService
+
+if TYPE_CHECKING:
+    from pipeline.local.deploy import Stack
 
 _ACCESS_KEY = "local"
 # What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's.
@@ -126,7 +130,8 @@ class LocalCloud:
         cleanup.callback(self._lambda.close)
         self._states = StatesService(self.client, self.state_dir / "states.sqlite", account_id, region)
         cleanup.callback(self._states.close)
-        self._gateway.add([self._lambda, self._sagemaker, self._states])
+        self._cloudformation = CloudFormationService()
+        self._gateway.add([self._cloudformation, self._lambda, self._sagemaker, self._states])
 
     @property
     def endpoint_url(self) -> str:
@@ -173,6 +178,10 @@ class LocalCloud:
     def warm(self, functions: Iterable[str]) -> None:
         """Start one worker of each Lambda function in the background, ahead of its first invocation."""
         self._lambda.warm(functions)
+
+    def register(self, stack: "Stack") -> None:
+        """Let CloudFormation tell of a stack that was deployed here."""
+        self._cloudformation.register(stack)
 
     def logs(self, function: str) -> str:
         """What a Lambda function has printed and logged so far."""
