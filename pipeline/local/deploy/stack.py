@@ -28,6 +28,7 @@ class Cloud(Protocol):
 
     def client(self, service: str) -> Any: ...
     def warm(self, function_names: list[str], /) -> None: ...
+    def register(self, stack: "Stack", /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class Stack:
     resources: Mapping[str, str]
     ignored: tuple[str, ...]
     """Properties that mean nothing on one machine, each as `LogicalId.Property: why`."""
+    id: str
+    """The stack's ARN."""
+    types: Mapping[str, str]
+    """Of the resources, by logical id."""
+    parameters: Mapping[str, str]
+    """The parameters' values as text; those that must not be echoed are masked."""
+    description: str
+    output_descriptions: Mapping[str, str]
 
 
 def deploy(
@@ -75,7 +84,21 @@ def deploy(
     outputs = {
         name: str(resolve(output["Value"], scope, f"Outputs.{name}")) for name, output in template["Outputs"].items()
     }
-    return Stack(stack_name, outputs, resources, tuple(check.meaningless(template)))
+    stack = Stack(
+        name=stack_name,
+        outputs=outputs,
+        resources=resources,
+        ignored=tuple(check.meaningless(template)),
+        id=str(scope.values["AWS::StackId"]),
+        types={logical_id: template["Resources"][logical_id]["Type"] for logical_id in resources},
+        parameters={name: _told(source["Parameters"][name], value) for name, value in values.items()},
+        description=source.get("Description", ""),
+        output_descriptions={
+            name: output["Description"] for name, output in template["Outputs"].items() if "Description" in output
+        },
+    )
+    cloud.register(stack)
+    return stack
 
 
 def _create(resource: Mapping[str, Any], target: Target, scope: Scope) -> str:
@@ -92,6 +115,13 @@ def _create(resource: Mapping[str, Any], target: Target, scope: Scope) -> str:
     scope.values[target.logical_id] = created.ref
     scope.attributes.update({(target.logical_id, name): value for name, value in created.attributes.items()})
     return created.ref
+
+
+def _told(declaration: Mapping[str, Any], value: Any) -> str:
+    """A parameter's value as CloudFormation tells it."""
+    if str(declaration.get("NoEcho", False)).lower() == "true":
+        return "****"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _pseudo_parameters(cloud: Cloud, stack_name: str) -> dict[str, Any]:
