@@ -5,6 +5,14 @@
     │   └── UnknownModel       the model package that a run names does not exist
     ├── InvalidEvent           the event about a single image: a field is missing, or no image is what it says
     ├── UnreadableImage        S3 does not give a single image out: deleted, replaced, denied, archived
+    ├── EndpointError          an endpoint does not predict one image; the message names both
+    │   ├── EndpointNotFound       there is no such endpoint, or it is not in service
+    │   ├── EndpointRefused        it answered 4xx: what it was sent is wrong, or may not be sent
+    │   ├── EndpointFailed         it answered 5xx                                             worth a retry
+    │   ├── EndpointTimeout        it did not answer in time                                   worth a retry
+    │   ├── EndpointUnavailable    it is busy, starting, or closed the connection              worth a retry
+    │   └── UnexpectedAnswer       it answered something that does not read as a prediction
+    ├── ImageTooLarge          an image is larger than an endpoint takes; nothing was sent
     ├── InvalidReplay          the run to replay is not there, or left nothing that could be replayed
     ├── InvalidModelPackage    a file of a model package is missing or does not load
     │   └── InvalidContract    contract.json breaks a rule of its schema
@@ -21,18 +29,23 @@
     └── InvalidSetting         an environment variable of a step says something that cannot be done
 
 The name of a class is part of the interface: an error that leaves a Lambda arrives in Step Functions as `errorType`,
-and the state machine matches it in `ErrorEquals` (Step Functions, "Handling errors in workflows"). None of these is
-worth a retry: each says that the input is wrong, and it will be as wrong the second time. Faults of a service keep
-their own names.
+and the state machine matches it in `ErrorEquals` (Step Functions, "Handling errors in workflows"). Most say that the
+input is wrong, and it will be as wrong the second time; those that are `worth_a_retry` are faults of an endpoint that
+may pass. Faults of a service keep their own names.
 
 A message names the thing, says what was expected, and says what to do next.
 """
 # The names are read by people in ErrorEquals and in messages, where an "Error" suffix says nothing.
 # ruff: noqa: N818
 
+from typing import ClassVar
+
 
 class ImageBatchError(Exception):
     """The base of every error that this product raises on purpose."""
+
+    worth_a_retry: ClassVar[bool] = False
+    """Whether the same may succeed a little later."""
 
 
 class InvalidRunInput(ImageBatchError):
@@ -49,6 +62,44 @@ class InvalidEvent(ImageBatchError):
 
 class UnreadableImage(ImageBatchError):
     """S3 does not give a single image out, and no retry changes that: deleted, replaced, no access, archived."""
+
+
+class EndpointError(ImageBatchError):
+    """An endpoint does not predict an image. The message names the image and the endpoint."""
+
+
+class EndpointNotFound(EndpointError):
+    """There is no endpoint of this name in service, or nothing listens at this address."""
+
+
+class EndpointRefused(EndpointError):
+    """The endpoint, or SageMaker before it, refused the request (4xx): as it would the next time."""
+
+
+class EndpointFailed(EndpointError):
+    """The endpoint's model server answered with a fault of its own (5xx)."""
+
+    worth_a_retry = True
+
+
+class EndpointTimeout(EndpointError):
+    """The endpoint did not answer in time."""
+
+    worth_a_retry = True
+
+
+class EndpointUnavailable(EndpointError):
+    """The endpoint is throttled, still starting or restarting, or closed the connection without an answer."""
+
+    worth_a_retry = True
+
+
+class UnexpectedAnswer(EndpointError):
+    """What the endpoint answered does not read as a prediction. The message has its type and its first bytes."""
+
+
+class ImageTooLarge(ImageBatchError):
+    """An image, as it would be sent, is larger than the endpoint takes. Raised before anything is sent."""
 
 
 class InvalidReplay(ImageBatchError):

@@ -13,7 +13,14 @@ NAMES = {
     "CorruptPredictions",
     "CorruptShard",
     "CorruptVerdicts",
+    "EndpointError",
+    "EndpointFailed",
+    "EndpointNotFound",
+    "EndpointRefused",
+    "EndpointTimeout",
+    "EndpointUnavailable",
     "ImageBatchError",
+    "ImageTooLarge",
     "InvalidContract",
     "InvalidEvent",
     "InvalidModelPackage",
@@ -24,6 +31,7 @@ NAMES = {
     "MissingSetting",
     "RunDoesNotAddUp",
     "TooManyFailed",
+    "UnexpectedAnswer",
     "UnknownModel",
     "UnreadableImage",
     "UnusablePhotos",
@@ -49,3 +57,11 @@ def test_every_error_says_when_it_is_raised(error: type[Exception]) -> None:
 @pytest.mark.parametrize("error", CLASSES, ids=lambda error: error.__name__)
 def test_every_error_stands_in_the_tree(error: type[Exception]) -> None:
     assert error.__name__ in (errors.__doc__ or "")
+
+
+def test_only_faults_of_an_endpoint_are_worth_a_retry() -> None:
+    assert {each.__name__ for each in CLASSES if each.worth_a_retry} == {
+        "EndpointFailed",
+        "EndpointTimeout",
+        "EndpointUnavailable",
+    }
