@@ -5,9 +5,11 @@
     shard id       9f86d081884c7d659a2f-0                       its batch, and a counter
     partition id   p0000
     job name       imagebatch-2026-11-20T0200-incoming-7f3a9c-p0000
+                   imagebatch-daisy-9f86d081884c            of a job for one image
 
 SageMaker takes job names of `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`, unique per account and region for ever
-(CreateProcessingJob, `ProcessingJobName`). The state machine appends `-<retry>`, and job names made here leave room.
+(CreateProcessingJob, `ProcessingJobName`). The state machine appends `-<retry>`, and the names of
+partitions' jobs leave room.
 """
 
 import hashlib
@@ -83,3 +85,12 @@ def job_name(prefix: str, run: str, partition: str) -> str:
         return name
     tail = f"-{fingerprint(prefix, run, length=8)}-{partition}"
     return stem[: room - len(tail)].rstrip("-") + tail
+
+
+def image_job_name(prefix: str, key: str, identity: str) -> str:
+    """A SageMaker job name for one image: the file's name, and a hash of `identity`, which is what makes it unique."""
+    file = key.rpartition("/")[2]
+    stem = re.sub(r"[^a-zA-Z0-9]+", "-", prefix).strip("-")
+    tail = f"-{fingerprint(identity, length=12)}"
+    readable = slug(file.rpartition(".")[0] or file, LONGEST_JOB_NAME)
+    return f"{stem}-{readable}"[: LONGEST_JOB_NAME - len(tail)].strip("-") + tail

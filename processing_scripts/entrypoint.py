@@ -2,6 +2,7 @@
 
     docker run IMAGE serve                          Batch Transform and endpoints (SageMaker's own command)
     docker run IMAGE infer                          Processing, with ContainerArguments ["infer"]
+    docker run IMAGE predict                        Processing of one image
     python3 -m processing_scripts.entrypoint infer  the same, where a job names a ContainerEntrypoint
 
 An image with a USER would do, but for SageMaker: it "expects all containers to run with root users" (Developer Guide,
@@ -16,7 +17,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-PROGRAMS = ("serve", "infer")
+PROGRAMS = ("serve", "infer", "predict")
 WRITTEN = ("opt/ml/output", "opt/ml/processing/output")
 """Folders of the container contract that are written to, below IMAGEBATCH_ROOT."""
 
@@ -24,7 +25,7 @@ WRITTEN = ("opt/ml/output", "opt/ml/processing/output")
 def main(arguments: Sequence[str] = sys.argv[1:], environment: Mapping[str, str] = os.environ) -> None:
     """Does not return: this process becomes the program, so that SIGTERM reaches it."""
     if len(arguments) != 1 or arguments[0] not in PROGRAMS:
-        raise SystemExit(f"expected one argument, {' or '.join(PROGRAMS)}; got {' '.join(arguments) or 'none'}")
+        raise SystemExit(f"expected one argument, {', '.join(PROGRAMS)}; got {' '.join(arguments) or 'none'}")
     environment = dict(environment)
     user = environment.get("IMAGEBATCH_USER")
     if user and os.geteuid() == 0:

@@ -5,9 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from state_machines import batch
+from state_machines import batch, single_image
 
-MACHINES: dict[str, Callable[[], dict[str, Any]]] = {"batch": batch.definition}
+MACHINES: dict[str, Callable[[], dict[str, Any]]] = {
+    "batch": batch.definition,
+    "single_image": single_image.definition,
+}
 
 
 def path(name: str) -> Path:

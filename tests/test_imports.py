@@ -22,7 +22,21 @@ TERMINAL = {
     "pipeline/laptop/terminal.py",
 }
 HEAVY = {"onnxruntime", "sagemaker", "stepfunctions", "moto", "flask", "rich", "samtranslator", "pipeline.local"}
-SETTINGS = ("IMAGES_BUCKET", "RESULTS_BUCKET", "DEFAULT_MODEL", "DEFAULT_INSTANCE_TYPE")
+SETTINGS = (
+    "CONTAINER_IMAGE_URI",
+    "DEAD_LETTER_QUEUE_URL",
+    "DEFAULT_INSTANCE_TYPE",
+    "DEFAULT_MODEL",
+    "ENDPOINT_NAME",
+    "IMAGES_BUCKET",
+    "INSTANCE_TYPE",
+    "JOB_ROLE_ARN",
+    "MODEL_URI",
+    "PROCESSING_BUCKET",
+    "RESULTS_BUCKET",
+    "SINGLE_MODEL",
+    "TOPIC_ARN",
+)
 
 
 def sources(*folders: str) -> Iterator[Path]:

@@ -94,3 +94,20 @@ def test_a_slug_is_lower_case_words_with_single_hyphens(text: str) -> None:
 def test_job_names_of_two_long_runs_differ() -> None:
     long = "incoming-" * 8
     assert names.job_name("imagebatch", long + "a", "p0000") != names.job_name("imagebatch", long + "b", "p0000")
+
+
+@given(prefix=st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,70}", fullmatch=True), key=st.text(), identity=st.text())
+def test_the_name_of_the_job_of_any_image_is_one_that_sagemaker_takes(prefix: str, key: str, identity: str) -> None:
+    pattern, longest = sagemaker_pattern("ProcessingJobName")
+    name = names.image_job_name(prefix, key, identity)
+    assert pattern.fullmatch(name)
+    assert len(name) <= longest
+
+
+def test_the_job_of_an_image_is_called_after_its_file() -> None:
+    assert names.image_job_name("imagebatch", "single/2026/My Daisy.JPG", "x").startswith("imagebatch-my-daisy-")
+
+
+def test_jobs_of_images_that_are_called_alike_have_different_names() -> None:
+    made = {names.image_job_name("imagebatch", f"{folder}/daisy.jpg", folder) for folder in "ab"}
+    assert len(made) == 2

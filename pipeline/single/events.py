@@ -64,6 +64,10 @@ class Request:
         """Whether nobody waits for an answer: S3 and EventBridge hand an event over and go."""
         return self.source is not Source.DIRECT
 
+    def takes(self, image: StoredImage) -> bool:
+        """Whether an image is meant to be predicted: what was merely uploaded has to be called like one."""
+        return self.source is Source.DIRECT or image.is_named_as_image
+
     def only_image(self) -> StoredImage:
         """Raises InvalidEvent unless there is exactly one."""
         if len(self.images) != 1:

@@ -29,6 +29,9 @@ LONGEST_SMS = 140
 PROGRAMS = ("sqs", "lambda", "http", "https", "firehose")
 """Protocols whose receivers are programs."""
 
+MOST_LABELS = 10
+"""Of a message: it is five texts, which together may have 256 KB (SNS API, Publish, `Message`)."""
+
 _LONGEST_KEY, _LONGEST_LABEL, _LONGEST_DETAIL = 300, 100, 500
 _PLAIN_LABEL, _LABELS_IN_SHORT = 30, 2
 
@@ -88,7 +91,9 @@ def _message(
 ) -> Message:
     text = "\n\n".join([f"[{shown(image.key, _LONGEST_KEY)}] {said}", *paragraphs])
     known = identity(image)
-    data = json.dumps({"id": known, "outcome": outcome, "image": image.to_json(), **document}, allow_nan=False)
+    data = json.dumps(
+        {"id": known, "outcome": outcome, "image": image.to_json(), **document}, ensure_ascii=False, allow_nan=False
+    )
     forms = {"default": text, "email": text, "sms": _sms(image.key, short), **dict.fromkeys(PROGRAMS, data)}
     name = plain(image.key.rpartition("/")[2], 40)
     subject = plain(f"imagebatch: [{name}] {short}", LONGEST_SUBJECT)

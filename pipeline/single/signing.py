@@ -6,7 +6,7 @@ session lasts as long as the URL. A role that is assumed by a role has an hour a
 signed with the credentials at hand, and is said to end sooner where those are a session's.
 
 Sources: S3 User Guide, "Sharing objects with presigned URLs", on temporary credentials; IAM User Guide, "Roles terms
-and concepts", on role chaining; S3 API reference, "Authenticating Requests: Using Query Parameters", on `X-Amz-Expires`.
+and concepts", on role chaining; S3 API reference, "Authenticating Requests: Using Query Parameters".
 """
 
 from collections.abc import Mapping

@@ -32,7 +32,7 @@ def test_it_becomes_the_program_in_the_same_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["train"], ["serve", "infer"]])
 def test_any_other_command_is_refused_by_name(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit, match="expected one argument, serve or infer; got"):
+    with pytest.raises(SystemExit, match="expected one argument, serve, infer, predict; got"):
         entrypoint.main(arguments, {})
 
 
