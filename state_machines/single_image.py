@@ -21,7 +21,7 @@ from state_machines.sdk import Catch, Chain, Choice, ChoiceRule, Fail, Graph, Re
 from state_machines.tasks import ALL, CALL_FAULTS, DIED, LAMBDA_FAULTS, SNS_FAULTS
 
 # Faults of the endpoint that pass (pipeline/errors.py). What it refuses, it refuses again.
-ENDPOINT_FAULTS = ["EndpointFailed", "EndpointTimeout"]
+ENDPOINT_FAULTS = ["EndpointFailed", "EndpointTimeout", "EndpointUnavailable"]
 SQS_FAULTS = ["SQS.SdkClientException", "SQS.AmazonSQSException"]
 
 
