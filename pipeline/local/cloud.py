@@ -49,18 +49,21 @@ class LocalCloud:
     Args:
         state_dir: where objects, executions, logs and job folders are kept; a temporary folder, removed at the end,
             when None.
+        port: where the endpoint listens; any free port for 0.
         region: the region that clients are made for.
         account_id: the account that ARNs name.
         lambda_concurrency: how many workers one function may have at the same time; the number of cores when None.
 
     Raises:
         RuntimeError: there is a cloud in this process already.
+        OSError: the port is taken, or the folder cannot be written to.
     """
 
     def __init__(
         self,
         state_dir: Path | None = None,
         *,
+        port: int = 0,
         region: str = "us-east-1",
         account_id: str = "123456789012",
         lambda_concurrency: int | None = None,
@@ -72,11 +75,11 @@ class LocalCloud:
             )
         with ExitStack() as cleanup:
             cleanup.callback(_in_this_process.release)
-            self._start(cleanup, state_dir, region, account_id, lambda_concurrency or available_cores())
+            self._start(cleanup, state_dir, port, region, account_id, lambda_concurrency or available_cores())
             self._cleanup = cleanup.pop_all()
 
     def _start(
-        self, cleanup: ExitStack, state_dir: Path | None, region: str, account_id: str, concurrency: int
+        self, cleanup: ExitStack, state_dir: Path | None, port: int, region: str, account_id: str, concurrency: int
     ) -> None:
         """Bring everything up. What is torn down last is registered first, so that what fails here leaves nothing."""
         self.region = region
@@ -86,7 +89,7 @@ class LocalCloud:
         self.state_dir = state_dir
         self.state_dir.mkdir(parents=True, exist_ok=True)
         _allow_many_files()
-        self._gateway = Gateway(self.state_dir / "s3")
+        self._gateway = Gateway(self.state_dir / "s3", port)
         self._reset_moto()
         cleanup.callback(self._reset_moto)
         # One session for all clients, so that what botocore reads of its own data is read once. (Any: its client() is

@@ -28,16 +28,17 @@ _VIRTUAL_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.(s3[.
 
 
 class Gateway:
-    """Serves on 127.0.0.1 until `close`. Services and buckets may be added while it runs.
+    """Serves on a port of 127.0.0.1 until `close`; any free port for 0. Services and buckets may be added meanwhile.
 
-    The objects of buckets lie below `buckets_dir`, those of an earlier gateway among them.
+    The objects of buckets lie below `buckets_dir`, those of an earlier gateway among them. Raises OSError for a port
+    that is taken.
     """
 
-    def __init__(self, buckets_dir: Path) -> None:
+    def __init__(self, buckets_dir: Path, port: int = 0) -> None:
         self._services: dict[str, JsonService] = {}
         self._buckets = BucketService(buckets_dir, self.moto)
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._server = HttpServer(self.answer)
+        self._server = HttpServer(self.answer, port=port)
         self.url = self._server.url
 
     def start(self) -> None:

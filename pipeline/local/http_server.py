@@ -31,11 +31,12 @@ Handler = Callable[[Request], Response]
 
 
 class HttpServer:
-    """Serves `handler` on a free port of 127.0.0.1 until `close`."""
+    """Serves `handler` on a port of 127.0.0.1, any free one for 0, until `close`. Raises OSError for a port that is
+    taken."""
 
-    def __init__(self, handler: Handler, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, handler: Handler, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._handler = handler
-        self._listener = socket.create_server((host, 0), backlog=1024)
+        self._listener = socket.create_server((host, port), backlog=1024)
         self.host, self.port = self._listener.getsockname()[:2]
         self.url = f"http://{self.host}:{self.port}"
         self._connections: set[socket.socket] = set()

@@ -1,5 +1,6 @@
 import os
 import resource
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,18 @@ def test_a_bucket_can_be_mounted_in_any_region(tmp_path: Path) -> None:
     with LocalCloud(region="eu-central-1") as cloud:
         cloud.mount("photos", FolderBucket(tmp_path))
         assert cloud.client("s3").list_objects_v2(Bucket="photos")["KeyCount"] == 1
+
+
+def test_a_cloud_listens_where_it_is_told_to() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with LocalCloud(port=port) as cloud:
+        assert cloud.endpoint_url == f"http://127.0.0.1:{port}"
+        assert cloud.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_port_that_is_taken_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(OSError, match="in use"):
+        LocalCloud(tmp_path, port=server.getsockname()[1])
+    with LocalCloud(tmp_path) as cloud:
+        assert cloud.client("s3").list_buckets()["Buckets"] == []
