@@ -46,7 +46,7 @@ from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.local.buckets.folder import FolderBucket
 from pipeline.local.cloud import LocalCloud
 from pipeline.runs.run import Run
-from pipeline.runs.run_input import Trigger
+from pipeline.runs.triggers import Trigger
 from pipeline.runs.sources import Prefix
 from pipeline.validation.batch import validate_batch
 

@@ -1,6 +1,6 @@
 """What each function is told by its environment: read once, at cold start, where a missing or malformed one is named.
 
-    StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX, TRANSFORM_MODEL;
+    StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX, MARKER, TRANSFORM_MODEL;
                                 ALLOWED_FORMATS, MAX_BYTES, MAX_PIXELS, MIN_SIDE, ANIMATED, QUARANTINE
     PlanInferenceSettings       DEFAULT_INSTANCE_TYPE, JOB_NAME_PREFIX, IMAGES_PER_JOB;
                                 TRANSFORM_INSTANCE_TYPE, IMAGES_PER_INSTANCE
@@ -16,6 +16,7 @@ from typing import Self
 
 from pipeline.errors import InvalidSetting, MissingSetting
 from pipeline.limits import DEFAULT_LIMITS, Limits, Quarantine, from_text
+from pipeline.runs.control_files import DEFAULT_MARKER
 
 JOB_NAME_PREFIX = "imagebatch"
 _LIMITS = {
@@ -33,10 +34,13 @@ class StartRunSettings:
     results_bucket: str
     default_model: str
     default_prefix: str
-    """What a run predicts when its input names nothing; empty for the whole images bucket."""
+    """What a run predicts when its input names nothing; empty for the whole images bucket. May hold dates
+    (pipeline/runs/date_templates.py)."""
     limits: Limits = DEFAULT_LIMITS
     """What a run accepts unless its input says otherwise."""
     quarantine: Quarantine = Quarantine.LEAVE
+    marker: str = DEFAULT_MARKER
+    """The name of the object that says of its folder that it is complete."""
     transform_model: str | None = None
     """The package that the stack's SageMaker model was made of, without which no transform job runs."""
 
@@ -49,6 +53,7 @@ class StartRunSettings:
             default_prefix=environment.get("DEFAULT_PREFIX", ""),
             limits=limits_of(environment),
             quarantine=_quarantine(environment),
+            marker=environment.get("MARKER") or cls.marker,
             transform_model=environment.get("TRANSFORM_MODEL") or None,
         )
 

@@ -16,7 +16,7 @@ from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.runs import keys, planning
 from pipeline.runs.planning import Plan
 from pipeline.runs.run import Run
-from pipeline.runs.run_input import Trigger
+from pipeline.runs.triggers import Trigger
 from pipeline.runs.sources import Prefix
 from pipeline.settings import PlanInferenceSettings
 from pipeline.validation import batch as validation

@@ -3,7 +3,9 @@
 All keys lie in the results bucket:
 
     models/<model>/contract.json, labels.txt, the model     pipeline/contract/packages.py
+    claims/<hash>.json                                      which run a trigger has; the hash is of its identity
     runs/<run_id>/run.json                                  the run itself: what `Run` holds
+    runs/<run_id>/listings/<bucket>.jsonl                   the images of that bucket that a manifest names
     runs/<run_id>/verdicts/<batch>.jsonl
     runs/<run_id>/shards/<shard>.safetensors
     runs/<run_id>/plan.json, plan/<partition>.manifest, <partition>-retry.manifest
@@ -30,6 +32,16 @@ def model_prefix(model: str) -> str:
 
 def run_key(run_id: str) -> str:
     return f"runs/{run_id}/run.json"
+
+
+def claim_key(digest: str) -> str:
+    """Who has the run of a trigger; `digest` is of the trigger's identity."""
+    return f"claims/{digest}.json"
+
+
+def listing_key(run_id: str, bucket: str) -> str:
+    """The images of `bucket` that the run's manifest names."""
+    return f"runs/{run_id}/listings/{bucket}.jsonl"
 
 
 def verdicts_prefix(run_id: str) -> str:

@@ -1,7 +1,10 @@
 """A listing: chosen objects of one bucket, as a JSON Lines object in S3. One image a line, each key once:
 
     {"Key": "incoming/a.jpg", "Etag": "9b2cf535f27731c974343645a3985328", "Size": 120345}
+    {"Key": "incoming/b.jpg"}
 
+Etag and Size may be left out: then nobody can tell whether the image has changed since it was listed, and its size is
+known when it is read.
 The names are those that Step Functions' reader of ListObjectsV2 gives its items, so that the same function validates
 both; further names are passed over. Step Functions reads files of up to 10 GB (Developer Guide, "ItemReader (Map)").
 """
@@ -9,7 +12,7 @@ both; further names are passed over. Step Functions reads files of up to 10 GB (
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 from botocore.exceptions import ClientError
 
@@ -26,31 +29,36 @@ _LONGEST_LINE = 16_384
 
 @dataclass(frozen=True, slots=True)
 class ListedImage:
-    """One object as it was listed; `etag` is without quotes, `size` in bytes."""
+    """One object as it was listed."""
 
     key: str
-    etag: str
-    size: int
-
-    @property
-    def is_folder(self) -> bool:
-        """A key that stands for a folder, as the S3 console and others make them: no image, whatever it holds.
-
-        The console leaves them empty; others write a few bytes (S3 User Guide, "Organizing objects using folders").
-        """
-        return self.key.endswith("/")
+    etag: str | None = None
+    """Without quotes; None where the listing does not tell."""
+    size: int | None = None
+    """In bytes; None where the listing does not tell."""
 
     def to_json(self) -> dict[str, Any]:
-        return {"Key": self.key, "Etag": self.etag, "Size": self.size}
+        told = {"Key": self.key, "Etag": self.etag, "Size": self.size}
+        return {name: value for name, value in told.items() if value is not None}
 
     @classmethod
     def from_json(cls, document: Any) -> Self:
         """Reads a line of a listing, or an item of ListObjectsV2. Raises ValueError, which says what is expected."""
         match document:
-            case {"Key": str(key), "Etag": str(etag), "Size": int(size)} if key and size >= 0 and _is_text(key + etag):
-                return cls(key, etag.strip('"'), size)
-        shown = json.dumps(document)
-        raise ValueError(f'expected {{"Key": "a.jpg", "Etag": "9b2c...", "Size": 120345}}, got {shown:.200}')
+            case {"Key": str(key)} if key:
+                etag, size = document.get("Etag"), document.get("Size")
+                if _is_etag(etag) and _is_size(size) and _is_text(key + (etag or "")):
+                    return cls(key, etag and etag.strip('"'), size)
+        expected = '{"Key": "a.jpg", "Etag": "9b2c...", "Size": 120345}, or only the first of these'
+        raise ValueError(f"expected {expected}, got {json.dumps(document):.200}")
+
+
+def _is_etag(value: Any) -> TypeGuard[str | None]:
+    return value is None or isinstance(value, str)
+
+
+def _is_size(value: Any) -> TypeGuard[int | None]:
+    return value is None or (isinstance(value, int) and value >= 0)
 
 
 def _is_text(value: str) -> bool:

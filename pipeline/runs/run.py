@@ -12,9 +12,10 @@ from pipeline import objects
 from pipeline.contract import ModelContract, parse_contract
 from pipeline.limits import Limits, Quarantine
 from pipeline.runs import sources
+from pipeline.runs.control_files import DEFAULT_MARKER
 from pipeline.runs.keys import run_key
-from pipeline.runs.run_input import Trigger
 from pipeline.runs.sources import Source
+from pipeline.runs.triggers import Trigger
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,6 +44,8 @@ class Run:
     """The run whose rejected images this one takes up again."""
     array_row_bytes: int = 0
     """What the answer for an image adds to an array; 0 without arrays, or where the model leaves it open."""
+    marker: str = DEFAULT_MARKER
+    """The name of objects that say of their folder that it is complete, and are no images."""
 
     @property
     def pointer(self) -> dict[str, Any]:
@@ -66,6 +69,7 @@ class Run:
                 "kind": self.trigger.kind,
                 "identity": self.trigger.identity,
                 "time": self.trigger.time.isoformat(),
+                "uri": self.trigger.uri,
             },
             "started_at": self.started_at.isoformat(),
             "contract": self.contract.to_json(),
@@ -75,6 +79,7 @@ class Run:
             "quarantine": self.quarantine,
             "replays": self.replays,
             "array_row_bytes": self.array_row_bytes,
+            "marker": self.marker,
         }
 
     @classmethod
@@ -84,7 +89,9 @@ class Run:
             run_id=document["run_id"],
             bucket=document["bucket"],
             execution_arn=document["execution_arn"],
-            trigger=Trigger(trigger["kind"], trigger["identity"], datetime.fromisoformat(trigger["time"])),
+            trigger=Trigger(
+                trigger["kind"], trigger["identity"], datetime.fromisoformat(trigger["time"]), trigger["uri"]
+            ),
             started_at=datetime.fromisoformat(document["started_at"]),
             sources=tuple(map(sources.from_json, document["sources"])),
             model=document["model"],
@@ -97,6 +104,7 @@ class Run:
             quarantine=Quarantine(document["quarantine"]),
             replays=document["replays"],
             array_row_bytes=document["array_row_bytes"],
+            marker=document["marker"],
         )
 
 

@@ -6,7 +6,7 @@
 Each is one distributed map of the state machine, and all of its images lie in one bucket.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,11 @@ class Listing:
 
 
 Source = Prefix | Listing
+
+
+def in_order(prefixes: Iterable[Prefix]) -> list[Prefix]:
+    """Each directly before what it contains: where any two overlap, neighbours do."""
+    return sorted(prefixes, key=lambda prefix: (prefix.bucket, prefix.prefix))
 
 
 def from_json(document: Mapping[str, Any]) -> Source:

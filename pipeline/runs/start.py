@@ -1,11 +1,12 @@
 """Start a run: check everything that can be checked before anything is listed, then claim the run.
 
-Claiming is one conditional write of run.json. The run id is a hash of the trigger's identity, so deliveries of one
-trigger meet in one key: the first execution there has the run, and a later one ends without doing anything. The same
-execution finds its own run and goes on with it: Lambda may have been retried after the write.
+Claiming is one conditional write, of an object that is called after a hash of the trigger's identity: deliveries of
+one trigger meet in it, however far apart they are. The first execution there has the run, and a later one ends without
+doing anything, and says which run it is. The same execution finds its own claim and goes on with it: Lambda may have
+been retried after the write.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,23 +19,26 @@ from pipeline.contract.signature import array_row_bytes
 from pipeline.contract.store import read_package
 from pipeline.errors import InvalidRunInput
 from pipeline.runs import run_input
-from pipeline.runs.keys import run_key
+from pipeline.runs.keys import claim_key, run_key
 from pipeline.runs.listings import check_listing
+from pipeline.runs.manifests import Named, read_manifest
 from pipeline.runs.run import Run
 from pipeline.runs.run_input import TRANSFORM, RunInput
-from pipeline.runs.sources import Listing
+from pipeline.runs.sources import Listing, Source
+from pipeline.runs.triggers import Manifest, how_to_run_again, object_identity
 from pipeline.settings import StartRunSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _HASH_LENGTHS = (names.RUN_HASH_LENGTH, 10, 20, 40)
+_CLAIM_HASH_LENGTH = 40
 
 
 def start_run(
     document: Any, execution: Mapping[str, str], settings: StartRunSettings, s3: "S3Client"
 ) -> dict[str, Any]:
-    """The run's pointer, with `"claimed": false` where another execution has the run already.
+    """The run's pointer. Where another execution has the run already, `claimed` is false, and `note` says who.
 
     `document` is the execution's input, `execution` its `{"arn", "name", "started_at"}`. Raises InvalidRunInput,
     UnknownModel, InvalidModelPackage, InvalidContract or ContractMismatch; none of them leaves anything behind.
@@ -44,18 +48,14 @@ def start_run(
     if given.engine == TRANSFORM:
         _check_transform(given.model, package.contract, settings)
     _check_top_k(given, package.contract)
-    for bucket in sorted({source.bucket for source in given.sources}):
-        _check_bucket(s3, bucket)
-    for source in given.sources:
-        if isinstance(source, Listing):
-            check_listing(s3, source.listing_bucket, source.listing_key)
+    given, named = _look_at_sources(given, settings, s3)
     run = Run(
         run_id="",
         bucket=settings.results_bucket,
         execution_arn=execution["arn"],
         trigger=given.trigger,
         started_at=datetime.fromisoformat(execution["started_at"]),
-        sources=given.sources,
+        sources=(),
         model=given.model,
         contract=package.contract,
         engine=given.engine,
@@ -66,27 +66,72 @@ def start_run(
         quarantine=given.quarantine,
         replays=given.replays,
         array_row_bytes=array_row_bytes(package.signature, package.contract),
+        marker=settings.marker,
     )
-    claimed, run = _claim(s3, run, _subject(given))
-    return {**run.pointer, "claimed": claimed}
+    run, holder = _claim(s3, run, _subject(given), lambda run_id: _sources(given, named, run_id, settings))
+    claimed = holder == run.execution_arn
+    if claimed and named:
+        named.write_listings(s3, run.run_id, run.bucket)
+    return {**run.pointer, "claimed": claimed, "note": "" if claimed else _already_started(run, holder)}
 
 
-def _claim(s3: "S3Client", run: Run, subject: str) -> tuple[bool, Run]:
-    """Write run.json under the first run id that is free or already this trigger's."""
+def _look_at_sources(given: RunInput, settings: StartRunSettings, s3: "S3Client") -> tuple[RunInput, Named | None]:
+    """Refuse buckets and listings that are not there; read a manifest, where that is what the run is over."""
+    if isinstance(given.sources, Manifest):
+        named = read_manifest(s3, given.sources, settings)
+        # A manifest that was replaced after its event is read as it is now, and its next event is about the same bytes.
+        identity = object_identity(given.sources.bucket, given.sources.key, named.etag)
+        given, buckets = replace(given, trigger=replace(given.trigger, identity=identity)), named.buckets
+    else:
+        named, buckets = None, {source.bucket for source in given.sources}
+        for source in given.sources:
+            if isinstance(source, Listing):
+                check_listing(s3, source.listing_bucket, source.listing_key)
+    for bucket in sorted(buckets):
+        _check_bucket(s3, bucket)
+    return given, named
+
+
+def _sources(given: RunInput, named: Named | None, run_id: str, settings: StartRunSettings) -> tuple[Source, ...]:
+    """What the run is over. The keys that a manifest names are listed in the folder of the run."""
+    if isinstance(given.sources, Manifest):
+        return named.sources(run_id, settings.results_bucket) if named else ()
+    return given.sources
+
+
+def _claim(s3: "S3Client", run: Run, subject: str, sources: Callable[[str], tuple[Source, ...]]) -> tuple[Run, str]:
+    """The run by its id, and the ARN of the execution that has it; run.json is written where that is this one."""
+    identity = run.trigger.identity
+    key = claim_key(names.fingerprint(identity, length=_CLAIM_HASH_LENGTH))
     for length in _HASH_LENGTHS:
-        run = replace(run, run_id=names.run_id(run.trigger.time, subject, run.trigger.identity, length))
-        key = run_key(run.run_id)
-        if objects.put_json_if_absent(s3, run.bucket, key, run.to_json()):
-            return True, run
-        holder = Run.from_json(objects.get_json(s3, run.bucket, key))
-        if holder.trigger.identity == run.trigger.identity:
-            return holder.execution_arn == run.execution_arn, holder
+        run_id = names.run_id(run.trigger.time, subject, identity, length)
+        claim = {"run_id": run_id, "execution_arn": run.execution_arn, "identity": identity}
+        if length != _HASH_LENGTHS[0]:
+            objects.put_json(s3, run.bucket, key, claim)
+        elif not objects.put_json_if_absent(s3, run.bucket, key, claim):
+            holder = objects.get_json(s3, run.bucket, key)
+            if holder["execution_arn"] != run.execution_arn:
+                held = replace(run, run_id=holder["run_id"], sources=sources(holder["run_id"]))
+                return held, str(holder["execution_arn"])
+        run = replace(run, run_id=run_id, sources=sources(run_id))
+        if objects.put_json_if_absent(s3, run.bucket, run_key(run_id), run.to_json()):
+            return run, run.execution_arn
+        # Written before this function was retried; or another trigger's, whose hash begins alike.
+        if objects.get_json(s3, run.bucket, run_key(run_id))["trigger"]["identity"] == identity:
+            return run, run.execution_arn
     raise InvalidRunInput(f"No run id is free for {subject!r} at {run.trigger.time.isoformat()}; start the run again.")
+
+
+def _already_started(run: Run, holder: str) -> str:
+    return (
+        f"The run {run.run_id} is this {run.trigger.kind}'s, and was started by the execution {holder}."
+        f" Nothing was done here. {how_to_run_again(run.trigger)}"
+    )
 
 
 def _subject(given: RunInput) -> str:
     """What the run id says that the run is about: its name, or that of its first source."""
-    return given.name or given.sources[0].name
+    return given.name or ("" if isinstance(given.sources, Manifest) else given.sources[0].name)
 
 
 def _check_transform(model: str, contract: ModelContract, settings: StartRunSettings) -> None:

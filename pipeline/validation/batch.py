@@ -29,6 +29,7 @@ from pipeline.limits import Limits
 from pipeline.read_ahead import read_ahead
 from pipeline.results import causes
 from pipeline.runs import keys
+from pipeline.runs.control_files import is_image
 from pipeline.runs.listings import ListedImage, read_items
 from pipeline.runs.run import Run
 from pipeline.shards import Row
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 # S3 answers after 20 ms and more: four threads would keep a core waiting for photos half of the time.
 _READING_THREADS = 16
 _BYTES_AHEAD = 64_000_000
+# What an image weighs whose listing does not tell: a photo of a large camera, so that eight are read ahead.
+_SIZE_UNTOLD = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class _Object:
 
     def notes(self, item: ListedImage, format: str | None) -> tuple[str, ...]:
         """What is odd about the object, whose bytes are of `format`, and decides nothing."""
-        changed = () if self.etag == item.etag else (CHANGED_SINCE_LISTING,)
+        changed = () if item.etag in (None, self.etag) else (CHANGED_SINCE_LISTING,)
         return (*claims.false_claims(item.key, self.content_type, format), *changed)
 
 
@@ -75,8 +78,8 @@ def validate_batch(
     decoder or for keeping it too long.
     """
     listed = read_items(items)
-    images = [item for item in listed if not item.is_folder]
-    batch = names.batch_id(bucket, ((item.key, item.etag) for item in listed), run.contract.digest)
+    images = [item for item in listed if is_image(item.key, run.marker)]
+    batch = names.batch_id(bucket, ((item.key, item.etag or "") for item in listed), run.contract.digest)
     if condemned is not None:
         # The function that was given up on may still be running: what it writes late must not replace this verdict.
         batch = names.fingerprint(batch, "condemned")
@@ -85,7 +88,7 @@ def validate_batch(
         found = _judge(bucket, images, packer, s3, run.limits)
     else:
         reason, detail = _sentence(condemned)
-        found = [Rejected(bucket, item.key, item.etag, item.size, reason, detail) for item in images]
+        found = [Rejected(bucket, item.key, item.etag or "", item.size or 0, reason, detail) for item in images]
     packer.close()
     found = quarantine.set_apart(run, found, s3)
     accepted = sum(isinstance(verdict, Accepted) for verdict in found)
@@ -113,7 +116,7 @@ def _judge(
         return _read(s3, bucket, item, limits)
 
     def weight(item: ListedImage) -> int:
-        return min(item.size, limits.max_bytes)
+        return min(_SIZE_UNTOLD if item.size is None else item.size, limits.max_bytes)
 
     for item, content in read_ahead(read, images, threads=_READING_THREADS, budget=_BYTES_AHEAD, weight=weight):
         if isinstance(content, Rejected):
@@ -177,7 +180,7 @@ def _read(s3: "S3Client", bucket: str, item: ListedImage, limits: Limits) -> _Ob
 
     def too_large(etag: str, size: int) -> Rejected:
         detail = f"{size:,} bytes; at most {limits.max_bytes:,} are read"
-        notes = () if etag == item.etag else (CHANGED_SINCE_LISTING,)
+        notes = () if item.etag in (None, etag) else (CHANGED_SINCE_LISTING,)
         return Rejected(bucket, item.key, etag, size, Reason.TOO_MANY_BYTES, detail, notes)
 
     def read() -> _Object | Rejected:
@@ -190,15 +193,15 @@ def _read(s3: "S3Client", bucket: str, item: ListedImage, limits: Limits) -> _Ob
                 return too_large(etag, response["ContentLength"])
             return _Object(body.read(), etag, response.get("ContentType"))
 
-    if item.size > limits.max_bytes:
-        return too_large(item.etag, item.size)
+    if item.size is not None and item.size > limits.max_bytes:
+        return too_large(item.etag or "", item.size)
     try:
         return objects.unbroken(read)
     except ClientError as error:
         why = why_unreadable(error)
         if why is None:
             raise
-        return Rejected(bucket, item.key, item.etag, item.size, Reason.UNREADABLE, why)
+        return Rejected(bucket, item.key, item.etag or "", item.size or 0, Reason.UNREADABLE, why)
 
 
 def _sentence(condemned: Mapping[str, str]) -> tuple[Reason, str]:

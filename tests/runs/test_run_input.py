@@ -3,7 +3,6 @@
 import json
 from contextlib import nullcontext, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pipeline.objects import dump_json
 from pipeline.runs import run_input
 from pipeline.runs.run_input import RunInput
 from pipeline.runs.sources import Listing, Prefix
+from pipeline.runs.triggers import Manifest
 from pipeline.settings import StartRunSettings
 
 EVENTS = Path(__file__).parents[1] / "data" / "events"
@@ -37,6 +37,13 @@ def parse(document: Any) -> RunInput:
 
 def event(name: str) -> Any:
     return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+def object_created(key: str, bucket: str = "example-images") -> Any:
+    document = event("marker_created")
+    document["detail"]["bucket"]["name"] = bucket
+    document["detail"]["object"]["key"] = key
+    return document
 
 
 def test_an_empty_input_runs_the_defaults() -> None:
@@ -84,57 +91,71 @@ def test_a_run_takes_the_images_that_a_listing_names() -> None:
     )
 
 
-def test_a_person_is_identified_by_the_execution_they_started() -> None:
-    trigger = parse({}).trigger
-
-    assert (trigger.kind, trigger.identity) == ("execution", EXECUTION["arn"])
-    assert trigger.time == datetime(2026, 11, 20, 2, 0, 3, 123000, UTC)
-
-
-def test_a_schedule_is_identified_by_its_name_and_the_time_it_was_due() -> None:
-    given = parse(event("schedule"))
-
-    assert given.trigger.kind == "schedule"
-    assert given.trigger.identity.endswith(":schedule/imagebatch/nightly 2026-11-20T02:00:00Z")
-    assert (given.top_k, given.trigger.time) == (3, datetime(2026, 11, 20, 2, 0, tzinfo=UTC))
-
-
 def test_a_scheduled_rule_runs_the_defaults() -> None:
     given = parse(event("scheduled_event"))
 
-    assert given.trigger.identity.endswith(":rule/nightly 2026-11-20T02:00:00Z")
-    assert given.sources == (Prefix("example-images", "incoming/"),)
+    assert (given.trigger.kind, given.sources) == ("schedule", (Prefix("example-images", "incoming/"),))
 
 
-def test_an_upload_runs_the_folder_it_lies_in() -> None:
-    given = parse(event("object_created"))
+def test_a_schedule_takes_the_fields_of_any_input() -> None:
+    given = parse(event("schedule"))
 
-    assert given.trigger.kind == "object"
-    assert given.sources == (Prefix("example-images", "incoming/2026 11/"),)
-
-
-def test_an_upload_is_another_trigger_when_its_object_is_overwritten() -> None:
-    first, second = event("object_created"), event("object_created")
-    second["detail"]["object"]["version-id"] = "another"
-
-    assert parse(first).trigger.identity != parse(second).trigger.identity
+    assert (given.trigger.kind, given.top_k, given.sources) == ("schedule", 3, (Prefix("example-images", "incoming/"),))
 
 
-def test_an_upload_that_is_delivered_twice_is_one_trigger() -> None:
-    first, second = event("object_created"), event("object_created")
-    second["id"] = "another delivery"
-
-    assert parse(first).trigger.identity == parse(second).trigger.identity
+def test_a_marker_runs_the_folder_it_lies_in() -> None:
+    assert parse(event("marker_created")).sources == (Prefix("example-images", "incoming/2026 11/"),)
 
 
-def test_an_event_that_starts_no_run_is_named() -> None:
-    with pytest.raises(InvalidRunInput, match=r"'Object Deleted' from 'aws\.s3' does not start a run"):
-        parse({**event("object_created"), "detail-type": "Object Deleted"})
+def test_a_marker_in_no_folder_runs_the_whole_bucket() -> None:
+    assert parse(object_created("_READY")).sources == (Prefix("example-images", ""),)
 
 
-def test_an_event_without_its_detail_says_what_is_missing() -> None:
-    with pytest.raises(InvalidRunInput, match=r"KeyError\('detail'\) is missing"):
-        parse({"source": "aws.s3", "detail-type": "Object Created"})
+def test_a_folder_whose_name_looks_like_a_date_is_taken_as_it_is() -> None:
+    assert parse(object_created("{date:%Y}/_READY")).sources == (Prefix("example-images", "{date:%Y}/"),)
+
+
+def test_a_marker_of_another_name_is_the_stack_s_to_choose() -> None:
+    settings = replace(SETTINGS, marker="done")
+    given = run_input.parse(object_created("a/done"), EXECUTION, settings)
+
+    assert given.sources == (Prefix("example-images", "a/"),)
+
+
+def test_a_marker_where_runs_write_is_refused() -> None:
+    with pytest.raises(InvalidRunInput, match=r"the folder of the marker .*: .* takes in runs/ of the results bucket"):
+        parse(object_created("runs/_READY", bucket="example-results"))
+
+
+def test_a_manifest_is_what_its_run_is_over_and_called_after() -> None:
+    given = parse(event("manifest_created"))
+
+    assert given.sources == Manifest("example-images", "incoming/spring campaign.manifest.json")
+    assert given.name == "spring campaign"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "expanded"),
+    [
+        ("incoming/{date:%Y/%m/%d}/", "incoming/2026/11/20/"),
+        ("s3://example-images/{date-1:%Y-%m-%d}/", "2026-11-19/"),
+        ("{anything else}/", "{anything else}/"),
+    ],
+)
+def test_a_prefix_may_have_the_date_of_the_run(prefix: str, expanded: str) -> None:
+    assert parse({"prefixes": [prefix]}).sources == (Prefix("example-images", expanded),)
+
+
+def test_the_default_prefix_may_have_the_date_of_the_run() -> None:
+    given = run_input.parse({}, EXECUTION, replace(SETTINGS, default_prefix="incoming/{date-1:%d}/"))
+
+    assert given.sources == (Prefix("example-images", "incoming/19/"),)
+
+
+def test_the_date_is_that_of_the_schedule_s_own_clock() -> None:
+    schedule = {"arn": "a", "time": "2026-11-20T02:00:00Z", "time_zone": "America/New_York"}
+
+    assert parse({"schedule": schedule, "prefixes": ["{date:%d %H}/"]}).sources == (Prefix("example-images", "19 21/"),)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +170,14 @@ def test_an_event_without_its_detail_says_what_is_missing() -> None:
         ({"prefixes": ["a/", 1]}, "prefixes[1]: expected s3://bucket/prefix/, or a prefix inside the images bucket"),
         ({"prefixes": ["https://example.com/a"]}, "prefixes[0]: expected s3://bucket/prefix/"),
         ({"prefixes": ["s3://NOT_A_BUCKET/a/"]}, "prefixes[0]: expected a bucket name"),
-        ({"prefixes": ["x" * 1025]}, "prefixes[0]: expected"),
+        ({"prefixes": ["x" * 1025]}, "prefixes[0]: expected a prefix of at most 1,024 bytes"),
+        (
+            {"prefixes": ["a/", "{date}/"]},
+            "prefixes[1]: {date}/ is no date; expected a date written as {date:%Y/%m/%d}",
+        ),
+        ({"prefixes": ["{date:%B}/"]}, "prefixes[0]: {date:%B} has no code %B; the codes are %Y %y %m"),
+        ({"prefixes": ["{date:%d}/", "20/a/"]}, "s3://example-images/20/a/ lies within s3://example-images/20/"),
+        ({"prefixes": None}, "prefixes: expected a list of 1 to 100 prefixes, got None"),
         ({"prefixes": ["a/", "b/", "a/c/"]}, "s3://example-images/a/c/ lies within s3://example-images/a/"),
         ({"prefixes": ["a", "a"]}, "lies within"),
         ({"prefixes": ["s3://example-results/"]}, "takes in runs/ of the results bucket"),
@@ -184,7 +212,12 @@ def test_an_event_without_its_detail_says_what_is_missing() -> None:
         ({"limits": {"min_side": 0}}, "limits.min_side: expected a whole number of at least 1, got 0"),
         ({"quarantine": "delete"}, "quarantine: expected one of leave, copy, tag, got 'delete'"),
         ({"quarantine": None}, "quarantine: expected one of leave, copy, tag"),
-        ({"schedule": {"arn": "a"}}, 'schedule: expected an object {"arn", "time"}'),
+        ({"schedule": {"arn": "a"}}, 'schedule: expected an object {"arn", "time", "time_zone"}'),
+        ({"schedule": {"arn": "", "time": "2026-11-20"}}, "schedule.arn: expected the ARN of a schedule, got ''"),
+        (
+            {"schedule": {"arn": "a", "time": "2026-11-20", "time_zone": "Zurich"}},
+            "schedule.time_zone: expected a name of the IANA time zone database, such as Europe/Zurich, got 'Zurich'",
+        ),
         ({"schedule": {"arn": "a", "time": "soon"}}, "schedule.time: expected a time such as"),
     ],
 )
@@ -220,17 +253,18 @@ def made_of(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 INPUTS = made_of(
-    prefixes=st.lists(TEXT, min_size=1),
+    prefixes=st.lists(TEXT | TEXT.map("{{date-1:{}}}".format), min_size=1),
     images=st.lists(made_of(listing=TEXT | TEXT.map("s3://lists/{}.jsonl".format), bucket=TEXT), min_size=1),
     limits=made_of(formats=st.lists(TEXT), max_pixels=st.integers()),
-    schedule=made_of(arn=TEXT, time=TIMES),
+    schedule=made_of(arn=TEXT, time=TIMES, time_zone=st.sampled_from(["Asia/Tokyo", "America/New_York"]) | TEXT),
 )
+KEYS = TEXT | TEXT.map("{}/_READY".format) | TEXT.map("{}.manifest.json".format)
 EVENTS_OF_S3 = st.fixed_dictionaries(
     {
         "source": st.just("aws.s3"),
         "detail-type": st.just("Object Created"),
         "time": TIMES,
-        "detail": made_of(bucket=st.just({"name": "example-images"}), object=made_of(key=TEXT, sequencer=TEXT)),
+        "detail": made_of(bucket=st.just({"name": "example-images"}), object=made_of(key=KEYS, etag=TEXT)),
     }
 )
 
@@ -239,8 +273,9 @@ EVENTS_OF_S3 = st.fixed_dictionaries(
 @given(document=INPUTS | EVENTS_OF_S3)
 @example({"prefixes": ["\ud800/"]})
 @example({"schedule": {"arn": "a", "time": "0001-01-01T00:00:00+05:00"}})
-@example({**event("object_created"), "detail": {"bucket": {"name": "example-images"}, "object": []}})
+@example({**event("marker_created"), "detail": {"bucket": {"name": "example-images"}, "object": []}})
 def test_any_input_is_refused_or_can_be_written_down(document: Any) -> None:
     with suppress(InvalidRunInput):
         run = parse(document)
-        dump_json([run.trigger.identity, run.trigger.time.isoformat(), [source.uri for source in run.sources]])
+        uris = run.sources.uri if isinstance(run.sources, Manifest) else [source.uri for source in run.sources]
+        dump_json([run.trigger.identity, run.trigger.time.isoformat(), run.trigger.uri, uris])

@@ -60,6 +60,7 @@ def test_a_run_is_claimed_and_its_pointer_is_what_travels(begin: Start, contract
         "contract_digest": contract.digest,
         "top_k": 3,
         "claimed": True,
+        "note": "",
     }
 
 
