@@ -87,6 +87,7 @@ def start_run() -> Task:
                 "contract_digest.$": "$.Payload.contract_digest",
                 "top_k.$": "$.Payload.top_k",
                 "claimed.$": "$.Payload.claimed",
+                "note.$": "$.Payload.note",
             }
         },
         result_path="$",

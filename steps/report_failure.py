@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline import aws
+from pipeline.results import causes
 from pipeline.results.failures import root_error
 from pipeline.results.messages import run_failed
 
@@ -13,5 +14,6 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {
         "message": run_failed(event["execution"], event["state"], error),
         "error": error.get("Error", ""),
-        "cause": error.get("Cause", ""),
+        # What a Lambda raised comes as JSON with a stack trace; whoever opens the execution reads a sentence.
+        "cause": causes.readable(error.get("Cause")),
     }

@@ -31,6 +31,7 @@ def start_run(event, context):
         "contract_digest": "digest",
         "top_k": 5,
         "claimed": name != "claimed",
+        "note": "" if name != "claimed" else "another execution has this run",
     }
 
 

@@ -188,6 +188,11 @@ def test_a_trigger_that_was_delivered_twice_ends_quietly(ended, states):
     assert states("claimed") == ["StartRun", "ChooseStart", "AlreadyStarted"]
 
 
+def test_a_trigger_whose_run_is_taken_says_so_in_its_output(ended):
+    output = json.loads(ended("claimed")["output"])
+    assert (output["run_id"], output["note"]) == ("claimed", "another execution has this run")
+
+
 def test_a_run_with_nothing_to_infer_succeeds_with_a_message(ended, inbox):
     output = json.loads(ended("empty")["output"])
     assert output["summary"] == {"partitions": []}

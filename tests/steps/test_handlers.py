@@ -162,7 +162,7 @@ def test_a_failure_is_reported_with_the_error_that_ends_the_run(call: Callable[[
 
     report = call("report_failure", {"execution": EXECUTION, "state": {"error": error}, "error": error})
 
-    assert (report["error"], report["cause"]) == (error["Error"], error["Cause"])
+    assert (report["error"], report["cause"]) == ("InvalidRunInput", "no field")
     assert "no field" in report["message"]["body"]
 
 
