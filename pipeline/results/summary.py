@@ -105,7 +105,7 @@ def summarise(
         "seconds": round(max((finished_at - run.started_at).total_seconds(), 0.0), 3),
         "counts": {
             "listed": plan.counts.listed,
-            "folders": plan.counts.folders,
+            "passed_over": plan.counts.passed_over,
             "predicted": tally.predicted,
             "rejected": tally.rejected,
             "failed": tally.failed,

@@ -1,10 +1,11 @@
 """A batch result: what validation answers for one batch of listed items, and what a plan keeps of it.
 
-    {"batch": "<id>", "listed": 160, "folders": 0, "accepted": 158, "rejected": 2, "verdicts": "runs/.../<id>.jsonl",
+    {"batch": "<id>", "listed": 160, "passed_over": 0, "accepted": 158, "rejected": 2, "verdicts": "runs/.../<id>.jsonl",
      "shards": [{"id": "<id>-0", "key": "runs/.../<id>-0.safetensors", "rows": 158, "bytes": 23855104}]}
 
-`listed` counts images. A key that ends in a slash and holds nothing is a folder that a console made, and no image:
-`listed + folders` is the number of items that the batch was given. In plan.json each shard has its `partition` too.
+`listed` counts images; `passed_over` the keys of what is none by its name (pipeline/runs/control_files.py): folders,
+markers, manifests, listings.
+`listed + passed_over` is the number of items that the batch was given. In plan.json each shard has its `partition` too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,17 +19,17 @@ from pipeline.runs import keys
 @dataclass(frozen=True)
 class Counts:
     listed: int = 0
-    folders: int = 0
+    passed_over: int = 0
     accepted: int = 0
     rejected: int = 0
 
     @property
     def items(self) -> int:
-        return self.listed + self.folders
+        return self.listed + self.passed_over
 
     @classmethod
     def total(cls, counts: Iterable[Self]) -> Self:
-        rows = [(each.listed, each.folders, each.accepted, each.rejected) for each in counts]
+        rows = [(each.listed, each.passed_over, each.accepted, each.rejected) for each in counts]
         return cls(*map(sum, zip(*rows, strict=True)))
 
 
@@ -70,7 +71,7 @@ class Batch:
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         return cls(
             id=document["batch"],
-            counts=Counts(document["listed"], document["folders"], document["accepted"], document["rejected"]),
+            counts=Counts(document["listed"], document["passed_over"], document["accepted"], document["rejected"]),
             shards=tuple(
                 BatchShard(shard["id"], shard["rows"], shard["bytes"], shard.get("partition", ""))
                 for shard in document["shards"]

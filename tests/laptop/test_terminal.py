@@ -14,7 +14,7 @@ CAT = {"label": "tabby cat", "images": 1000, "mean_score": 0.816}
 
 def shown(**changes: Any) -> list[str]:
     """The lines for a run whose summary is as usual, but for `changes`; runs of blanks count as one."""
-    counts = {"listed": 1234, "folders": 0, "predicted": 1234, "rejected": 0, "failed": 0, "skipped": 0}
+    counts = {"listed": 1234, "passed_over": 0, "predicted": 1234, "rejected": 0, "failed": 0, "skipped": 0}
     summary = {
         "task": "classification",
         "counts": counts,
@@ -47,7 +47,7 @@ def test_without_labels_the_images_are_counted(task: str) -> None:
 
 
 def test_one_image_is_one() -> None:
-    counts = {"listed": 2, "folders": 0, "predicted": 1, "rejected": 1, "failed": 0, "skipped": 0}
+    counts = {"listed": 2, "passed_over": 0, "predicted": 1, "rejected": 1, "failed": 0, "skipped": 0}
     lines = shown(counts=counts, task="detection", top_labels=[], without_boxes=1)
     assert {"1 image predicted", "1 image without a box", "1 image rejected"} <= set(lines)
 

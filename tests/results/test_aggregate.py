@@ -117,7 +117,7 @@ def test_what_travels_has_the_shape_that_the_architecture_shows(s3: Any, run: Ru
 
     answer = results.aggregate_predictions(run, COMPLETED, s3)
 
-    counts = {"listed": 4, "folders": 0, "predicted": 3, "rejected": 1, "failed": 0, "skipped": 0}
+    counts = {"listed": 4, "passed_over": 0, "predicted": 3, "rejected": 1, "failed": 0, "skipped": 0}
     assert answer["summary"] == {"run_id": run.run_id, **counts}
     assert answer["results"] == f"s3://example-results/runs/{run.run_id}/results/"
     assert answer["message"]["subject"].startswith("imagebatch: 3 predicted, 1 rejected")

@@ -33,7 +33,7 @@ STAGES = {
 
 
 def summary(**changes: Any) -> dict[str, Any]:
-    counts = {"listed": 1234, "folders": 1, "predicted": 1231, "rejected": 3, "failed": 0, "skipped": 0}
+    counts = {"listed": 1234, "passed_over": 1, "predicted": 1231, "rejected": 3, "failed": 0, "skipped": 0}
     return {
         "run_id": RUN["run_id"],
         "model": "tiny",

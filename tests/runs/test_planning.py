@@ -33,9 +33,9 @@ class MapRuns:
         return {"itemCounts": {"total": self._items[request["mapRunArn"]]}}
 
 
-def batch(name: str, accepted: int, rejected: int = 0, folders: int = 0) -> Batch:
+def batch(name: str, accepted: int, rejected: int = 0, passed_over: int = 0) -> Batch:
     shards = (BatchShard(f"{name}-0", accepted, accepted * 192),) if accepted else ()
-    return Batch(name, Counts(accepted + rejected, folders, accepted, rejected), shards)
+    return Batch(name, Counts(accepted + rejected, passed_over, accepted, rejected), shards)
 
 
 def write_results(s3: Any, run: Run, prefix: int, *files: list[Batch]) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def test_a_plan_counts_what_every_file_of_every_prefix_holds(s3: Any, run: Run) 
 
     plan = planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=7, map1=4))
 
-    assert plan["counts"] == {"listed": 10, "folders": 1, "accepted": 5, "rejected": 5}
+    assert plan["counts"] == {"listed": 10, "passed_over": 1, "accepted": 5, "rejected": 5}
 
 
 def test_what_travels_has_the_shape_that_the_architecture_shows(s3: Any, run: Run) -> None:

@@ -122,7 +122,7 @@ def test_a_run_goes_through_every_step(
     partitions = [{"id": partition["id"], "status": "Completed"} for partition in plan["partitions"]]
     results = call("aggregate_predictions", {"run": run, "plan": plan, "partitions": partitions})
 
-    counts = {"listed": 2, "folders": 1, "predicted": 1, "rejected": 1, "failed": 0, "skipped": 0}
+    counts = {"listed": 2, "passed_over": 1, "predicted": 1, "rejected": 1, "failed": 0, "skipped": 0}
     assert results["summary"] == {"run_id": run["run_id"], **counts}
 
 

@@ -138,13 +138,13 @@ def test_a_shard_has_the_tag_that_it_is_deleted_by(s3: Any, run: Run, photo: Pho
 def test_a_folder_is_no_image(s3: Any, run: Run, photo: Photo) -> None:
     result = validation.validate_batch(run, IMAGES, upload(s3, {"in/": b"", "in/a.jpg": photo()}), s3)
 
-    assert (result["listed"], result["folders"], result["accepted"]) == (1, 1, 1)
+    assert (result["listed"], result["passed_over"], result["accepted"]) == (1, 1, 1)
 
 
 def test_a_key_that_ends_in_a_slash_is_a_folder_whatever_it_holds(s3: Any, run: Run, photo: Photo) -> None:
     result = validation.validate_batch(run, IMAGES, upload(s3, {"in/": photo()}), s3)
 
-    assert (result["listed"], result["folders"], result["accepted"]) == (0, 1, 0)
+    assert (result["listed"], result["passed_over"], result["accepted"]) == (0, 1, 0)
 
 
 def test_a_batch_of_folders_writes_no_shard(s3: Any, run: Run) -> None:

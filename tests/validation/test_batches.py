@@ -6,7 +6,7 @@ from pipeline.errors import RunDoesNotAddUp
 from pipeline.validation.batches import Batch, BatchShard, Counts
 
 BATCH = Batch(
-    "b1", Counts(listed=5, folders=1, accepted=3, rejected=2), (BatchShard("b1-0", 2, 600), BatchShard("b1-1", 1, 300))
+    "b1", Counts(listed=5, passed_over=1, accepted=3, rejected=2), (BatchShard("b1-0", 2, 600), BatchShard("b1-1", 1, 300))
 )
 
 
@@ -14,7 +14,7 @@ def test_a_batch_result_has_the_shape_that_the_architecture_shows() -> None:
     assert BATCH.to_json("run") == {
         "batch": "b1",
         "listed": 5,
-        "folders": 1,
+        "passed_over": 1,
         "accepted": 3,
         "rejected": 2,
         "verdicts": "runs/run/verdicts/b1.jsonl",
