@@ -79,8 +79,20 @@ def signing_client(credentials: Mapping[str, str]) -> "S3Client":
         )
 
 
+@cache
+def endpoint_client(timeout: float) -> Any:
+    """The client of SageMaker Runtime that waits so many seconds for an answer, and asks once.
+
+    Whether there is time to ask again is for the caller to say, who may have to answer somebody else meanwhile.
+    """
+    once = Config(retries={"total_max_attempts": 1}, connect_timeout=min(5.0, timeout), read_timeout=timeout)
+    with _making:
+        return boto3.client("sagemaker-runtime", config=CONFIG.merge(once))
+
+
 def forget_clients() -> None:
     """Drop every client, so that the next call reads the environment again (credentials, region, endpoint)."""
     with _making:
+        endpoint_client.cache_clear()
         _object_reader.cache_clear()
         _client.cache_clear()

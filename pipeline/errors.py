@@ -13,6 +13,8 @@
     │   ├── EndpointUnavailable    it is busy, starting, or closed the connection              worth a retry
     │   └── UnexpectedAnswer       it answered something that does not read as a prediction
     ├── ImageTooLarge          an image is larger than an endpoint takes; nothing was sent
+    ├── RejectedImage          the file of one image does not become the contract's pixels
+    ├── UnsuitableCodec        a codec takes something that an image has not: a contract, a place in S3
     ├── InvalidReplay          the run to replay is not there, or left nothing that could be replayed
     ├── InvalidModelPackage    a file of a model package is missing or does not load
     │   └── InvalidContract    contract.json breaks a rule of its schema
@@ -100,6 +102,14 @@ class UnexpectedAnswer(EndpointError):
 
 class ImageTooLarge(ImageBatchError):
     """An image, as it would be sent, is larger than the endpoint takes. Raised before anything is sent."""
+
+
+class RejectedImage(ImageBatchError):
+    """The file of a single image is none that can be predicted. The message has the reason that a verdict would."""
+
+
+class UnsuitableCodec(ImageBatchError):
+    """An endpoint is to be asked in a way that takes more than there is: a contract, or a place in S3."""
 
 
 class InvalidReplay(ImageBatchError):

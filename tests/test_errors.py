@@ -29,11 +29,13 @@ NAMES = {
     "InvalidRunInput",
     "InvalidSetting",
     "MissingSetting",
+    "RejectedImage",
     "RunDoesNotAddUp",
     "TooManyFailed",
     "UnexpectedAnswer",
     "UnknownModel",
     "UnreadableImage",
+    "UnsuitableCodec",
     "UnusablePhotos",
 }
 

@@ -1,0 +1,16 @@
+"""The file as it is, which is what most containers for images take."""
+
+from pipeline.contract import ModelContract
+from pipeline.endpoints.codec import Image, Request
+from pipeline.endpoints.codecs.base import BaseCodec
+
+ANY_IMAGE = "application/x-image"
+_KNOWN = frozenset({"image/jpeg", "image/png", "image/webp"})
+"""Types that containers know by name; any other file goes as SageMaker's type for all of them."""
+
+
+class FileCodec(BaseCodec):
+    name = "image"
+
+    def encode(self, image: Image, contract: ModelContract | None) -> Request:
+        return Request(image.data, image.media_type if image.media_type in _KNOWN else ANY_IMAGE)
