@@ -1,7 +1,8 @@
 """What is computed of a body while it streams by: its size, its MD5 (the ETag), and one checksum beside them.
 
 S3 User Guide, "Checking object integrity in Amazon S3": a client may send one of several checksums; S3 computes it too,
-compares, and keeps it with the object. Served are those that can be computed fast here.
+compares, and keeps it with the object. Python computes some of them. The others, such as the CRC64NVME that version 2
+of the AWS CLI sends, AWS's own library awscrt computes; where it is not installed, they are refused by name.
 """
 
 import base64
@@ -9,9 +10,14 @@ import hashlib
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline.local.buckets.base import BucketError, Checksum
+
+try:
+    from awscrt import checksums as awscrt
+except ImportError:
+    awscrt = None
 
 _CHUNK = 1 << 18
 
@@ -46,32 +52,59 @@ class Digests:
         return f'"{self.md5.hex()}"'
 
 
-class _Crc32:
-    def __init__(self) -> None:
+class _Crc:
+    """A cyclic redundancy check. `step` goes on from the value of what came before; a digest has `size` bytes."""
+
+    def __init__(self, step: Callable[[Bytes, int], int], size: int) -> None:
+        self._step = step
+        self._size = size
         self._value = 0
 
     def update(self, data: Bytes, /) -> None:
-        self._value = zlib.crc32(data, self._value)
+        self._value = self._step(data, self._value)
 
     def digest(self) -> bytes:
-        return self._value.to_bytes(4, "big")
+        return self._value.to_bytes(self._size, "big")
+
+
+class _XxHash:
+    def __init__(self, new: Callable[[], Any]) -> None:
+        self._hash = new()
+
+    def update(self, data: Bytes, /) -> None:
+        self._hash.update(bytes(data))  # awscrt takes only what cannot change here
+
+    def digest(self) -> bytes:
+        return bytes(self._hash.finalize())
 
 
 _HASHERS: dict[str, Callable[[], Hasher]] = {
-    "CRC32": _Crc32,
+    "CRC32": lambda: _Crc(zlib.crc32, 4),
     "SHA1": hashlib.sha1,
     "SHA256": hashlib.sha256,
     "SHA512": hashlib.sha512,
     "MD5": hashlib.md5,
 }
+_HASHERS_OF_AWSCRT: dict[str, Callable[[], Hasher]] = {
+    "CRC32C": lambda: _Crc(awscrt.crc32c, 4),
+    "CRC64NVME": lambda: _Crc(awscrt.crc64nvme, 8),
+    "XXHASH64": lambda: _XxHash(awscrt.XXHash.new_xxhash64),
+    "XXHASH3": lambda: _XxHash(awscrt.XXHash.new_xxhash3_64),
+    "XXHASH128": lambda: _XxHash(awscrt.XXHash.new_xxhash3_128),
+}
 
 
 def hasher(algorithm: str) -> Hasher:
     """Something that computes S3's `algorithm`; raises BucketError (NotImplemented) for one that is not served."""
-    if algorithm not in _HASHERS:
-        served = ", ".join(_HASHERS)
-        raise BucketError(501, "NotImplemented", f"The checksum {algorithm} is not computed here: use one of {served}")
-    return _HASHERS[algorithm]()
+    if algorithm in _HASHERS:
+        return _HASHERS[algorithm]()
+    if algorithm not in _HASHERS_OF_AWSCRT:
+        known = ", ".join([*_HASHERS, *_HASHERS_OF_AWSCRT])
+        raise BucketError(501, "NotImplemented", f"The checksum {algorithm} is not one of S3's: use one of {known}")
+    if awscrt is None:
+        message = f"The checksum {algorithm} is computed by awscrt, which is not installed: pip install awscrt"
+        raise BucketError(501, "NotImplemented", f"{message}, or use one of {', '.join(_HASHERS)}")
+    return _HASHERS_OF_AWSCRT[algorithm]()
 
 
 def checksum_of(algorithm: str, data: bytes) -> Checksum:

@@ -7,13 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.local.buckets import BucketError
+from pipeline.local.buckets import BucketError, checksums
 from pipeline.local.buckets.checksums import checksum_of, hasher, pump
+from pipeline.local.cloud import LocalCloud
 
 EXPECTED = {
     "CRC32": lambda data: zlib.crc32(data).to_bytes(4, "big"),
     "SHA1": lambda data: hashlib.sha1(data).digest(),
     "SHA256": lambda data: hashlib.sha256(data).digest(),
+}
+# The CRC catalogue's check values, and those that xxHash's specification gives for no bytes at all.
+PUBLISHED = {
+    "CRC32C": (b"123456789", "e3069283"),
+    "CRC64NVME": (b"123456789", "ae8b14860a799888"),
+    "XXHASH64": (b"", "ef46db3751d8e999"),
+    "XXHASH3": (b"", "2d06800538d394c2"),
+    "XXHASH128": (b"", "99aa06d3014798d86001c324468d497f"),
 }
 
 
@@ -28,11 +37,37 @@ def test_what_is_pumped_is_written_and_hashed(algorithm: str, data: bytes) -> No
     assert checksum_of(algorithm, data).value == base64.b64encode(EXPECTED[algorithm](data)).decode()
 
 
-def test_chunks_add_up() -> None:
+@pytest.mark.parametrize("algorithm", PUBLISHED)
+def test_what_awscrt_computes_has_the_published_value(algorithm: str) -> None:
+    data, expected = PUBLISHED[algorithm]
+    assert base64.b64decode(checksum_of(algorithm, data).value).hex() == expected
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", *PUBLISHED])
+def test_chunks_add_up(algorithm: str) -> None:
     data = bytes(range(256)) * 4000
-    assert pump(io.BytesIO(data), lambda _: None, "CRC32").checksum == checksum_of("CRC32", data)
+    assert pump(io.BytesIO(data), lambda _: None, algorithm).checksum == checksum_of(algorithm, data)
 
 
-def test_a_checksum_that_is_not_served_is_refused_by_name() -> None:
-    with pytest.raises(BucketError, match="XXHASH3 is not computed here"):
-        hasher("XXHASH3")
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256", *PUBLISHED])
+def test_s3_answers_the_checksum_that_botocore_sent(shared_cloud: LocalCloud, algorithm: str) -> None:
+    s3 = shared_cloud.client("s3")
+    s3.create_bucket(Bucket="results")
+    sent = s3.put_object(Bucket="results", Key="k", Body=b"body", ChecksumAlgorithm=algorithm)
+    head = s3.head_object(Bucket="results", Key="k", ChecksumMode="ENABLED")
+    expected = (checksum_of(algorithm, b"body").value, "FULL_OBJECT")
+    assert (sent[f"Checksum{algorithm}"], sent["ChecksumType"]) == expected
+    assert (head[f"Checksum{algorithm}"], head["ChecksumType"]) == expected
+    assert s3.get_object(Bucket="results", Key="k", ChecksumMode="ENABLED")["Body"].read() == b"body"
+
+
+def test_a_checksum_that_s3_has_not_is_refused_by_name() -> None:
+    with pytest.raises(BucketError, match="ADLER32 is not one of S3's"):
+        hasher("ADLER32")
+
+
+def test_without_awscrt_what_it_computes_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checksums, "awscrt", None)
+    with pytest.raises(BucketError, match="CRC64NVME is computed by awscrt, which is not installed"):
+        hasher("CRC64NVME")
+    assert hasher("CRC32").digest() == bytes(4)

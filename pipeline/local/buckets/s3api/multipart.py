@@ -23,6 +23,13 @@ LIST_UPLOADS_PARAMETERS = frozenset(
     {"uploads", "prefix", "max-uploads", "key-marker", "upload-id-marker", "encoding-type"}
 )
 _PAGE = 1000
+# S3 User Guide, "Checking object integrity for data uploads", "Full object and composite checksum types": those that
+# an algorithm has, the default first. The others have COMPOSITE alone.
+_TYPES = {
+    "CRC32": (COMPOSITE, FULL_OBJECT),
+    "CRC32C": (COMPOSITE, FULL_OBJECT),
+    "CRC64NVME": (FULL_OBJECT,),
+}
 
 
 def create_multipart_upload(call: Call[DiskBucket]) -> Response:
@@ -30,11 +37,12 @@ def create_multipart_upload(call: Call[DiskBucket]) -> Response:
     checksum_type = None
     if algorithm is not None:
         hasher(algorithm)
-        checksum_type = call.headers.get("x-amz-checksum-type", COMPOSITE).upper()
+        types = _TYPES.get(algorithm, (COMPOSITE,))
+        checksum_type = call.headers.get("x-amz-checksum-type", types[0]).upper()
         if checksum_type not in (COMPOSITE, FULL_OBJECT):
             raise BucketError(400, "InvalidRequest", f"x-amz-checksum-type is invalid: {checksum_type}")
-        if checksum_type == FULL_OBJECT and not algorithm.startswith("CRC"):
-            message = f"The FULL_OBJECT checksum type cannot be used with the {algorithm} checksum algorithm."
+        if checksum_type not in types:
+            message = f"The {checksum_type} checksum type cannot be used with the {algorithm} checksum algorithm."
             raise BucketError(400, "InvalidRequest", message)
     upload = call.bucket.uploads.begin(call.key, description_of(call.headers), algorithm, checksum_type)
     headers = [("x-amz-checksum-algorithm", algorithm)] if algorithm else []

@@ -11,6 +11,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from pipeline.local.buckets.checksums import checksum_of
 from pipeline.local.cloud import LocalCloud
 
 LARGE, SMALL = bytes(5 << 20), b"the end"
@@ -33,9 +34,9 @@ def begin(s3: Any, key: str = "key", **arguments: Any) -> dict[str, Any]:
     return {"Bucket": "results", "Key": key, "UploadId": begun["UploadId"]}
 
 
-def upload(s3: Any, place: dict[str, Any], *bodies: bytes) -> list[dict[str, Any]]:
+def upload(s3: Any, place: dict[str, Any], *bodies: bytes, **checksum: str) -> list[dict[str, Any]]:
     return [
-        {"PartNumber": number, "ETag": s3.upload_part(PartNumber=number, Body=body, **place)["ETag"]}
+        {"PartNumber": number, "ETag": s3.upload_part(PartNumber=number, Body=body, **place, **checksum)["ETag"]}
         for number, body in enumerate(bodies, start=1)
     ]
 
@@ -157,6 +158,19 @@ def test_the_checksum_of_parts_is_that_of_their_checksums(s3: Any) -> None:
     s3.complete_multipart_upload(MultipartUpload={"Parts": parts}, **place)
     head = s3.head_object(Bucket="results", Key="parts", ChecksumMode="ENABLED")
     assert (head["ChecksumCRC32"], head["ChecksumType"]) == (expected, "COMPOSITE")
+
+
+def test_crc64nvme_is_that_of_the_whole_and_of_nothing_else(s3: Any) -> None:
+    place = begin(s3, "crc64", ChecksumAlgorithm="CRC64NVME")
+    parts = upload(s3, place, LARGE, SMALL, ChecksumAlgorithm="CRC64NVME")
+    s3.complete_multipart_upload(MultipartUpload={"Parts": parts}, **place)
+    head = s3.head_object(Bucket="results", Key="crc64", ChecksumMode="ENABLED")
+    assert (head["ChecksumCRC64NVME"], head["ChecksumType"]) == (
+        checksum_of("CRC64NVME", LARGE + SMALL).value,
+        "FULL_OBJECT",
+    )
+    with refused("InvalidRequest"):
+        begin(s3, "crc64", ChecksumAlgorithm="CRC64NVME", ChecksumType="COMPOSITE")
 
 
 def test_a_part_with_another_checksum_than_its_upload_is_refused(s3: Any) -> None:

@@ -90,7 +90,7 @@ def test_a_checksum_that_was_announced_and_never_came_is_missed() -> None:
         ({"x_amz_checksum_crc32": crc32(b"body"), "x_amz_checksum_sha1": "x"}, "InvalidRequest"),
         ({"x_amz_sdk_checksum_algorithm": "CRC32"}, "InvalidRequest"),
         ({"x_amz_sdk_checksum_algorithm": "SHA1", "x_amz_checksum_crc32": crc32(b"body")}, "InvalidRequest"),
-        ({"x_amz_checksum_xxhash3": "AAAA"}, "NotImplemented"),
+        ({"x_amz_checksum_adler32": "AAAA"}, "NotImplemented"),
         ({"x_amz_decoded_content_length": "3"}, "IncompleteBody"),
     ],
 )
