@@ -59,11 +59,6 @@ class Request:
     source: Source
     images: tuple[StoredImage, ...]
 
-    @property
-    def is_asynchronous(self) -> bool:
-        """Whether nobody waits for an answer: S3 and EventBridge hand an event over and go."""
-        return self.source is not Source.DIRECT
-
     def takes(self, image: StoredImage) -> bool:
         """Whether an image is meant to be predicted: what was merely uploaded has to be called like one."""
         return self.source is Source.DIRECT or image.is_named_as_image
@@ -78,6 +73,17 @@ class Request:
 def is_http(event: Any) -> bool:
     """Whether the event came through a function URL."""
     return isinstance(event, Mapping) and "requestContext" in event
+
+
+def is_from_a_service(event: Any) -> bool:
+    """Whether S3 or EventBridge sent the event, which hand it over and do not wait for an answer."""
+    return isinstance(event, Mapping) and not event.keys().isdisjoint({"Records", "detail-type", "detail", "Event"})
+
+
+def separate(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Events with one record each, where an S3 notification has several: each image has a fate of its own."""
+    records = event.get("Records")
+    return [{"Records": [record]} for record in records] if isinstance(records, list) and records else [event]
 
 
 def read_event(event: Any, images_bucket: str) -> Request:
@@ -96,11 +102,13 @@ def read_event(event: Any, images_bucket: str) -> Request:
     return Request(Source.DIRECT, (_named(event, images_bucket),))
 
 
+def method_of(event: Mapping[str, Any]) -> str:
+    """The method of an HTTP request through a function URL. Raises InvalidEvent where the event is none."""
+    return _field(event, "requestContext.http.method")
+
+
 def posted_image(event: Mapping[str, Any]) -> bytes:
-    """The body of a POST through a function URL. Raises InvalidEvent where it has none, or another method."""
-    method = _field(event, "requestContext.http.method")
-    if method != "POST":
-        raise InvalidEvent(f"requestContext.http.method: expected POST, with an image as body, got {_shown(method)}.")
+    """The body of an HTTP request through a function URL. Raises InvalidEvent where it has none."""
     body = event.get("body") or ""
     if not isinstance(body, str) or not body:
         raise InvalidEvent("body: the request has none. Send the bytes of an image (curl --data-binary @photo.jpg).")

@@ -43,27 +43,29 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an image's object holds."""
+    """An image and its bytes; or why it is rejected."""
 
     image: Image
     data: bytes = field(repr=False)
+    rejection: Rejection | None = None
 
 
-def read_image(s3: "S3Client", image: Image, limits: Limits) -> Content | Rejection:
-    """The object's bytes; a rejection where they are more than the limit, which are not read.
+def read_image(s3: "S3Client", image: Image, limits: Limits) -> Content:
+    """The object's bytes, which are not read where they are more than the limit: that is a rejection.
 
     An image that has an ETag is read only while it is the object's. Raises UnreadableImage where S3 refuses the object
     for good; whatever else S3 answers is a fault that passes, and is raised as it is.
     """
     unchanged: Any = {"IfMatch": f'"{image.etag}"'} if image.etag else {}
 
-    def read() -> Content | Rejection:
+    def read() -> Content:
         response = s3.get_object(Bucket=image.bucket, Key=image.key, **unchanged)
         etag, size = response["ETag"].strip('"'), response["ContentLength"]
         found = Image(image.bucket, image.key, etag, size, image.format)
         with closing(response["Body"]) as body:
             if size > limits.max_bytes:
-                return Rejection(Reason.TOO_MANY_BYTES, f"{size:,} bytes; at most {limits.max_bytes:,} are read")
+                detail = f"{size:,} bytes; at most {limits.max_bytes:,} are read"
+                return Content(found, b"", Rejection(Reason.TOO_MANY_BYTES, detail))
             return Content(found, body.read())
 
     try:

@@ -45,9 +45,12 @@ class Message:
     outcome: str
     """`predicted` or `rejected`."""
     id: str
+    document: Mapping[str, Any]
+    """What programs get."""
 
     def to_json(self) -> dict[str, str]:
-        return asdict(self)
+        """What a state machine publishes."""
+        return {"subject": self.subject, "body": self.body, "outcome": self.outcome, "id": self.id}
 
 
 def predicted(image: Image, top: Sequence[Ranked], threshold: float, link: Link, facts: Mapping[str, Any]) -> Message:
@@ -91,13 +94,12 @@ def _message(
 ) -> Message:
     text = "\n\n".join([f"[{shown(image.key, _LONGEST_KEY)}] {said}", *paragraphs])
     known = identity(image)
-    data = json.dumps(
-        {"id": known, "outcome": outcome, "image": image.to_json(), **document}, ensure_ascii=False, allow_nan=False
-    )
+    document = {"id": known, "outcome": outcome, "image": image.to_json(), **document}
+    data = json.dumps(document, ensure_ascii=False, allow_nan=False)
     forms = {"default": text, "email": text, "sms": _sms(image.key, short), **dict.fromkeys(PROGRAMS, data)}
     name = plain(image.key.rpartition("/")[2], 40)
     subject = plain(f"imagebatch: [{name}] {short}", LONGEST_SUBJECT)
-    return Message(subject, json.dumps(forms, ensure_ascii=False), outcome, known)
+    return Message(subject, json.dumps(forms, ensure_ascii=False), outcome, known, document)
 
 
 def _sms(key: str, short: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from pipeline.endpoints import CODECS
 from pipeline.errors import InvalidSetting
 from pipeline.limits import DEFAULT_LIMITS, Limits
 from pipeline.settings import limits_of, positive, required
@@ -49,9 +50,13 @@ class EndpointSettings:
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        codec = environment.get("ENDPOINT_CODEC") or cls.codec
+        if codec not in CODECS:
+            known = ", ".join(CODECS)
+            raise InvalidSetting(f"The environment variable ENDPOINT_CODEC must be one of {known}, not {codec!r}.")
         return cls(
             name=required(environment, "ENDPOINT_NAME"),
-            codec=environment.get("ENDPOINT_CODEC") or cls.codec,
+            codec=codec,
             timeout=positive(environment, "ENDPOINT_TIMEOUT", cls.timeout),
             fit=_yes_or_no(environment, "FIT_LARGE_IMAGES", cls.fit),
         )

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import InvalidEvent
-from pipeline.single.events import Source, StoredImage, is_http, posted_image, read_event
+from pipeline.single.events import Source, StoredImage, is_from_a_service, is_http, posted_image, read_event, separate
 
 EVENTS = Path(__file__).parents[1] / "data" / "events"
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=256)
@@ -77,16 +77,30 @@ def test_a_direct_call_names_its_image(event: Any, image: StoredImage) -> None:
     assert (request.source, request.images) == (Source.DIRECT, (image,))
 
 
-def test_only_a_direct_call_waits_for_its_answer() -> None:
-    waits = {
-        name: not read_event(event, "ours").is_asynchronous
-        for name, event in {
-            "eventbridge": recorded("object_created"),
-            "notification": recorded("s3_notification"),
-            "direct": {"key": "a.jpg"},
-        }.items()
-    }
-    assert waits == {"eventbridge": False, "notification": False, "direct": True}
+@pytest.mark.parametrize(
+    ("event", "sent_by_a_service"),
+    [
+        (recorded("object_created"), True),
+        (recorded("s3_notification"), True),
+        (recorded("s3_test_event"), True),
+        ({"key": "a.jpg"}, False),
+        ("a.jpg", False),
+    ],
+)
+def test_services_do_not_wait_for_an_answer_and_callers_do(event: Any, sent_by_a_service: bool) -> None:
+    assert is_from_a_service(event) is sent_by_a_service
+
+
+def test_a_notification_is_separated_into_its_records() -> None:
+    event = recorded("s3_notification")
+    first = event["Records"][0]
+    second = first | {"eventName": "ObjectCreated:Copy"}
+    assert separate({"Records": [first, second]}) == [{"Records": [first]}, {"Records": [second]}]
+
+
+@pytest.mark.parametrize("event", [recorded("object_created"), recorded("s3_test_event"), {"Records": []}])
+def test_what_has_no_records_stays_whole(event: Any) -> None:
+    assert separate(event) == [event]
 
 
 @pytest.mark.parametrize("ending", ["jpg", "JPG", "jPeG", "png", "WEBP"])
@@ -212,7 +226,6 @@ def test_the_body_of_a_post_is_the_image() -> None:
 @pytest.mark.parametrize(
     ("event", "beginning"),
     [
-        (changed(recorded("function_url"), "GET", "requestContext", "http", "method"), "requestContext.http.method: "),
         (without(recorded("function_url"), "body"), "body: the request has none"),
         (changed(recorded("function_url"), "n o t", "body"), "body: isBase64Encoded is true"),
     ],

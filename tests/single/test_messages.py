@@ -101,6 +101,11 @@ def test_programs_get_a_document() -> None:
     }
 
 
+def test_the_document_is_what_a_caller_gets_as_well() -> None:
+    message = messages.predicted(IMAGE, [DAISY], 0.8, LINK, {})
+    assert json.loads(json.loads(message.body)["lambda"]) == message.document
+
+
 def test_all_programs_get_the_same() -> None:
     forms = told(DAISY)
     assert {forms[protocol] for protocol in ("sqs", "lambda", "http", "https", "firehose")} == {forms["sqs"]}
