@@ -36,8 +36,7 @@ def asl_text(template_path):
 
 @pytest.fixture(scope="module")
 def machine(of_type):
-    (properties,) = of_type("AWS::StepFunctions::StateMachine").values()
-    return properties
+    return of_type("AWS::StepFunctions::StateMachine")["BatchStateMachine"]
 
 
 @pytest.fixture(scope="module")

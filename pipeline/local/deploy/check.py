@@ -53,8 +53,8 @@ def meaningless(template: Mapping[str, Any]) -> Iterator[str]:
     """The properties that mean nothing on one machine, each with the reason."""
     for logical_id, resource in template["Resources"].items():
         kind = RESOURCE_TYPES[resource["Type"]]
-        for name in resource.get("Properties", {}):
-            if name in kind.meaningless:
+        for name, value in resource.get("Properties", {}).items():
+            if name in kind.meaningless and value != {"Ref": "AWS::NoValue"}:
                 yield f"{logical_id}.{name}: {kind.meaningless[name]}"
 
 

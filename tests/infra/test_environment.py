@@ -1,0 +1,78 @@
+"""What each function is told by its environment, against what its settings ask for."""
+
+import pytest
+
+from pipeline.settings import PlanInferenceSettings, PlanRetrySettings, StartRunSettings
+from pipeline.single.process import ProcessSettings
+from pipeline.single.settings import DeliverySettings, EndpointSettings, MessageSettings, ValidationSettings
+
+SETTINGS = {
+    "StartRunFunction": [StartRunSettings],
+    "PlanInferenceFunction": [PlanInferenceSettings],
+    "PlanRetryFunction": [PlanRetrySettings],
+    "ValidateImageFunction": [ValidationSettings],
+    "InvokeEndpointFunction": [ValidationSettings, EndpointSettings],
+    "RankPredictionFunction": [MessageSettings],
+    "PredictImageFunction": [ValidationSettings, EndpointSettings, MessageSettings, DeliverySettings],
+    "ProcessImageFunction": [ProcessSettings],
+}
+# Read by what all functions share, by the decoders, and by Pillow.
+READ_ELSEWHERE = {"LOG_LEVEL", "DECODERS", "PILLOW_BLOCKS_MAX"}
+# What a stack has no say in: how much work is worth an instance.
+WITHOUT_PARAMETER = {"IMAGES_PER_JOB", "IMAGES_PER_INSTANCE"}
+
+
+class Environment(dict[str, str]):
+    """The variables of a function, and which of them were asked for."""
+
+    def __init__(self, variables):
+        super().__init__(variables)
+        self.asked = set()
+
+    def __getitem__(self, name):
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name, default=None):
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+@pytest.fixture(scope="module")
+def functions(of_type):
+    return of_type("AWS::Lambda::Function")
+
+
+@pytest.fixture(scope="module")
+def environment(functions, template):
+    """The environment of a function in a stack without parameters; names of resources are any text."""
+
+    def value(node):
+        if isinstance(node, str):
+            return node
+        default = template["Parameters"].get(node.get("Ref", ""), {}).get("Default", "given")
+        return str(default)
+
+    def of(function):
+        variables = functions[function]["Environment"]["Variables"]
+        return Environment({name: value(node) for name, node in variables.items()})
+
+    return of
+
+
+@pytest.mark.parametrize("function", SETTINGS)
+def test_a_function_is_told_what_its_settings_ask_for_and_nothing_else(environment, function):
+    given = environment(function)
+    given.update({name: "given" for name, value in given.items() if name == "ENDPOINT_NAME" and not value})
+    for settings in SETTINGS[function]:
+        settings.from_env(given)
+    assert set(given) - READ_ELSEWHERE == given.asked - WITHOUT_PARAMETER
+
+
+def test_every_other_function_is_told_nothing(functions):
+    told = {
+        name
+        for name, entry in functions.items()
+        if name not in SETTINGS and set(entry["Environment"]["Variables"]) - READ_ELSEWHERE
+    }
+    assert told == set()
