@@ -5,6 +5,7 @@ it started has ended, then Stopped. SageMaker API reference, DescribeProcessingJ
 """
 
 import datetime
+import shutil
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -105,6 +106,14 @@ class Job(ABC):
             )
             if failure:
                 self._state["FailureReason"] = failure[:MAX_REASON]
+        clear(self._folder)
+
+
+def clear(folder: Path) -> None:
+    """Remove the disks of a job's instances, as they go with the instances; the log, a file beside them, stays."""
+    for disk in folder.iterdir():
+        if disk.is_dir():
+            shutil.rmtree(disk, ignore_errors=True)
 
 
 def now() -> datetime.datetime:

@@ -46,6 +46,26 @@ def test_a_name_stays_used_up_when_a_later_cloud_gets_the_same_folder(tmp_path: 
                 client.create_processing_job(**job_request(""))
 
 
+def test_a_job_leaves_its_log_and_nothing_of_its_disks(tmp_path: Path, job_request: Request) -> None:
+    folder = tmp_path / "state" / "sagemaker" / "processing" / "job"
+    with LocalCloud(tmp_path / "state") as cloud:
+        cloud.client("sagemaker").create_processing_job(**job_request("print('said')"))
+        cloud.client("sagemaker").get_waiter("processing_job_completed_or_stopped").wait(
+            ProcessingJobName="job", WaiterConfig={"Delay": 0.05}
+        )
+    assert [path.name for path in folder.iterdir()] == ["log"]
+    assert "said" in (folder / "log").read_text()
+
+
+def test_the_disks_that_a_killed_cloud_left_are_removed(tmp_path: Path) -> None:
+    disks = [tmp_path / "sagemaker" / name for name in ("processing/job/algo-1", "endpoints/mine/root")]
+    for disk in disks:
+        disk.mkdir(parents=True)
+        (disk.parent / "log").touch()
+    with LocalCloud(tmp_path):
+        assert [list(disk.parent.iterdir()) for disk in disks] == [[disk.parent / "log"] for disk in disks]
+
+
 @pytest.mark.parametrize(
     ("members", "reason"),
     [

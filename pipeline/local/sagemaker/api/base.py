@@ -9,6 +9,7 @@ from pipeline.local.processes import Processes
 from pipeline.local.protocol import JsonService, ServiceError
 from pipeline.local.sagemaker.containers import Images
 from pipeline.local.sagemaker.endpoints import Endpoint
+from pipeline.local.sagemaker.jobs import clear
 from pipeline.local.sagemaker.processing import ProcessingJob
 from pipeline.local.sagemaker.register import JobRegister
 from pipeline.local.sagemaker.transform import TransformJob
@@ -50,6 +51,8 @@ class Operations(JsonService):
         self.clients = clients
         self.account_id = account_id
         self.region = region
+        for left in state_dir.glob("*/*"):  # by a cloud that was killed before it could clear up
+            clear(left)
         self.processing_jobs: JobRegister[ProcessingJob] = JobRegister("Processing", state_dir / "processing")
         self.transform_jobs: JobRegister[TransformJob] = JobRegister("Transform", state_dir / "transform")
         self.models: dict[str, dict[str, Any]] = {}
