@@ -125,8 +125,8 @@ def _of_object(event: Mapping[str, Any], marker: str) -> tuple[Trigger, Prefix |
     if control_files.is_manifest(key):
         return Trigger(MANIFEST, identity, time, uri), Manifest(bucket, key)
     raise InvalidRunInput(
-        f"{uri} starts no run: there is one run for a batch of images, not one for each. When all are uploaded, write"
-        f" a marker {marker} beside them, or upload a list of them that is called *{control_files.MANIFEST_SUFFIX}."
+        f"{uri} starts no run: there is one run for a batch of images, not one for each photo. When all are uploaded,"
+        f" write a marker {marker} beside them, or upload a list of them called *{control_files.MANIFEST_SUFFIX}."
     )
 
 

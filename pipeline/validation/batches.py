@@ -3,9 +3,9 @@
     {"batch": "<id>", "listed": 160, "passed_over": 0, "accepted": 158, "rejected": 2, "verdicts": "runs/.../<id>.jsonl",
      "shards": [{"id": "<id>-0", "key": "runs/.../<id>-0.safetensors", "rows": 158, "bytes": 23855104}]}
 
-`listed` counts images; `passed_over` the keys of what is none by its name (pipeline/runs/control_files.py): folders,
-markers, manifests, listings.
-`listed + passed_over` is the number of items that the batch was given. In plan.json each shard has its `partition` too.
+`listed` counts images, and `passed_over` what is none by its name (pipeline/runs/control_files.py): folders, markers,
+manifests, listings. Together they are the items that the batch was given. In plan.json each shard has its `partition`
+too.
 """
 
 from collections.abc import Iterable, Mapping

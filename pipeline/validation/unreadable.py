@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.objects import error_code
 
-_DELETED = "It was deleted after it was listed."
+_DELETED = "It was deleted after it was listed, or whoever named it by hand named what is not there."
 _DENIED = (
     "The function that validates may not read it: its role needs s3:GetObject, and kms:Decrypt where the object is "
     "encrypted with a KMS key; the bucket's policy and the key's must not deny it."

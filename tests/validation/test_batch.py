@@ -147,6 +147,50 @@ def test_a_key_that_ends_in_a_slash_is_a_folder_whatever_it_holds(s3: Any, run: 
     assert (result["listed"], result["passed_over"], result["accepted"]) == (0, 1, 0)
 
 
+@pytest.mark.parametrize("key", ["in/_READY", "_READY", "in/spring.manifest.json", "in/chosen.jsonl"])
+def test_what_steers_runs_is_no_image_and_is_passed_over(s3: Any, run: Run, photo: Photo, key: str) -> None:
+    result = validation.validate_batch(run, IMAGES, upload(s3, {key: b"no image", "in/a.jpg": photo()}), s3)
+
+    assert (result["listed"], result["passed_over"], result["rejected"]) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("key", ["in/_READY.jpg", "in/not_READY", "_READY/a.jpg", "manifest.json"])
+def test_what_is_only_called_like_a_control_file_is_an_image(s3: Any, run: Run, photo: Photo, key: str) -> None:
+    assert validation.validate_batch(run, IMAGES, upload(s3, {key: photo()}), s3)["accepted"] == 1
+
+
+def test_the_marker_of_the_run_is_the_one_that_is_passed_over(s3: Any, run: Run, photo: Photo) -> None:
+    items = upload(s3, {"done": b"", "_READY": photo()})
+    result = validation.validate_batch(replace(run, marker="done"), IMAGES, items, s3)
+
+    assert (result["accepted"], result["passed_over"]) == (1, 1)
+
+
+def test_an_image_that_was_listed_by_its_key_alone_is_judged_as_it_is(s3: Any, run: Run, photo: Photo) -> None:
+    (item,) = upload(s3, {"a.jpg": photo()})
+    result = validation.validate_batch(run, IMAGES, [{"Key": "a.jpg"}], s3)
+
+    (verdict,) = read_verdicts(s3, result)
+    assert verdict.row.etag == item["Etag"].strip('"')
+    assert verdict.notes == ()
+
+
+def test_an_image_that_was_listed_by_its_key_alone_and_is_not_there_is_unreadable(s3: Any, run: Run) -> None:
+    result = validation.validate_batch(run, IMAGES, [{"Key": "missing.jpg"}], s3)
+
+    (verdict,) = read_verdicts(s3, result)
+    assert (verdict.reason, verdict.etag, verdict.size) == ("unreadable", "", 0)
+
+
+def test_an_image_that_was_listed_by_its_key_alone_is_still_too_large(s3: Any, run: Run) -> None:
+    small = replace(run, limits=replace(run.limits, max_bytes=10))
+    upload(s3, {"large.jpg": b"x" * 11})
+    result = validation.validate_batch(small, IMAGES, [{"Key": "large.jpg"}], s3)
+
+    (verdict,) = read_verdicts(s3, result)
+    assert (verdict.reason, verdict.size, verdict.notes) == ("too_many_bytes", 11, ())
+
+
 def test_a_batch_of_folders_writes_no_shard(s3: Any, run: Run) -> None:
     result = validation.validate_batch(run, IMAGES, upload(s3, {"in/": b""}), s3)
 

@@ -6,7 +6,9 @@ from pipeline.errors import RunDoesNotAddUp
 from pipeline.validation.batches import Batch, BatchShard, Counts
 
 BATCH = Batch(
-    "b1", Counts(listed=5, passed_over=1, accepted=3, rejected=2), (BatchShard("b1-0", 2, 600), BatchShard("b1-1", 1, 300))
+    "b1",
+    Counts(listed=5, passed_over=1, accepted=3, rejected=2),
+    (BatchShard("b1-0", 2, 600), BatchShard("b1-1", 1, 300)),
 )
 
 
