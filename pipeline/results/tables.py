@@ -50,6 +50,9 @@ PREDICTIONS_SCHEMA = pa.schema(
         pa.field("boxes", pa.list_(pa.struct([pa.field(side, pa.float32()) for side in _SIDES]))),
         pa.field("array", pa.string()),
         pa.field("array_row", pa.int32()),
+        # Where the image's pixels are, for as long as the shard is kept: what shows images need not decode them again.
+        pa.field("shard", pa.string()),
+        pa.field("shard_row", pa.int32()),
     ]
 )
 
@@ -76,8 +79,9 @@ class PredictionsTable:
         self._writer.close()
 
     def add(self, predictions: Iterable[Prediction], predicted_at: datetime) -> None:
-        for prediction in predictions:
-            self._rows.append(_columns(prediction, predicted_at))
+        """Take the predictions of one shard, in the order of its rows."""
+        for row, prediction in enumerate(predictions):
+            self._rows.append(_columns(prediction, predicted_at) | {"shard": prediction.shard, "shard_row": row})
             self._numbers += 5 + len(prediction.top) + len(prediction.values) + 4 * len(prediction.boxes or ())
         if self._numbers >= _NUMBERS_PER_ROW_GROUP:
             self._flush()

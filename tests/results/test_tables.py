@@ -82,6 +82,8 @@ def test_a_row_says_all_about_a_prediction() -> None:
         "boxes": None,
         "array": None,
         "array_row": None,
+        "shard": "b-0",
+        "shard_row": 0,
     }
 
 

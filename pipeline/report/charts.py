@@ -1,0 +1,62 @@
+"""The charts of a report, drawn by pygal as SVG that the page's own style sheet colours, dark or light."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from xml.etree import ElementTree
+
+import pygal  # type: ignore[import-untyped, unused-ignore]
+from markupsafe import Markup
+
+# Importing pygal leaves a finder of its plug-ins behind, of a kind that Python no longer asks and warns about.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
+
+MOST_LABELS = 20
+
+
+def labels(counts: Mapping[str, int]) -> Markup:
+    """How many images each of the commonest labels is the best of."""
+    commonest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_LABELS]
+    chart = pygal.HorizontalBar(
+        **_PLAIN, height=60 + 26 * len(commonest), width=640, spacing=6, truncate_label=32, print_values=True
+    )
+    chart.value_formatter = lambda value: f"{value:,.0f}"
+    # A horizontal bar chart begins at the bottom.
+    chart.x_labels = [label for label, _ in reversed(commonest)]
+    chart.add("images", [count for _, count in reversed(commonest)])
+    return _svg(chart)
+
+
+def scores(histogram: Sequence[int], threshold: float | None) -> Markup:
+    """How many images have a best score in each part of 0 to 1; those below the threshold are a series of their own."""
+    width = 1 / len(histogram)
+    bars = [(count, index * width, (index + 1) * width) for index, count in enumerate(histogram)]
+    limit = 0.0 if threshold is None else threshold
+    chart = pygal.Histogram(**_PLAIN, height=300, width=640)
+    chart.value_formatter = lambda value: f"{value:,.0f}"
+    chart.x_value_formatter = lambda value: f"{value:.1f}"
+    chart.x_labels = [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    chart.add("certain", [bar for bar in bars if bar[1] >= limit])
+    chart.add("not certain", [bar for bar in bars if bar[1] < limit])
+    return _svg(chart)
+
+
+# Neither style sheets nor scripts of pygal's own: the page has its own, and runs no other.
+_PLAIN = {
+    "css": (),
+    "js": (),
+    "show_legend": False,
+    "disable_xml_declaration": True,
+    "explicit_size": False,
+    "margin": 4,
+    "min_scale": 2,
+    "max_scale": 6,
+}
+
+
+def _svg(chart: "pygal.graph.graph.Graph") -> Markup:
+    """The tree of elements that pygal builds, in which labels are text, without the script that it always adds."""
+    tree = chart.render_tree()
+    for parent in tree.iter():
+        for script in [child for child in parent if str(child.tag).endswith("script")]:
+            parent.remove(script)
+    return Markup(ElementTree.tostring(tree, encoding="unicode"))  # noqa: S704

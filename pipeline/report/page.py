@@ -1,0 +1,123 @@
+"""The page: one HTML file with its style, its script, its data and its pictures, and nothing from anywhere else.
+
+Everything that a run brings (keys, labels, details) passes through Jinja's escaping or lies in a JSON block that the
+script reads and shows as text. A Content Security Policy allows that one script, by its hash, and no address.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from pipeline.report import charts, graph
+from pipeline.report.content import Content, ShownImage
+
+
+def render(content: Content) -> str:
+    """The page as text, to be stored as UTF-8."""
+    script = _file("page.js")
+    return _template().render(
+        content=content,
+        summary=content.summary,
+        counts=content.summary["counts"],
+        style=Markup(_file("page.css")),  # noqa: S704  (ours)
+        script=Markup(script),  # noqa: S704  (ours)
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        label_chart=charts.labels(content.labels) if content.labels else None,
+        score_chart=charts.scores(content.scores, content.threshold) if any(content.scores) else None,
+        graph=graph.draw(content.definition, _states(content)) if content.definition else None,
+        timeline=_timeline(content),
+        data=_json(_data(content)),
+        sheets=[_sheet(sheet.data) for sheet in content.sheets],
+        reasons=_by_reason(content),
+    )
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["count"] = lambda number: f"{number:,}"
+    environment.filters["duration"] = _duration
+    environment.filters["data_uri"] = _data_uri
+    return environment.from_string(_file("page.html"))
+
+
+def _file(name: str) -> str:
+    return (resources.files("pipeline.report") / "page" / name).read_text(encoding="utf-8")
+
+
+def _data(content: Content) -> dict[str, Any]:
+    """What the script shows. Labels are numbers into a list: ten thousand images share few of them."""
+    numbers: dict[str, int] = {}
+    images = [_image(image, numbers) for image in content.images]
+    return {
+        "labels": list(numbers),
+        "images": images,
+        "sheets": [[sheet.first, sheet.columns, sheet.rows, sheet.side, sheet.media_type] for sheet in content.sheets],
+        "threshold": content.threshold,
+    }
+
+
+def _image(image: ShownImage, numbers: dict[str, int]) -> list[Any]:
+    answers = [[numbers.setdefault(answer.label, len(numbers)), round(answer.score, 4)] for answer in image.answers]
+    return [image.key, image.uri.removesuffix(image.key), image.width, image.height, answers, image.thumbnail]
+
+
+def _json(value: Any) -> Markup:
+    """JSON that can stand in a script element: no tag begins in it (HTML Standard, "Restrictions for contents of
+    script elements"). Half of a surrogate pair, which JSON may escape, stays escaped.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return Markup(text.encode("utf-8", "backslashreplace").decode())  # noqa: S704
+
+
+def _sheet(data: bytes) -> Markup:
+    return Markup(base64.b64encode(data).decode())  # noqa: S704  (letters, digits, +, / and =)
+
+
+def _data_uri(picture: bytes) -> str:
+    kind = "webp" if picture[8:12] == b"WEBP" else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+
+
+def _states(content: Content) -> Mapping[str, str]:
+    return {span.state: span.status for span in content.spans}
+
+
+def _timeline(content: Content) -> list[dict[str, Any]]:
+    """Each state as part of the whole, in percent."""
+    if not content.spans:
+        return []
+    begin = min(span.started for span in content.spans)
+    whole = max((max(span.ended for span in content.spans) - begin).total_seconds(), 0.001)
+    return [
+        {
+            "span": span,
+            "left": 100 * (span.started - begin).total_seconds() / whole,
+            "width": max(100 * span.seconds / whole, 0.4),
+        }
+        for span in content.spans
+        if span.seconds > 0.002 * whole or span.status != "succeeded"
+    ]
+
+
+def _by_reason(content: Content) -> dict[str, list[Any]]:
+    reasons: dict[str, list[Any]] = {}
+    for image in content.rejected:
+        reasons.setdefault(image.reason, []).append(image)
+    counted: Mapping[str, int] = content.summary["rejected_by_reason"]
+    return dict(sorted(reasons.items(), key=lambda item: -counted.get(item[0], 0)))
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
