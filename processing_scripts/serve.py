@@ -20,15 +20,8 @@ from collections.abc import Mapping
 from types import FrameType
 
 from pipeline.errors import ImageBatchError
-from pipeline.images.decode import pillow_under
-from pipeline.limits import DEFAULT_LIMITS
-from pipeline.serving.application import Application
-from pipeline.serving.model import ServedModel
-from pipeline.serving.server import Server
+from pipeline.serving.service import serve
 from pipeline.serving.settings import ServingSettings
-
-GRACE = 25.0
-"""Seconds for what is under way at SIGTERM: within SageMaker's 30."""
 
 logger = logging.getLogger("serve")
 
@@ -42,28 +35,10 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     try:
-        settings = ServingSettings.from_env(environment)
-        return serve(settings, stopped)
+        serve(ServingSettings.from_env(environment), stopped)
     except (ImageBatchError, OSError) as error:
         logger.error("%s: %s", type(error).__name__, error)  # noqa: TRY400 - the sentence says it all
         return 1
-
-
-def serve(settings: ServingSettings, stopped: threading.Event) -> int:
-    """Serves until `stopped` is set. Raises what ServedModel.load does, and OSError where the port is taken."""
-    application = Application(settings)
-    server = Server((settings.host, settings.port), application)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    logger.info("listening on %s port %d", settings.host, server.port)
-    try:
-        with pillow_under(DEFAULT_LIMITS):
-            application.model = ServedModel.load(settings)
-            logger.info("ready: %s", application.model.contract.name)
-            stopped.wait()
-            logger.info("stopping")
-    finally:
-        if not server.stop(GRACE):
-            logger.warning("requests were still under way after %d s", GRACE)
     return 0
 
 

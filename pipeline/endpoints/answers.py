@@ -2,7 +2,7 @@
 
     application/jsonlines, json    ours: {"top": [...]}, {"boxes": [...]} or {"values": [...]}
                                    {"predictions": X}, with probabilities, scores, logits, outputs or output in its
-                                   place, or X alone, where X is [0.1, 0.9] or a list of one X; "labels" may stand beside it
+                                   place, or X alone, where X is [0.1, 0.9], or a list of one X; beside it, "labels"
                                    [{"label": "daisy", "score": 0.9}, ...], the best first or not
     text/csv                       0.1,0.9
     application/x-npy              an array [classes] or [1, classes]

@@ -1,5 +1,6 @@
 """A model behind HTTP, as Batch Transform and endpoints ask for it.
 
+    service.py       the whole of it, until it is told to stop
     connections.py   one connection: HTTP/1.1 in, HTTP/1.1 out; server.py listens, and ends in good order
     bodies.py        the body of a request, no larger than is allowed, into memory that is used again
     application.py   what each path answers; payloads.py, what a body of each content type holds
