@@ -13,9 +13,11 @@
     │   ├── EndpointUnavailable    it is busy, starting, or closed the connection              worth a retry
     │   └── UnexpectedAnswer       it answered something that does not read as a prediction
     ├── ImageTooLarge          an image is larger than an endpoint takes; nothing was sent
+    ├── UnknownDeployment      the stack that a command works with is not there, or its local cloud is not running
+    ├── UnknownRun             the run that a command names is not there
     ├── RejectedImage          the file of one image does not become the contract's pixels
     ├── UnsuitableCodec        a codec takes something that an image has not: a contract, a place in S3
-    ├── InvalidReplay          the run to replay is not there, or left nothing that could be replayed
+    ├── InvalidReplay          the run to replay left nothing that could be replayed
     ├── InvalidModelPackage    a file of a model package is missing or does not load
     │   └── InvalidContract    contract.json breaks a rule of its schema
     ├── ContractMismatch       two things that were made for different contracts meet: a model, a shard, a run
@@ -112,8 +114,16 @@ class UnsuitableCodec(ImageBatchError):
     """An endpoint is to be asked in a way that takes more than there is: a contract, or a place in S3."""
 
 
+class UnknownDeployment(ImageBatchError):
+    """The stack that a command works with is not there, is none of ours, or its local cloud is not running."""
+
+
+class UnknownRun(ImageBatchError):
+    """The run that a command names is not there; the message names the ones that are."""
+
+
 class InvalidReplay(ImageBatchError):
-    """The run to replay is not there, left no results, or is asked for a reason that does not exist."""
+    """The run to replay left no results, or is asked for a reason that does not exist."""
 
 
 class InvalidModelPackage(ImageBatchError):

@@ -26,7 +26,7 @@ def on_interrupt(handler: Callable[[int, FrameType | None], None]) -> None:
         signal.signal(number, handler)
 
 
-def stop(number: int, frame: FrameType | None) -> None:
+def interrupt(number: int, frame: FrameType | None) -> None:
     """Stop in good order; a second signal stops at once, and the local cloud's guardian ends what is left."""
     on_interrupt(exit_now)
     raise KeyboardInterrupt

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.commands import EXIT_FAILED, EXIT_USAGE, on_interrupt, stop
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, interrupt, on_interrupt
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,19 +47,19 @@ def carry_out(
     from botocore.exceptions import BotoCoreError, ClientError
     from rich.console import Console
 
-    from pipeline.errors import InvalidReplay
+    from pipeline.errors import InvalidReplay, UnknownRun
     from pipeline.laptop.terminal import LiveRun
     from pipeline.local.deploy import ParameterError, TemplateError
     from pipeline.local.sources import UsageError
 
     # Not before: an exception that is raised while modules load may be swallowed by the import system.
-    on_interrupt(stop)
+    on_interrupt(interrupt)
     console = Console(stderr=options.json)
     live = LiveRun(console, verbose=options.verbose)
     try:
         with live.shown():
             result = work(live)
-    except (UsageError, ParameterError, InvalidReplay) as error:
+    except (UsageError, ParameterError, InvalidReplay, UnknownRun) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE
     except (TemplateError, BotoCoreError, ClientError, OSError) as error:

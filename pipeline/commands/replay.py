@@ -1,12 +1,11 @@
 """`imagebatch replay`: run again what an earlier run rejected and somebody has fixed since, here or in AWS."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import EXIT_FAILED, EXIT_USAGE, local, print_json
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, cloud, local, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,13 +41,14 @@ def add_to(commands: Any) -> None:
     where.add_argument("--stack", metavar="NAME", help="replay a run of this CloudFormation stack, in AWS")
     replay.add_argument("--profile", metavar="NAME", help="with --stack: the AWS profile")
     replay.add_argument("--region", metavar="NAME", help="with --stack: the AWS region")
+    cloud.add_local_option(replay)
     local.add_output_options(replay)
     replay.set_defaults(command=_replay)
 
 
 def _replay(options: argparse.Namespace) -> int:
-    if options.stack:
-        return _replay_in_aws(options)
+    if options.stack or options.local is not None:
+        return cloud.carry_out(options, lambda deployed: _replay_deployed(options, deployed))
     if options.profile or options.region:
         print("imagebatch: --profile and --region go with --stack, which names what is deployed there", file=sys.stderr)
         return EXIT_USAGE
@@ -79,38 +79,25 @@ def _replay_here(options: argparse.Namespace) -> int:
     return local.carry_out(options, work, show)
 
 
-def _replay_in_aws(options: argparse.Namespace) -> int:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from pipeline import aws
-    from pipeline.errors import InvalidReplay
+def _replay_deployed(options: argparse.Namespace, deployed: cloud.Cloud) -> int:
+    from pipeline.deployed.executions import console_url
+    from pipeline.deployed.replay import find_rejections, start_replay
     from pipeline.runs.replay import choose, compare, told
-    from pipeline.runs.replay_deployed import find_deployment, find_rejections, start_replay
 
-    # Clients follow the environment (pipeline/aws.py), and none has been made yet.
-    for variable, value in {"AWS_PROFILE": options.profile, "AWS_DEFAULT_REGION": options.region}.items():
-        if value:
-            os.environ[variable] = value
-    try:
-        deployment, s3 = find_deployment(aws.client("cloudformation"), options.stack), aws.client("s3")
-        run, rejections = find_rejections(s3, deployment.bucket, options.run)
-        comparison = compare(choose(rejections, options.reason), s3, _tell)
-        started = None
-        if comparison.fixed:
-            started = start_replay(deployment, run, comparison, s3, aws.client("stepfunctions"))
-    except InvalidReplay as error:
-        print(f"imagebatch: {error}", file=sys.stderr)
-        return EXIT_USAGE
-    except (BotoCoreError, ClientError) as error:
-        print(f"imagebatch: the run could not be replayed: {error} (--profile and --region say where)", file=sys.stderr)
-        return EXIT_FAILED
+    deployment, s3, stepfunctions = deployed.deployment, deployed.s3, deployed.stepfunctions
+    run, rejections = find_rejections(s3, deployment.bucket, options.run)
+    comparison = compare(choose(rejections, options.reason), s3, _tell)
+    started = start_replay(deployment, run, comparison, s3, stepfunctions) if comparison.fixed else None
+    console = started and console_url(stepfunctions, started.execution)
     if options.json:
-        where = {"execution": started and started.execution, "console": started and started.console}
+        where = {"execution": started and started.execution, "console": console}
         print_json({"replays": run.run_id, **comparison.to_json(), **where})
         return 0
     print(told(run.run_id, rejections, comparison))
     if started:
-        print(f"{'Started' if started.is_new else 'Started before'}: {started.execution}\n{started.console}")
+        print(f"{'Started' if started.is_new else 'Started before'}: {started.execution}")
+        if console:
+            print(console)
     return 0
 
 

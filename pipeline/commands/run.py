@@ -4,10 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import EXIT_FAILED, EXIT_USAGE, local, print_json
-from pipeline.contract import LARGEST_TOP_K
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments, local, print_json
 from pipeline.laptop.run_request import EXAMPLE_MODEL, RunRequest
-from pipeline.limits import DEFAULT_LIMITS, Quarantine, from_text
+from pipeline.limits import Quarantine
 from pipeline.runs.run_input import ENGINES, PROCESSING
 
 if TYPE_CHECKING:
@@ -36,13 +35,13 @@ def add_to(commands: Any) -> None:
     run.add_argument("--engine", choices=ENGINES, default=PROCESSING, help="what runs the model (default: %(default)s)")
     run.add_argument(
         "--top-k",
-        type=_top_k,
+        type=arguments.top_k,
         metavar="K",
         help="labels kept for an image, where the model ranks classes (default: the contract's)",
     )
     run.add_argument(
         "--limit",
-        type=_limit,
+        type=arguments.limit,
         action="append",
         default=[],
         metavar="NAME=VALUE",
@@ -58,7 +57,7 @@ def add_to(commands: Any) -> None:
     )
     run.add_argument(
         "--parameter",
-        type=_parameter,
+        type=arguments.parameter,
         action="append",
         default=[],
         metavar="NAME=VALUE",
@@ -66,33 +65,6 @@ def add_to(commands: Any) -> None:
     )
     local.add_output_options(run)
     run.set_defaults(command=_run)
-
-
-def _top_k(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if not 1 <= number <= LARGEST_TOP_K:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {LARGEST_TOP_K}")
-    return number
-
-
-def _limit(text: str) -> dict[str, Any]:
-    name, _, value = text.partition("=")
-    limit = from_text({name: value})
-    try:
-        DEFAULT_LIMITS.changed(limit)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return limit
-
-
-def _parameter(text: str) -> dict[str, str]:
-    name, separator, value = text.partition("=")
-    if not name or not separator:
-        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r}")
-    return {name: value}
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline.errors import InvalidReplay
+from pipeline.errors import InvalidReplay, UnknownRun
 from pipeline.laptop.run_local import Note, RunReport, Watch, local_stack
 from pipeline.laptop.run_request import REQUEST_FILE, RunRequest
 from pipeline.objects import parse_s3_uri
@@ -28,13 +28,14 @@ class LocalRun:
 
 
 def find_run(out: Path, name: str) -> LocalRun:
-    """The run whose results lie in `out / name`. Raises InvalidReplay where there are none."""
+    """The run whose results lie in `out / name`. Raises UnknownRun where there are none, InvalidReplay
+    where they cannot be replayed."""
     run_id = Path(name).name
     folder = out / run_id
     if not run_id or not folder.is_dir():
         known = sorted(path.parent.name for path in out.glob(f"*/{REQUEST_FILE}"))[-_RUNS_TOLD:]
         runs = f"the latest there are {', '.join(known)}" if known else "there are none yet"
-        raise InvalidReplay(
+        raise UnknownRun(
             f"There is no run {name!r} in {str(out)!r}; {runs}. --out says where runs left their results."
         )
     try:

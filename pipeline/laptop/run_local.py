@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.contract.packages import ModelPackage, load_package, pack
+from pipeline.deployed.progress import Progress, RunWatcher
 from pipeline.errors import ImageBatchError
-from pipeline.laptop.progress import Progress, RunWatcher
 from pipeline.laptop.run_request import RunRequest
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack, deploy

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,10 +14,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.laptop.progress import Progress
-from pipeline.laptop.run_local import RunReport
+from pipeline.deployed.progress import Progress
 from pipeline.results.causes import readable
 from pipeline.results.messages import printable
+
+if TYPE_CHECKING:
+    from pipeline.laptop.run_local import RunReport
 
 REJECTED_SHOWN = 20
 LABELS_SHOWN = 10
@@ -35,11 +37,12 @@ class LiveRun:
         self._state: str | None = None
 
     @contextmanager
-    def shown(self) -> Iterator["LiveRun"]:
+    def shown(self, first: str = "starting the local cloud, deploying infra/template.yaml") -> Iterator["LiveRun"]:
+        """Show the line for as long as it is needed; `first` is what it says before there is anything to tell."""
         if self._live is None:
             yield self
             return
-        self._live.update(Text("starting the local cloud, deploying infra/template.yaml"), refresh=True)
+        self._live.update(Text(first), refresh=True)
         with self._live:
             yield self
 
@@ -86,7 +89,7 @@ class _Rate:
         return (done - done_then) / (now - then) if now > then else 0.0
 
 
-def show_report(console: Console, report: RunReport) -> None:
+def show_report(console: Console, report: "RunReport") -> None:
     """The end of a run for a person: labels, rejections, where the results are, and the message that was sent."""
     if report.summary:
         _show_labels(console, report.summary)
@@ -106,12 +109,12 @@ def show_report(console: Console, report: RunReport) -> None:
         console.print(Text.assemble("\nResults: ", (f"{report.results}/", "bold"), _speed(report)), soft_wrap=True)
 
 
-def report_document(report: RunReport) -> dict[str, Any]:
+def report_document(report: "RunReport") -> dict[str, Any]:
     """The same for a program."""
     return {**asdict(report), "results": str(report.results) if report.results else None}
 
 
-def _speed(report: RunReport) -> str:
+def _speed(report: "RunReport") -> str:
     if not report.summary:
         return ""
     images, seconds = report.summary["counts"]["listed"], report.seconds

@@ -6,7 +6,7 @@
 An image is fixed where S3 holds another object under its key than the one that was judged: its ETag is another. An
 `unreadable` one was never judged; it is fixed where it can be read. Whether the new object is any good, the run says.
 
-The same for a run on this machine (laptop/replay_local.py) and in AWS (runs/replay_deployed.py), which differ in
+The same for a run on this machine (laptop/replay_local.py) and of a stack (deployed/replay.py), which differ in
 where a run's rejected.csv lies, and in who starts the new one.
 """
 

@@ -8,10 +8,6 @@ from typing import Any
 
 import pytest
 
-from pipeline import aws, cli
-from pipeline.runs import replay_deployed
-from pipeline.runs.replay_deployed import Deployment
-
 ROOT = Path(__file__).resolve().parents[2]
 PHOTO = ROOT / "examples" / "photos" / "garden" / "daisy.jpg"
 WHOLE = PHOTO.read_bytes()
@@ -112,33 +108,23 @@ def test_what_cannot_be_replayed_is_said_in_a_sentence(
 
 
 def test_a_run_of_a_stack_is_replayed_by_its_own_state_machine(
-    deployed: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    deployed: Callable[..., Any], imagebatch: Callable[..., Any]
 ) -> None:
     deployment = deployed()
-    outputs = deployment.stack.outputs
     fixed = 'incoming/%2F+ "fixed"\n\u2028\U0001f408.jpg'
     deployment.put({fixed: HALF, "incoming/same.jpg": HALF})
     ended = deployment.run(prefixes=["incoming/"], limits={"min_side": 2}, quarantine="leave")
     deployment.put({fixed: WHOLE})
     run_id = json.loads(ended.description["output"])["summary"]["run_id"]
-    # The local cloud has no CloudFormation; all else is asked of it.
-    monkeypatch.setattr(
-        aws, "client", lambda service: deployment.cloud.client(service) if service != "cloudformation" else None
-    )
-    monkeypatch.setattr(
-        replay_deployed, "find_deployment", lambda *_: Deployment(outputs["StateMachineArn"], outputs["ResultsBucket"])
-    )
-    options = cli.parser().parse_args(["replay", run_id, "--reason", "truncated", "--stack", "imagebatch", "--json"])
+    command = ("replay", run_id, "--reason", "truncated", "--stack", "imagebatch")
 
-    assert options.command(options) == 0
+    said = imagebatch(*command, "--json", **deployment.cloud.environment()).report
 
-    said = json.loads(capsys.readouterr().out)
     replay = deployment.wait(said["execution"])
     assert (said["fixed"], said["same"]) == (1, 1)
     assert set(replay.predicted) == {fixed}
     given = json.loads(replay.description["input"])
     assert (given["limits"]["min_side"], given["quarantine"], given["replays"]) == (2, "leave", run_id)
-
-    options = cli.parser().parse_args(["replay", run_id, "--reason", "truncated", "--stack", "imagebatch"])
-    assert options.command(options) == 0
-    assert f"0 gone.\nStarted before: {said['execution']}\nhttps://" in capsys.readouterr().out
+    again = imagebatch(*command, **deployment.cloud.environment())
+    assert (again.code, again.stderr) == (0, "Looking at 2 rejected images\n")
+    assert again.stdout.endswith(f"0 gone.\nStarted before: {said['execution']}\n")

@@ -3,65 +3,24 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from pipeline import objects
 from pipeline.contract import Task
-from pipeline.errors import InvalidReplay
+from pipeline.deployed import replay as replay_deployed
+from pipeline.deployed.executions import Started
+from pipeline.deployed.stack import Deployment
+from pipeline.errors import InvalidReplay, UnknownRun
 from pipeline.local.cloud import LocalCloud
-from pipeline.runs import keys, replay_deployed
+from pipeline.runs import keys
 from pipeline.runs.listings import ListedImage
 from pipeline.runs.replay import Comparison
-from pipeline.runs.replay_deployed import Deployment
 from pipeline.runs.run import Run
 
 IMAGES, RESULTS = "example-images", "example-results"
 ROLE = "arn:aws:iam::123456789012:role/local"
-
-
-@pytest.fixture
-def cloudformation() -> Iterator[Stubber]:
-    """CloudFormation, as far as its answers are put in; they are held to botocore's model of them."""
-    client = boto3.client(
-        "cloudformation", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    with Stubber(client) as stubber:
-        yield stubber
-
-
-def describe(cloudformation: Stubber, **outputs: str) -> None:
-    stack = {
-        "StackName": "imagebatch",
-        "CreationTime": datetime(2026, 11, 20, tzinfo=UTC),
-        "StackStatus": "CREATE_COMPLETE",
-        "Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()],
-    }
-    cloudformation.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": "imagebatch"})
-
-
-def test_a_stack_says_which_machine_and_which_bucket(cloudformation: Stubber) -> None:
-    describe(cloudformation, StateMachineArn="arn:machine", ResultsBucket=RESULTS, TopicArn="arn:topic")
-
-    assert replay_deployed.find_deployment(cloudformation.client, "imagebatch") == Deployment("arn:machine", RESULTS)
-
-
-def test_a_stack_that_is_not_there_is_named(cloudformation: Stubber) -> None:
-    cloudformation.add_client_error("describe_stacks", "ValidationError", "Stack with id nowhere does not exist", 400)
-
-    with pytest.raises(InvalidReplay, match=r"The stack 'nowhere' cannot be read: .* does not exist.* Check --stack"):
-        replay_deployed.find_deployment(cloudformation.client, "nowhere")
-
-
-def test_a_stack_of_another_template_is_told_by_the_output_it_lacks(cloudformation: Stubber) -> None:
-    describe(cloudformation, StateMachineArn="arn:machine")
-
-    with pytest.raises(InvalidReplay, match=r"no output 'ResultsBucket': it was not made by infra/template\.yaml"):
-        replay_deployed.find_deployment(cloudformation.client, "imagebatch")
 
 
 def test_a_run_that_is_not_there_is_refused_with_the_latest_that_are(s3: Any) -> None:
@@ -69,7 +28,7 @@ def test_a_run_that_is_not_there_is_refused_with_the_latest_that_are(s3: Any) ->
         objects.put_json(s3, RESULTS, keys.run_key(f"run-{number}"), {})
 
     with pytest.raises(
-        InvalidReplay, match=r"There is no run 'other' in s3://.*/runs/; the latest are run-2, .* run-6"
+        UnknownRun, match=r"There is no run 'other' in s3://.*/runs/\. Of all, the latest are run-2, .* run-6"
     ):
         replay_deployed.find_rejections(s3, RESULTS, "other")
 
@@ -111,7 +70,7 @@ class Machine:
         arn = self.stepfunctions.create_state_machine(name=type, definition=json.dumps(definition), roleArn=ROLE)
         self.deployment = Deployment(arn["stateMachineArn"], RESULTS)
 
-    def replay(self, run: Run) -> replay_deployed.Started:
+    def replay(self, run: Run) -> Started:
         started = replay_deployed.start_replay(self.deployment, run, FIXED, self.s3, self.stepfunctions)
         while self.stepfunctions.describe_execution(executionArn=started.execution)["status"] == "RUNNING":
             pass
@@ -134,7 +93,6 @@ def test_a_replay_has_the_settings_of_the_run_it_replays(cloud: LocalCloud, run:
     given = json.loads(described["input"])
     assert (given["model"], given["limits"], given["quarantine"]) == ("tiny", run.limits.to_json(), "leave")
     assert (given["replays"], given["images"][0]["bucket"]) == (run.run_id, IMAGES)
-    assert started.console.endswith(f"region=us-east-1#/v2/executions/details/{started.execution}")
 
 
 def test_a_replay_asks_for_no_top_k_where_the_model_ranks_nothing(run: Run) -> None:

@@ -4,22 +4,25 @@ Nothing reports progress; it is read from what is there anyway: watching works t
 
     state        the execution's history: the state entered last
     listed       the map runs' item counts; so is validated
-    rejected     metadata of the verdict objects
-    predicted    the prediction objects that are there, counted by the rows that plan.json says they have
+    rejected     metadata of the verdict objects; once there is a plan, what that says
+    predicted    the prediction objects that are there, counted by the rows that plan.json says they have; to Step
+                 Functions a job is one opaque task
 
 Watching stays cheap beside the run: what costs one request is asked at each poll; listings, which grow with the run,
 only so often that they take a small share of time.
 """
 
-import json
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from pipeline import objects
+from pipeline.deployed import history
 from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX
 from pipeline.runs import keys
 from pipeline.runs.planning import Plan
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 _PAUSE_PER_SECOND_OF_LISTING = 10
 _VERDICTS_A_POLL = 50
+_VERDICTS_AT_ONCE = 16
 _EVENTS_LOOKED_AT = 50
 # The summary is there once these states are entered, or, after a failure, it may be.
 _AFTER_RESULTS = frozenset({"Notify", "PublishEvent", "Done", "ReportFailure", "NotifyFailure", "Failed"})
@@ -47,24 +51,60 @@ class Progress:
     failed: int = 0
     fraction: float = 0.0
     """How much of the run is done, from 0 to 1. It never falls from one poll to the next."""
+    batches: int = 0
+    """Children of the map runs so far, each of which validates a batch."""
+    batches_done: int = 0
+    shards: int = 0
+    """Shards that are planned; 0 while there is no plan."""
+    shards_predicted: int = 0
+    shards_failed: int = 0
+
+
+@dataclass(frozen=True)
+class _Mapped:
+    """What map runs were given and have done: items, and the batches that they make of them."""
+
+    listed: int = 0
+    validated: int = 0
+    batches: int = 0
+    batches_done: int = 0
+
+    def __add__(self, other: "_Mapped") -> "_Mapped":
+        return _Mapped(
+            self.listed + other.listed,
+            self.validated + other.validated,
+            self.batches + other.batches,
+            self.batches_done + other.batches_done,
+        )
 
 
 class RunWatcher:
-    """Watches one execution. Each `poll` is one look at it."""
+    """Watches one execution. Each `poll` is one look at it.
+
+    `verdicts_a_poll` bounds how many new verdict objects a look asks about; None asks about all there are.
+    """
 
     def __init__(
-        self, stepfunctions: Any, s3: "S3Client", execution_arn: str, clock: Callable[[], float] = time.monotonic
+        self,
+        stepfunctions: Any,
+        s3: "S3Client",
+        execution_arn: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        verdicts_a_poll: int | None = _VERDICTS_A_POLL,
     ) -> None:
         self._stepfunctions = stepfunctions
         self._s3 = s3
         self._execution = execution_arn
         self._clock = clock
+        self._verdicts_a_poll = verdicts_a_poll
         self._listing_due = clock()
         self._state: str | None = None
         self._run: Mapping[str, Any] | None = None
-        self._ended_maps: dict[str, tuple[int, int]] = {}
+        self._ended_maps: dict[str, _Mapped] = {}
         self._rejected: dict[str, int] = {}
-        self._rows: dict[str, int] | None = None
+        self._plan: Plan | None = None
+        self._rows: dict[str, int] = {}
         self._predicted: set[str] = set()
         self._failed: set[str] = set()
         self._counts: Mapping[str, int] | None = None
@@ -72,19 +112,26 @@ class RunWatcher:
 
     def poll(self) -> Progress:
         self._state = self._latest_state() or self._state
-        self._run = self._run or self._find_run()
+        self._run = self._run or history.find_pointer(self._stepfunctions, self._execution)
         if self._run is None:
             return Progress(self._state)
-        listed, validated, mapped = self._count_items()
+        mapped, all_ended = self._count_items()
         if self._clock() >= self._listing_due:
             started = self._clock()
-            self._look_at_objects(self._run, mapped)
+            self._look_at_objects(self._run, all_ended)
             self._listing_due = self._clock() + _PAUSE_PER_SECOND_OF_LISTING * (self._clock() - started)
         if self._counts is None and self._state in _AFTER_RESULTS:
             self._counts = self._read_counts(self._run)
-        return self._progress(self._run["run_id"], listed, validated)
+        return self._progress(self._run["run_id"], mapped)
 
-    def _progress(self, run_id: str, listed: int, validated: int) -> Progress:
+    def _progress(self, run_id: str, mapped: _Mapped) -> Progress:
+        shards = {
+            "batches": mapped.batches,
+            "batches_done": mapped.batches_done,
+            "shards": len(self._rows),
+            "shards_predicted": len(self._predicted & self._rows.keys()),
+            "shards_failed": len((self._failed - self._predicted) & self._rows.keys()),
+        }
         if self._counts is not None:
             counts = self._counts
             done = counts["predicted"] + counts["rejected"] + counts["failed"]
@@ -97,16 +144,17 @@ class RunWatcher:
                 counts["predicted"],
                 counts["failed"],
                 1.0,
+                **shards,
             )
-        rows = self._rows or {}
+        rows, listed, validated = self._rows, mapped.listed, mapped.validated
         predicted = sum(rows.get(shard, 0) for shard in self._predicted)
         failed = sum(rows.get(shard, 0) for shard in self._failed - self._predicted)
         accepted = sum(rows.values())
         # Decoding and predicting take about as long as each other; which it is depends on the photos and the model.
         halves = validated / listed if listed else 0.0, (predicted + failed) / accepted if accepted else 0.0
         self._fraction = max(self._fraction, sum(halves) / 2)
-        rejected = sum(self._rejected.values())
-        return Progress(self._state, run_id, listed, validated, rejected, predicted, failed, self._fraction)
+        rejected = self._plan.counts.rejected if self._plan else sum(self._rejected.values())
+        return Progress(self._state, run_id, listed, validated, rejected, predicted, failed, self._fraction, **shards)
 
     def _latest_state(self) -> str | None:
         history = self._stepfunctions.get_execution_history(
@@ -117,36 +165,29 @@ class RunWatcher:
                 return str(event["stateEnteredEventDetails"]["name"])
         return None
 
-    def _find_run(self) -> Mapping[str, Any] | None:
-        """The run that StartRun answered; it is among the first events of the execution."""
-        history = self._stepfunctions.get_execution_history(executionArn=self._execution, maxResults=_EVENTS_LOOKED_AT)
-        for event in history["events"]:
-            details = event.get("stateExitedEventDetails", {})
-            if details.get("name") == "StartRun":
-                run: Mapping[str, Any] | None = json.loads(details["output"]).get("run")
-                return run
-        return None
-
-    def _count_items(self) -> tuple[int, int, bool]:
-        """Items listed, items validated, and whether every map run there is has ended."""
+    def _count_items(self) -> tuple[_Mapped, bool]:
+        """What the map runs have done, and whether every one there is has ended."""
         counts = dict(self._ended_maps)
         for map_run in self._map_runs():
             if map_run not in self._ended_maps:
                 described = self._stepfunctions.describe_map_run(mapRunArn=map_run)
-                counts[map_run] = described["itemCounts"]["total"], described["itemCounts"]["succeeded"]
+                items, batches = described["itemCounts"], described["executionCounts"]
+                counts[map_run] = _Mapped(items["total"], items["succeeded"], batches["total"], batches["succeeded"])
                 if described["status"] != "RUNNING":
                     self._ended_maps[map_run] = counts[map_run]
-        listed, validated = (sum(column) for column in zip(*counts.values(), strict=True)) if counts else (0, 0)
-        return listed, validated, bool(counts) and len(counts) == len(self._ended_maps)
+        return sum(counts.values(), _Mapped()), bool(counts) and len(counts) == len(self._ended_maps)
 
     def _map_runs(self) -> Iterator[str]:
         pages = self._stepfunctions.get_paginator("list_map_runs").paginate(executionArn=self._execution)
         return (map_run["mapRunArn"] for page in pages for map_run in page["mapRuns"])
 
-    def _look_at_objects(self, run: Mapping[str, Any], mapped: bool) -> None:
-        self._look_at_verdicts(run)
-        if mapped and self._rows is None:
-            self._rows = self._read_plan(run)
+    def _look_at_objects(self, run: Mapping[str, Any], all_ended: bool) -> None:
+        if all_ended and self._plan is None:
+            self._plan = self._read_plan(run)
+            if self._plan:
+                self._rows = {shard.id: shard.rows for batch in self._plan.batches for shard in batch.shards}
+        if self._plan is None:
+            self._look_at_verdicts(run)
         if self._rows:
             for item in objects.list_objects(self._s3, run["bucket"], keys.predictions_prefix(run["run_id"])):
                 name = item.key.rpartition("/")[2]
@@ -156,21 +197,20 @@ class RunWatcher:
                     self._predicted.add(name.removesuffix(PREDICTIONS_SUFFIX).removesuffix(TRANSFORM_SUFFIX))
 
     def _look_at_verdicts(self, run: Mapping[str, Any]) -> None:
-        bucket, looked_at = run["bucket"], 0
-        for item in objects.list_objects(self._s3, bucket, keys.verdicts_prefix(run["run_id"])):
-            if item.key in self._rejected:
-                continue
-            if looked_at == _VERDICTS_A_POLL:
-                return
-            head = self._s3.head_object(Bucket=bucket, Key=item.key)
-            self._rejected[item.key] = int(head["Metadata"].get("rejected", 0))
-            looked_at += 1
+        bucket = run["bucket"]
+        listed = objects.list_objects(self._s3, bucket, keys.verdicts_prefix(run["run_id"]))
+        new = (item.key for item in listed if item.key not in self._rejected)
+        looked_at = list(itertools.islice(new, self._verdicts_a_poll))
 
-    def _read_plan(self, run: Mapping[str, Any]) -> dict[str, int] | None:
+        def rejected(key: str) -> int:
+            return int(self._s3.head_object(Bucket=bucket, Key=key)["Metadata"].get("rejected", 0))
+
+        with ThreadPoolExecutor(_VERDICTS_AT_ONCE) as pool:
+            self._rejected.update(zip(looked_at, pool.map(rejected, looked_at), strict=True))
+
+    def _read_plan(self, run: Mapping[str, Any]) -> Plan | None:
         document = self._read(run, keys.plan_key(run["run_id"]))
-        if document is None:
-            return None
-        return {shard.id: shard.rows for batch in Plan.from_json(document).batches for shard in batch.shards}
+        return None if document is None else Plan.from_json(document)
 
     def _read_counts(self, run: Mapping[str, Any]) -> Mapping[str, int] | None:
         document = self._read(run, keys.result_key(run["run_id"], keys.SUMMARY))

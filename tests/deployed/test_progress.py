@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from pipeline import objects
+from pipeline.deployed.progress import Progress, RunWatcher
 from pipeline.inference.predictions import ShardFailure
-from pipeline.laptop.progress import Progress, RunWatcher
 from pipeline.runs import keys
 from pipeline.runs.planning import Plan
 from pipeline.runs.run import Run
@@ -49,7 +49,9 @@ class Execution:
         return self.map_runs[request["mapRunArn"]]
 
     def map(self, total: int, succeeded: int, status: str = "RUNNING", arn: str = "map0") -> None:
-        self.map_runs[arn] = {"status": status, "itemCounts": {"total": total, "succeeded": succeeded}}
+        items = {"total": total, "succeeded": succeeded}
+        batches = {"total": -(-total // 2), "succeeded": succeeded // 2}
+        self.map_runs[arn] = {"status": status, "itemCounts": items, "executionCounts": batches}
 
 
 class Clock:
@@ -109,6 +111,7 @@ def test_validated_images_are_counted_over_all_prefixes(watcher: RunWatcher, exe
     progress = watcher.poll()
 
     assert (progress.listed, progress.validated) == (16, 10)
+    assert (progress.batches, progress.batches_done) == (8, 5)
 
 
 def test_a_map_run_that_has_ended_is_not_asked_again(watcher: RunWatcher, execution: Execution) -> None:
@@ -131,6 +134,29 @@ def test_rejected_images_are_counted_as_verdicts_arrive(
     assert (first.rejected, watcher.poll().rejected) == (2, 5)
 
 
+def test_once_there_is_a_plan_it_says_how_many_were_rejected(
+    watcher: RunWatcher, execution: Execution, s3: Any, run: Run
+) -> None:
+    execution.states.append("RunProcessingJobs")
+    execution.map(total=5, succeeded=5, status="SUCCEEDED")
+    write_plan(s3, run)
+
+    assert watcher.poll().rejected == 1
+
+
+@pytest.mark.parametrize(("verdicts_a_poll", "rejected"), [(2, 2), (None, 3)])
+def test_a_look_asks_about_as_many_verdicts_as_it_may(
+    execution: Execution, s3: Any, run: Run, verdicts_a_poll: int | None, rejected: int
+) -> None:
+    execution.states.append("ForEachSource")
+    for batch in ("b1", "b2", "b3"):
+        write_verdicts(s3, run, batch, rejected=1)
+
+    watcher = RunWatcher(execution, s3, "arn", verdicts_a_poll=verdicts_a_poll)
+
+    assert watcher.poll().rejected == rejected
+
+
 def test_predicted_images_are_counted_as_shards_arrive(
     watcher: RunWatcher, execution: Execution, s3: Any, run: Run
 ) -> None:
@@ -141,7 +167,8 @@ def test_predicted_images_are_counted_as_shards_arrive(
     first = watcher.poll()
     write_predictions(s3, run, "b-1")
 
-    assert (first.predicted, watcher.poll().predicted) == (3, 4)
+    assert (first.predicted, first.shards_predicted, first.shards) == (3, 1, 2)
+    assert (watcher.poll().predicted, watcher.poll().shards_predicted) == (4, 2)
 
 
 def test_the_answers_of_a_transform_job_count_as_predicted(
@@ -166,7 +193,7 @@ def test_a_shard_that_its_job_gave_up_counts_as_failed(
 
     progress = watcher.poll()
 
-    assert (progress.predicted, progress.failed) == (0, 3)
+    assert (progress.predicted, progress.failed, progress.shards_failed) == (0, 3, 1)
 
 
 def test_the_summary_has_the_last_word(watcher: RunWatcher, execution: Execution, s3: Any, run: Run) -> None:

@@ -1,0 +1,72 @@
+"""What the events of an execution tell: the run it is about, and the states it went through.
+
+Source: Step Functions API reference, GetExecutionHistory. Children of a distributed map have histories of their own;
+those of an inline map stand in that of the execution.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+FIRST_EVENTS = 50
+"""StartRun is the first state, and its end is among the first events, whatever was retried."""
+
+_PAGE = 1000
+
+
+def find_pointer(stepfunctions: Any, execution: str) -> Mapping[str, Any] | None:
+    """What StartRun answered, the run's pointer; None while it has not, or where it failed."""
+    history = stepfunctions.get_execution_history(executionArn=execution, maxResults=FIRST_EVENTS)
+    for event in history["events"]:
+        details = event.get("stateExitedEventDetails", {})
+        if details.get("name") == "StartRun":
+            run: Mapping[str, Any] | None = json.loads(details["output"]).get("run")
+            return run
+    return None
+
+
+def is_claimed(pointer: Mapping[str, Any]) -> bool:
+    """Whether the execution has the run; else another one that the same trigger started has it."""
+    return bool(pointer.get("claimed", True))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A state that an execution came to, as often as it did: a state inside a map is entered for each of its items."""
+
+    name: str
+    type: str
+    """As in the state machine: Task, Map, Choice, Pass, Succeed, Fail, Wait, Parallel."""
+    entered: int
+    left: int
+    first: datetime
+    last: datetime
+    """When it was entered or left last."""
+
+    @property
+    def is_open(self) -> bool:
+        """Entered and not left. Nothing ever leaves a state that ends an execution."""
+        return self.left < self.entered and self.type not in ("Fail", "Succeed")
+
+
+def read_stages(stepfunctions: Any, execution: str) -> list[Stage]:
+    """The states that an execution came to, in the order in which it first did."""
+    stages: dict[str, Stage] = {}
+    pages = stepfunctions.get_paginator("get_execution_history").paginate(
+        executionArn=execution, includeExecutionData=False, PaginationConfig={"PageSize": _PAGE}
+    )
+    for page in pages:
+        for event in page["events"]:
+            details = event.get("stateEnteredEventDetails") or event.get("stateExitedEventDetails")
+            if details is None:
+                continue
+            name, when = details["name"], event["timestamp"].astimezone(UTC)
+            is_entered = "stateEnteredEventDetails" in event
+            kind = event["type"].removesuffix("StateEntered").removesuffix("StateExited")
+            before = stages.get(name) or Stage(name, kind, 0, 0, when, when)
+            stages[name] = Stage(
+                name, kind, before.entered + is_entered, before.left + (not is_entered), before.first, when
+            )
+    return list(stages.values())
