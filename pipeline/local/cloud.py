@@ -5,8 +5,9 @@
         subprocess.run(command, env=os.environ | cloud.environment())
 
 moto keeps its state in the process, so one process holds one cloud at a time; processes side by side do not disturb
-each other. State begins empty and is gone after `close`, except for what lies in `state_dir`: objects of buckets are
-there again when a later cloud is given the same folder.
+each other. State begins empty and is gone after `close`, except for what lies in `state_dir`: objects of buckets, state
+machines and their executions are there again when a later cloud is given the same folder. What is not (functions,
+models, topics) a stack has again when it is deployed again: docs/local.md says it all.
 """
 
 import os
@@ -133,7 +134,7 @@ class LocalCloud:
         cleanup.callback(self._lambda.close)
         self._states = StatesService(self.client, self.state_dir / "states.sqlite", account_id, region)
         cleanup.callback(self._states.close)
-        self._cloudformation = CloudFormationService()
+        self._cloudformation = CloudFormationService(self.state_dir / "stacks.json")
         self._gateway.add([self._cloudformation, self._lambda, self._sagemaker, self._states])
 
     @property
@@ -185,6 +186,11 @@ class LocalCloud:
     def register(self, stack: "Stack") -> None:
         """Let CloudFormation tell of a stack that was deployed here."""
         self._cloudformation.register(stack)
+
+    def stack(self, name: str) -> "Stack | None":
+        """The stack of a name as it was deployed here last, if it was: by this cloud, or by an earlier one in the same
+        `state_dir`."""
+        return self._cloudformation.stack(name)
 
     def logs(self, function: str) -> str:
         """What a Lambda function has printed and logged so far."""

@@ -3,13 +3,16 @@
     aws cloudformation describe-stacks --stack-name imagebatch
 
 Stacks are made by pipeline/local/deploy and told to this service; to make, change or delete one through this API is
-refused by name. Deploying a stack again replaces what is told of it.
+refused by name. Deploying a stack again replaces what is told of it. What is told is kept in a file, for a later cloud
+in the same folder: it deploys the stack anew, and what the stack no longer has goes.
 """
 
 import datetime
+import json
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.local.protocol import ServiceError
@@ -56,13 +59,14 @@ class _Deployed:
 
 
 class CloudFormationService(QueryService):
-    """The stacks of one cloud. Safe to call from any thread."""
+    """The stacks of one cloud, kept in the file `path`. Safe to call from any thread."""
 
     service: ClassVar[str] = "cloudformation"
     signing_name: ClassVar[str] = "cloudformation"
 
-    def __init__(self) -> None:
-        self._stacks: dict[str, _Deployed] = {}
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stacks = _load(path)
         self._lock = threading.Lock()
 
     def register(self, stack: "Stack") -> None:
@@ -71,6 +75,13 @@ class CloudFormationService(QueryService):
         with self._lock:
             before = self._stacks.get(stack.name)
             self._stacks[stack.name] = _Deployed(stack, before.created if before else now, now if before else None)
+            _save(self._stacks, self._path)
+
+    def stack(self, name: str) -> "Stack | None":
+        """The stack of a name as it was deployed last, by this cloud or by an earlier one in its folder."""
+        with self._lock:
+            deployed = self._stacks.get(name)
+        return deployed.stack if deployed else None
 
     def describe_stacks(self, parameters: dict[str, Any]) -> dict[str, Any]:
         return {"Stacks": [_description(deployed) for deployed in self._chosen(parameters.get("StackName"))]}
@@ -123,6 +134,33 @@ class CloudFormationService(QueryService):
         if not found:
             raise _invalid(f"Stack with id {name} does not exist")
         return found
+
+
+def _load(path: Path) -> dict[str, _Deployed]:
+    if not path.exists():
+        return {}
+    from pipeline.local.deploy import Stack  # with the translator of SAM, which only a deployment needs
+
+    stacks = {}
+    for name, entry in json.loads(path.read_text(encoding="utf-8")).items():
+        fields = entry["stack"]
+        created, updated = (datetime.datetime.fromisoformat(entry[when]) for when in ("created", "told"))
+        stacks[name] = _Deployed(Stack(**{**fields, "ignored": tuple(fields["ignored"])}), created, updated)
+    return stacks
+
+
+def _save(stacks: Mapping[str, _Deployed], path: Path) -> None:
+    document = {
+        name: {
+            "created": deployed.created.isoformat(),
+            "told": _last(deployed).isoformat(),
+            "stack": asdict(deployed.stack),
+        }
+        for name, deployed in stacks.items()
+    }
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(path)
 
 
 def _description(deployed: _Deployed) -> dict[str, Any]:

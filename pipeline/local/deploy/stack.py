@@ -29,6 +29,7 @@ class Cloud(Protocol):
     def client(self, service: str) -> Any: ...
     def warm(self, function_names: list[str], /) -> None: ...
     def register(self, stack: "Stack", /) -> None: ...
+    def stack(self, name: str, /) -> "Stack | None": ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,11 @@ def deploy(
     *,
     warm_functions: bool = False,
 ) -> Stack:
-    """Deploy the SAM or CloudFormation template at `template_path` as a new stack.
+    """Deploy the SAM or CloudFormation template at `template_path` as a stack.
+
+    Where an earlier cloud deployed the stack into the same folder, what is there of it is changed into what the
+    template says now, and what the template no longer has is deleted; except for buckets, whose objects are
+    somebody's data.
 
     `warm_functions` lets each function start its first worker as soon as the function exists, while the rest of the
     stack is still being made. Raises TemplateError for a template that is not understood, before anything is created,
@@ -97,8 +102,20 @@ def deploy(
             name: output["Description"] for name, output in template["Outputs"].items() if "Description" in output
         },
     )
+    _delete_what_is_gone(cloud, stack)
     cloud.register(stack)
     return stack
+
+
+def _delete_what_is_gone(cloud: Cloud, stack: Stack) -> None:
+    before = cloud.stack(stack.name)
+    if before is None:
+        return
+    there = {(stack.types[logical_id], ref) for logical_id, ref in stack.resources.items()}
+    for logical_id, ref in before.resources.items():
+        kind = RESOURCE_TYPES.get(before.types[logical_id])
+        if kind is not None and kind.delete is not None and (before.types[logical_id], ref) not in there:
+            kind.delete(Target(logical_id, stack.name, cloud.region, cloud.account_id, cloud.client), ref)
 
 
 def _create(resource: Mapping[str, Any], target: Target, scope: Scope) -> str:

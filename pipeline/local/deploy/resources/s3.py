@@ -1,5 +1,6 @@
 """Buckets and bucket policies."""
 
+from contextlib import suppress
 from typing import Any
 
 from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target, inside, pick
@@ -10,7 +11,8 @@ def create_bucket(target: Target, properties: Properties) -> Created:
     name = properties.get("BucketName", target.name(longest=63).lower())
     # us-east-1 is the one region that S3 does not take as a location (CreateBucket, LocationConstraint).
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
-    s3.create_bucket(Bucket=name, **({} if target.region == "us-east-1" else elsewhere))
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=name, **({} if target.region == "us-east-1" else elsewhere))
     if "VersioningConfiguration" in properties:
         s3.put_bucket_versioning(Bucket=name, VersioningConfiguration=properties["VersioningConfiguration"])
     if "BucketEncryption" in properties:

@@ -16,14 +16,36 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 def create_state_machine(target: Target, properties: Properties) -> Created:
     path = f"Resources.{target.logical_id}.Properties"
     name = properties.get("StateMachineName", target.name(longest=80))
-    created = target.client("stepfunctions").create_state_machine(
-        name=name,
-        definition=substitute(_definition(properties, path), properties.get("DefinitionSubstitutions", {}), path),
-        roleArn=properties["RoleArn"],
-        type=properties.get("StateMachineType", "STANDARD"),
-        tags=[{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags", [])],
-    )
-    return Created(created["stateMachineArn"], {"Arn": created["stateMachineArn"], "Name": name})
+    definition = substitute(_definition(properties, path), properties.get("DefinitionSubstitutions", {}), path)
+    type_ = properties.get("StateMachineType", "STANDARD")
+    tags = [{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags", [])]
+    stepfunctions = target.client("stepfunctions")
+    arn = f"arn:aws:states:{target.region}:{target.account_id}:stateMachine:{name}"
+    before = _existing(stepfunctions, arn)
+    if before and before["type"] != type_:  # which nothing changes
+        delete_state_machine(target, arn)
+        before = {}
+    wanted = {"definition": definition, "roleArn": properties["RoleArn"]}
+    if not before:
+        stepfunctions.create_state_machine(name=name, type=type_, tags=tags, **wanted)
+    else:
+        stepfunctions.tag_resource(resourceArn=arn, tags=tags)
+        if any(before[member] != value for member, value in wanted.items()):
+            stepfunctions.update_state_machine(stateMachineArn=arn, **wanted)
+    return Created(arn, {"Arn": arn, "Name": name})
+
+
+def delete_state_machine(target: Target, arn: str) -> None:
+    target.client("stepfunctions").delete_state_machine(stateMachineArn=arn)
+
+
+def _existing(stepfunctions: Any, arn: str) -> Mapping[str, Any]:
+    """The state machine of an ARN, as an earlier deployment left it; empty where there is none."""
+    try:
+        found: Mapping[str, Any] = stepfunctions.describe_state_machine(stateMachineArn=arn)
+    except stepfunctions.exceptions.StateMachineDoesNotExist:
+        return {}
+    return found
 
 
 def substitute(definition: str, substitutions: Mapping[str, Any], path: str) -> str:
@@ -80,5 +102,6 @@ TYPES = {
             "LoggingConfiguration": "the history of every execution is kept in full",
             "TracingConfiguration": "there is no X-Ray here",
         },
+        delete=delete_state_machine,
     )
 }
