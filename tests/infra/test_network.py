@@ -123,3 +123,21 @@ def test_services_are_called_by_the_names_that_they_have_everywhere(with_paramet
 def test_half_a_network_is_refused(with_parameters, given, said):
     with pytest.raises(ParameterError, match=said):
         with_parameters(**given)
+
+
+@pytest.mark.parametrize("group", ["Single images", "Network"])
+def test_every_parameter_of_a_group_is_documented(template, template_path, group):
+    document = (template_path.parents[1] / "docs" / "networking.md").read_text(encoding="utf-8")
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    (parameters,) = (entry["Parameters"] for entry in groups if entry["Label"]["default"] == group)
+    choices = [value for name in parameters for value in template["Parameters"][name].get("AllowedValues", [])]
+    assert [
+        name for name in (*parameters, *choices) if f"`{name}`" not in document and f"={name}`" not in document
+    ] == []
+
+
+def test_every_vpc_endpoint_is_documented(of_type, template_path):
+    document = (template_path.parents[1] / "docs" / "networking.md").read_text(encoding="utf-8")
+    services = [entry["ServiceName"]["Fn::Sub"] for entry in of_type("AWS::EC2::VPCEndpoint").values()]
+    named = [service.removeprefix("com.amazonaws.${AWS::Region}.") for service in services]
+    assert [name for name in named if f"`{name}`" not in document] == []
