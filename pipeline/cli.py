@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Every command and option there is."""
     # Imported here: whoever presses Ctrl-C while it loads sees no traceback.
-    from pipeline.commands import contract, doctor, model, replay, run, runs, start, status, stop, watch
+    from pipeline.commands import contract, doctor, model, predict, replay, run, runs, serve, start, status, stop, watch
 
     parser = argparse.ArgumentParser(
         prog="imagebatch", description="Predictions for every image in a bucket or a folder, through one state machine."
@@ -46,6 +46,8 @@ def parser() -> argparse.ArgumentParser:
     replay.add_to(commands)
     contract.add_to(commands)
     model.add_to(commands)
+    for command in (serve, predict):
+        command.add_to(commands)
     doctor.add_to(commands)
     return parser
 
