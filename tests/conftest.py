@@ -50,6 +50,21 @@ def contract() -> ModelContract:
     )
 
 
+@pytest.fixture
+def foreign_contract() -> ModelContract:
+    """A classifier in a container that is not ours, which takes photos and answers an array of probabilities."""
+    return parse_contract(
+        {
+            "version": 1,
+            "name": "foreign",
+            "task": "classification",
+            "payload": {"kind": "image", "content_type": "application/x-image", "max_payload_mb": 1},
+            "output": {"format": "json_array", "activation": "none", "top_k": 2, "labels": "labels.txt"},
+        },
+        images=True,
+    )
+
+
 @pytest.fixture(scope="session")
 def classifier() -> Callable[..., bytes]:
     """Makes a model.onnx of [N, classes] logits, weighted means of the channels: `classifier(2, dtype="float16")`.

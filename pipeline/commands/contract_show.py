@@ -28,7 +28,7 @@ def _show(options: argparse.Namespace) -> int:
 
     path = options.contract / CONTRACT_FILE if options.contract.is_dir() else options.contract
     try:
-        contract = parse_contract(path.read_bytes(), source=str(path))
+        contract = parse_contract(path.read_bytes(), source=str(path), images=True)
     except (OSError, InvalidContract) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_FAILED

@@ -21,6 +21,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Literal
 
+from pipeline.contract.output import ANSWERED_IN_NUMBERS, Output, Task, parse_output
+from pipeline.contract.payload import ImagePayload, parse_payload
 from pipeline.contract.reader import (
     Fields,
     choice,
@@ -32,38 +34,16 @@ from pipeline.contract.reader import (
     text,
     whole,
 )
-from pipeline.inference.schemes import Scheme, parse_scheme
+from pipeline.errors import InvalidContract
 from pipeline.names import fingerprint
 
 CONTRACT_FILE = "contract.json"
 
 VERSION = 1
 LARGEST_SIDE = 2048
-LARGEST_TOP_K = 100
-MOST_BOXES = 1000
 LARGEST_NUMBER = 1e6
 SMALLEST_DIVISOR = 1e-6
 WHITE = (255, 255, 255)
-
-
-class Task(StrEnum):
-    """What the output means: one class of many, several of many, boxes, a vector, or whatever the model says."""
-
-    CLASSIFICATION = "classification"
-    MULTILABEL = "multilabel"
-    DETECTION = "detection"
-    EMBEDDING = "embedding"
-    RAW = "raw"
-
-    @property
-    def is_ranked(self) -> bool:
-        """Whether an output is a list of classes, of which the top-k are the prediction."""
-        return self in {Task.CLASSIFICATION, Task.MULTILABEL}
-
-    @property
-    def is_labelled(self) -> bool:
-        """Whether an answer names classes."""
-        return self.is_ranked or self is Task.DETECTION
 
 
 class DataType(StrEnum):
@@ -130,14 +110,6 @@ class Anchor(StrEnum):
 
     CENTRE = "centre"
     TOP_LEFT = "top_left"
-
-
-class Activation(StrEnum):
-    """What is applied to the output to make scores of it; `none` where the graph already does."""
-
-    NONE = "none"
-    SOFTMAX = "softmax"
-    SIGMOID = "sigmoid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,33 +184,9 @@ class Numbers:
     std: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """Which boxes of a detector's output make a prediction.
-
-    `decode` says how the output reads as boxes. At most `max_boxes` are kept, of those that score above
-    `score_threshold`; and of two of one class that overlap by more than `iou_threshold`, intersection over union, the
-    better one.
-    """
-
-    decode: Scheme
-    score_threshold: float
-    iou_threshold: float
-    max_boxes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """The output tensor, and how much of it makes a prediction. `labels` is a file of the package.
-
-    `top_k` means something where the task ranks classes; `detection` is there for the task detection alone.
-    """
-
-    name: str
-    activation: Activation
-    top_k: int
-    labels: str | None
-    detection: Detection | None = None
+# What validation brings a photo to whose original is sent: it sees whether the photo decodes, and keeps no pixels.
+_LOOKED_AT = Input("", DataType.UINT8, Layout.NHWC, 32, 32, Colour.RGB.channels, Colour.RGB)
+_LOOK = Pixels(Exif.APPLY, Squash(Interpolation.BILINEAR), WHITE, Icc.IGNORE)
 
 
 @dataclass(frozen=True)
@@ -247,6 +195,9 @@ class ModelContract:
 
     `precision` is for torch models on a GPU: on a CPU they compute in float32, and an ONNX model in the types that it
     was exported with.
+
+    With a `payload`, the model lies in a container that is not ours, and takes photos as they are: `numbers` is None,
+    and `input` and `pixels` say how validation looks at a photo to see that it decodes.
     """
 
     name: str
@@ -256,26 +207,24 @@ class ModelContract:
     numbers: Numbers | None
     output: Output
     precision: Precision = Precision.FLOAT32
+    payload: ImagePayload | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The contract as a JSON document that `parse_contract` reads back."""
-        document = {"version": VERSION, **asdict(self)}
-        output = document["output"]
-        detection = output.pop("detection")
-        if detection is not None:
-            decode = {name: value for name, value in detection["decode"].items() if value is not None}
-            output.update(detection, decode={"scheme": decode.pop("scheme"), **decode})
-        if self.numbers is None:
-            del document["numbers"]
-        if self.precision is Precision.FLOAT32:
-            # The digest of a contract that says nothing of it stays what it was before there was a choice.
-            del document["precision"]
+        """The contract as a JSON document that `parse_contract` reads back.
+
+        The digest of a contract that says nothing of what was added since stays what it was: a default is left out.
+        """
+        document: dict[str, Any] = {"version": VERSION, "name": self.name, "task": self.task}
+        if self.payload is not None:
+            return {**document, "payload": self.payload.to_json(), "output": self.output.to_json(self.task)}
+        document |= {"input": asdict(self.input), "pixels": asdict(self.pixels)}
+        if self.numbers is not None:
+            document["numbers"] = asdict(self.numbers)
         if self.pixels.icc is Icc.APPLY:
-            del document["pixels"]["icc"]  # for the same reason
-        if not self.task.is_ranked:
-            del output["top_k"]
-        if self.output.labels is None:
-            del output["labels"]
+            del document["pixels"]["icc"]
+        document["output"] = self.output.to_json(self.task)
+        if self.precision is not Precision.FLOAT32:
+            document["precision"] = self.precision
         return document
 
     @cached_property
@@ -284,27 +233,63 @@ class ModelContract:
         return fingerprint(json.dumps(self.to_json(), sort_keys=True), length=16)
 
 
-def parse_contract(document: str | bytes | Mapping[str, Any], source: str = "contract.json") -> ModelContract:
+def parse_contract(
+    document: str | bytes | Mapping[str, Any], source: str = "contract.json", *, images: bool = False
+) -> ModelContract:
     """The contract in a JSON text, or in a document already parsed.
+
+    `images` says that the caller can do with a contract whose payload is the original photo, for a container that is
+    not ours: nothing here runs such a model.
 
     Raises InvalidContract, whose message starts with `source` and the path of the field, and says what was expected.
     """
     parsed = parse_json(document, source) if isinstance(document, (str, bytes)) else document
     fields = Fields(parsed, source)
     fields.take("version", whole(VERSION, VERSION))
+    payload = parse_payload(fields)
+    if payload is None:
+        contract = _parse_ours(fields)
+    elif images:
+        contract = _parse_foreign(fields, payload)
+    else:
+        raise InvalidContract(
+            f"{source}: payload is an image: this contract is for a container that is not ours, and its model runs in"
+            " transform jobs only; expected a contract whose payload is a shard"
+        )
+    fields.close()
+    return contract
+
+
+def _parse_ours(fields: Fields) -> ModelContract:
     task = fields.take("task", choice(Task))
     tensor = _parse_input(fields.fields("input"))
-    contract = ModelContract(
-        name=fields.take("name", identifier("letters, digits, '.', '_' and '-', at most 63")),
+    return ModelContract(
+        name=fields.take("name", _name),
         task=task,
         input=tensor,
         pixels=_parse_pixels(fields.fields("pixels")),
         numbers=_parse_numbers(fields, tensor),
-        output=_parse_output(fields.fields("output"), task),
+        output=parse_output(fields.fields("output"), task, is_ours=True),
         precision=fields.take("precision", choice(Precision), Precision.FLOAT32),
     )
-    fields.close()
-    return contract
+
+
+def _parse_foreign(fields: Fields, payload: ImagePayload) -> ModelContract:
+    for name in ("input", "pixels", "numbers", "precision"):
+        fields.refuse(name, because="payload is an image: what the container makes of it is its own affair")
+    task = fields.take("task", choice(Task, ANSWERED_IN_NUMBERS))
+    return ModelContract(
+        name=fields.take("name", _name),
+        task=task,
+        input=_LOOKED_AT,
+        pixels=_LOOK,
+        numbers=None,
+        output=parse_output(fields.fields("output"), task, is_ours=False),
+        payload=payload,
+    )
+
+
+_name = identifier("letters, digits, '.', '_' and '-', at most 63")
 
 
 def _parse_input(fields: Fields) -> Input:
@@ -370,41 +355,3 @@ def _parse_numbers(contract: Fields, tensor: Input) -> Numbers | None:
     )
     fields.close()
     return numbers
-
-
-def _parse_output(fields: Fields, task: Task) -> Output:
-    _refuse_other_tasks(fields, task)
-    is_detection = task is Task.DETECTION
-    output = Output(
-        name=fields.take("name", text),
-        # Softmax makes the scores of a box's classes compete, and its objectness is none of them.
-        activation=fields.take(
-            "activation", choice(Activation, [Activation.NONE, Activation.SIGMOID] if is_detection else None)
-        ),
-        top_k=fields.take("top_k", whole(1, LARGEST_TOP_K), 5),
-        labels=fields.take("labels", identifier("the name of a file in the package, such as labels.txt"), None),
-        detection=_parse_detection(fields) if is_detection else None,
-    )
-    fields.close()
-    return output
-
-
-def _parse_detection(fields: Fields) -> Detection:
-    return Detection(
-        decode=parse_scheme(fields.fields("decode")),
-        score_threshold=fields.take("score_threshold", number(0, 1)),
-        iou_threshold=fields.take("iou_threshold", number(0, 1)),
-        max_boxes=fields.take("max_boxes", whole(1, MOST_BOXES), 100),
-    )
-
-
-def _refuse_other_tasks(fields: Fields, task: Task) -> None:
-    """Fields of `output` that mean nothing for this task."""
-    if not task.is_ranked:
-        instead = "max_boxes says how many answers there are" if task is Task.DETECTION else "it ranks no classes"
-        fields.refuse("top_k", because=f"task is {task}: {instead}")
-    if not task.is_labelled:
-        fields.refuse("labels", because=f"task is {task}: its output is not a list of classes")
-    if task is not Task.DETECTION:
-        for name in ("decode", "score_threshold", "iou_threshold", "max_boxes"):
-            fields.refuse(name, because=f"task is {task}: its output holds no boxes")

@@ -1,6 +1,7 @@
 """A model package: a folder with `contract.json`, a model, and labels where the contract names them.
 
-The model is `model.onnx`, or torch's `model.pt2` or `model.pt`: contract/model_files.py.
+The model is `model.onnx`, or torch's `model.pt2` or `model.pt`: contract/model_files.py. A package for a container that
+is not ours has none: it lies in S3 for runs (contract/store.py), and is not loaded, run or packed here.
 """
 
 import gzip
@@ -38,12 +39,19 @@ class ModelPackage:
 def load_package(folder: Path) -> ModelPackage:
     """The model package in a folder.
 
-    Raises InvalidModelPackage where a file is missing or labels do not read, InvalidContract where the contract breaks
-    a rule. The model itself is opened by its runtime (pipeline/inference/runtimes).
+    Raises InvalidModelPackage where a file is missing or labels do not read, or the model lies in a container that is
+    not ours; InvalidContract where the contract breaks a rule. The model itself is opened by its runtime
+    (pipeline/inference/runtimes).
     """
     if not folder.is_dir():
         raise InvalidModelPackage(f"{folder} is not a folder. A model package is a folder with {CONTRACT_FILE} in it.")
-    contract = parse_contract(_read_file(folder, CONTRACT_FILE), source=str(folder / CONTRACT_FILE))
+    contract = parse_contract(_read_file(folder, CONTRACT_FILE), source=str(folder / CONTRACT_FILE), images=True)
+    if contract.payload is not None:
+        raise InvalidModelPackage(
+            f"{folder} is for a container that is not ours (payload is an image): there is no model in it to run or to"
+            f" pack. Upload {CONTRACT_FILE} and its labels to models/ of the results bucket, and deploy the stack with"
+            " TransformModelName, the SageMaker model that runs the container."
+        )
     labels: tuple[str, ...] = ()
     if contract.output.labels is not None:
         labels = parse_labels(_read_file(folder, contract.output.labels), source=str(folder / contract.output.labels))

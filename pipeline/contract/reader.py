@@ -62,6 +62,18 @@ class Fields:
         """The object in a field."""
         return self.take(name, lambda value: Fields(value, self._source, self._at(name)))
 
+    def fields_unless(self, name: str, word: str) -> "Fields | None":
+        """The object in a field; None where `word` stands there, which is the default."""
+
+        def read(value: Any) -> Fields | None:
+            if isinstance(value, Mapping):
+                return Fields(value, self._source, self._at(name))
+            if value != word:
+                raise UnexpectedError(f"{word!r} or an object {{...}}")
+            return None
+
+        return self.take(name, read, None)
+
     def refuse(self, name: str, because: str) -> None:
         """A field that may not stand here, though it may elsewhere."""
         if name in self._left:

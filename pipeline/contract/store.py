@@ -6,8 +6,11 @@
 
 What would only fail on the instance that was rented for it, after every image had been validated, fails here instead:
 a file that is missing or is no model, weights that were not uploaded, a contract that describes another model.
+
+A package for a container that is not ours has no model file: its contract and its labels are all that can be checked.
 """
 
+import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +26,9 @@ from pipeline.runs.keys import MODELS_PREFIX, model_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,15 @@ def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
         known = f"the models there are {', '.join(models)}" if models else "there are no models yet"
         raise UnknownModel(f"model: there is no {model!r} in {objects.s3_uri(bucket, MODELS_PREFIX)}; {known}.")
     _check_file(CONTRACT_FILE, sizes, folder)
-    contract = parse_contract(objects.get_bytes(s3, bucket, prefix + CONTRACT_FILE), folder + CONTRACT_FILE)
-    model = find_model(sizes, f"model: {folder}")
+    written = objects.get_bytes(s3, bucket, prefix + CONTRACT_FILE)
+    contract = parse_contract(written, folder + CONTRACT_FILE, images=True)
     if contract.output.labels is not None:
         _check_file(contract.output.labels, sizes, folder)
+    if contract.payload is not None:
+        read_labels(s3, bucket, prefix, contract)
+        logger.info("%s is for a container that is not ours: its signature is not known, and was not checked", folder)
+        return StoredPackage(contract, None)
+    model = find_model(sizes, f"model: {folder}")
 
     def read_at(offset: int, length: int) -> bytes:
         return objects.get_range(s3, bucket, prefix + model, offset, length)
@@ -58,17 +69,21 @@ def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
     signature = read_signature(model, read_at, sizes[model], sizes, folder)
     if signature is not None:
         try:
-            check_signature(signature, contract, _count_labels(s3, bucket, prefix, contract))
+            check_signature(signature, contract, len(read_labels(s3, bucket, prefix, contract)) or None)
         except ContractMismatch as mismatch:
             raise ContractMismatch(f"{folder}: {mismatch}") from None
     return StoredPackage(contract, signature)
 
 
-def _count_labels(s3: "S3Client", bucket: str, prefix: str, contract: ModelContract) -> int | None:
+def read_labels(s3: "S3Client", bucket: str, prefix: str, contract: ModelContract) -> tuple[str, ...]:
+    """The labels of the package below `prefix`; none where the contract names none.
+
+    Raises InvalidModelPackage where they do not read.
+    """
     if contract.output.labels is None:
-        return None
+        return ()
     key = prefix + contract.output.labels
-    return len(parse_labels(objects.get_bytes(s3, bucket, key), objects.s3_uri(bucket, key)))
+    return parse_labels(objects.get_bytes(s3, bucket, key), objects.s3_uri(bucket, key))
 
 
 def _check_file(name: str, files: Collection[str], folder: str) -> None:

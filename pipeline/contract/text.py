@@ -12,11 +12,13 @@ from typing import Any
 
 from pipeline.contract import (
     Activation,
+    AnswerFormat,
     CentreCrop,
     Colour,
     Detection,
     Exif,
     Icc,
+    ImagePayload,
     Layout,
     Letterbox,
     ModelContract,
@@ -36,6 +38,13 @@ _ACTIVATIONS = {
 }
 
 
+_ANSWERS = {
+    AnswerFormat.JSON_ARRAY: "An array of JSON",
+    AnswerFormat.JSON_OBJECT: "{!r} of an object of JSON",
+    AnswerFormat.CSV: "A line of CSV",
+}
+
+
 def to_text(contract: ModelContract) -> str:
     """contract.json with every default filled in, lists of numbers on one line each."""
     text = json.dumps(contract.to_json(), indent=2)
@@ -45,11 +54,18 @@ def to_text(contract: ModelContract) -> str:
 
 def describe(contract: ModelContract) -> str:
     """Several lines of plain text: name, digest, and the numbered steps of both halves and of the output."""
-    steps = {
-        "In validation, once": _pixel_steps(contract),
-        "Beside the model, in every job": _number_steps(contract),
-        "What the model answers": _output_steps(contract),
-    }
+    if contract.payload is not None:
+        steps = {
+            "In validation, once": _looking_steps(),
+            "To a container that is not ours": _payload_steps(contract.payload),
+            "What the container answers": _output_steps(contract),
+        }
+    else:
+        steps = {
+            "In validation, once": _pixel_steps(contract),
+            "Beside the model, in every job": _number_steps(contract),
+            "What the model answers": _output_steps(contract),
+        }
     lines = [f"{contract.name}: {contract.task}, contract {contract.digest}"]
     number = 0
     for title, sentences in steps.items():
@@ -58,6 +74,17 @@ def describe(contract: ModelContract) -> str:
             number += 1
             lines.append(f"{number:>3}. {sentence}")
     return "\n".join(lines)
+
+
+def _looking_steps() -> Iterator[str]:
+    yield "The photo is decoded, to see that it decodes. Nothing of it is kept."
+
+
+def _payload_steps(payload: ImagePayload) -> Iterator[str]:
+    megabytes, at_once = payload.max_payload_mb, payload.max_concurrent_transforms
+    yield f"The original is sent as it lies in S3, one a request, declared as {payload.content_type}."
+    yield f"An original of more than {megabytes} MB is not sent: it is failed."
+    yield f"At once are sent {f'up to {at_once}' if at_once else 'as many as the container asks for, or else one'}."
 
 
 def _pixel_steps(contract: ModelContract) -> Iterator[str]:
@@ -113,16 +140,17 @@ def _number_steps(contract: ModelContract) -> Iterator[str]:
 
 def _output_steps(contract: ModelContract) -> Iterator[str]:
     output = contract.output
+    named = repr(output.name) if output.answer is None else _ANSWERS[output.answer.format].format(output.answer.field)
     if contract.task is Task.RAW:
         yield f"{output.name!r} is kept as an array, whatever its shape."
         return
     if contract.task is Task.EMBEDDING:
-        yield f"{output.name!r} is a vector for each image; its numbers {_ACTIVATIONS[output.activation]}."
+        yield f"{named} is a vector for each image; its numbers {_ACTIVATIONS[output.activation]}."
         return
     if output.detection is not None:
         yield from _detection_steps(output, output.detection, contract.to_json()["output"]["decode"])
     else:
-        yield f"{output.name!r} has a number for each class; they {_ACTIVATIONS[output.activation]}."
+        yield f"{named} has a number for each class; they {_ACTIVATIONS[output.activation]}."
         yield f"The {output.top_k} best classes are the prediction."
     labels = f"are the lines of {output.labels}" if output.labels else "are the numbers of the classes, from 0"
     yield f"Labels {labels}."

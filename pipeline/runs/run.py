@@ -95,7 +95,7 @@ class Run:
             started_at=datetime.fromisoformat(document["started_at"]),
             sources=tuple(map(sources.from_json, document["sources"])),
             model=document["model"],
-            contract=parse_contract(document["contract"], "run.json: contract"),
+            contract=parse_contract(document["contract"], "run.json: contract", images=True),
             engine=document["engine"],
             top_k=document["top_k"],
             max_failed_fraction=document["max_failed_fraction"],

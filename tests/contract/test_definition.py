@@ -65,6 +65,18 @@ DETECTOR: dict[str, Any] = {
         "iou_threshold": 0.45,
     },
 }
+FOREIGN: dict[str, Any] = {
+    "version": 1,
+    "name": "foreign",
+    "task": "classification",
+    "payload": {
+        "kind": "image",
+        "content_type": "application/x-image",
+        "max_payload_mb": 10,
+        "max_concurrent_transforms": 4,
+    },
+    "output": {"format": "json_object", "field": "predictions.0.scores", "activation": "none", "labels": "labels.txt"},
+}
 VALUES = [
     *(None, True, False, 0, 1, 3, -1, 0.5, 1.0, 224.0, 2048, 2049, 1e6, 1e7, 1e-9, 10**400),
     *(
@@ -92,11 +104,14 @@ VALUES = [
     {"scheme": "xyxy", "boxes": "fractions"},
     {"scheme": "yolox", "boxes": "pixels"},
     {"scheme": "yolox", "boxes": "grid"},
+    *("shard", "image", "json_array", "json_object", "csv", "embedding", 6, 7, 10, 16, 17, 50, 100, 101),
+    {"kind": "image", "content_type": "image/jpeg"},
+    {"format": "csv", "activation": "none"},
 ]
 FIELDS = [
     *("top_k", "labels", "numbers", "mean", "std", "scale", "fill", "anchor", "channels", "exif", "icc", "extra"),
     *("decode", "scheme", "boxes", "strides", "score_threshold", "iou_threshold", "max_boxes", "task", "activation"),
-    "precision",
+    *("precision", "payload", "format", "field", "kind", "content_type", "max_payload_mb", "max_concurrent_transforms"),
 ]
 
 
@@ -108,7 +123,7 @@ def objects_within(document: Any) -> list[dict[str, Any]]:
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """A good contract with a few fields changed, removed or added."""
-    document = copy.deepcopy(draw(st.sampled_from([CLASSIFIER, EMBEDDER, DETECTOR])))
+    document = copy.deepcopy(draw(st.sampled_from([CLASSIFIER, EMBEDDER, DETECTOR, FOREIGN])))
     for _ in range(draw(st.integers(0, 3))):
         place = draw(st.sampled_from(objects_within(document)))
         name = draw(st.sampled_from([*place, *FIELDS]))
@@ -121,7 +136,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 
 def accepts(document: Any) -> bool:
     try:
-        parse_contract(document)
+        parse_contract(document, images=True)
     except InvalidContract:
         return False
     return True
@@ -132,7 +147,7 @@ def changed(document: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     *outer, last = path.split(".")
     place = result
     for name in outer:
-        place = place[name]
+        place = place.setdefault(name, {})
     place[last] = value
     return result
 
@@ -156,7 +171,9 @@ def test_the_reader_accepts_what_the_schema_accepts(document: dict[str, Any]) ->
     assert accepts(document) == VALIDATOR.is_valid(document)
 
 
-@pytest.mark.parametrize("document", [CLASSIFIER, EMBEDDER, DETECTOR], ids=["classifier", "embedder", "detector"])
+@pytest.mark.parametrize(
+    "document", [CLASSIFIER, EMBEDDER, DETECTOR, FOREIGN], ids=["classifier", "embedder", "detector", "foreign"]
+)
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
 def test_the_reader_accepts_what_the_schema_accepts_in_every_field(document: dict[str, Any], value: Any) -> None:
     for path in (
@@ -179,7 +196,16 @@ def test_the_reader_accepts_what_the_schema_accepts_in_every_field(document: dic
         "output.decode",
         "output.score_threshold",
         "output.max_boxes",
+        "output.format",
+        "output.field",
+        "payload",
+        "payload.kind",
+        "payload.content_type",
+        "payload.max_payload_mb",
+        "payload.max_concurrent_transforms",
     ):
+        if "payload" not in document and path.startswith("payload."):
+            continue
         candidate = changed(document, path, value)
         assert accepts(candidate) == VALIDATOR.is_valid(candidate), path
 
@@ -226,6 +252,52 @@ def test_a_refusal_of_a_detector_names_the_field_too(path: str, value: Any, mess
         parse_contract(changed(DETECTOR, path, value))
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("payload", "image", "payload should be 'shard' or an object {...}; it is 'image'"),
+        ("payload.kind", "video", "payload.kind should be one of image; it is 'video'"),
+        ("payload.content_type", "", "payload.content_type should be text of 1 to 200 characters"),
+        ("payload.max_payload_mb", 101, "payload.max_payload_mb should be a whole number from 1 to 100; it is 101"),
+        (
+            "payload.max_concurrent_transforms",
+            11,
+            "max_concurrent_transforms should be a whole number from 0 to 10, because payloads of 10 MB may be 100 MB",
+        ),
+        ("task", "detection", "task should be one of classification, multilabel, embedding; it is 'detection'"),
+        ("input", CLASSIFIER["input"], "input has to be left out, because payload is an image"),
+        ("numbers", CLASSIFIER["numbers"], "numbers has to be left out, because payload is an image"),
+        ("output.name", "logits", "output.name has to be left out, because payload is an image"),
+        ("output.format", "xml", "output.format should be one of json_array, json_object, csv; it is 'xml'"),
+        ("output.format", "csv", "output.field has to be left out, because format is csv"),
+    ],
+)
+def test_a_refusal_of_what_is_for_a_container_that_is_not_ours_names_the_field(
+    path: str, value: Any, message: str
+) -> None:
+    with pytest.raises(InvalidContract, match=re.escape(message)):
+        parse_contract(changed(FOREIGN, path, value), images=True)
+
+
+def test_how_an_answer_reads_means_nothing_for_a_model_of_ours() -> None:
+    with pytest.raises(InvalidContract, match=r"output\.format has to be left out, because payload is a shard"):
+        parse_contract(changed(CLASSIFIER, "output.format", "csv"))
+
+
+def test_who_runs_models_refuses_a_contract_for_a_container_that_is_not_ours() -> None:
+    with pytest.raises(InvalidContract, match="payload is an image: this contract is for a container that is not ours"):
+        parse_contract(FOREIGN)
+
+
+def test_to_say_that_the_payload_is_a_shard_does_not_change_the_digest() -> None:
+    assert parse_contract({**CLASSIFIER, "payload": "shard"}).digest == parse_contract(CLASSIFIER).digest
+
+
+def test_what_a_container_takes_changes_the_digest_of_its_contract() -> None:
+    more = changed(FOREIGN, "payload.max_payload_mb", 20)
+    assert parse_contract(more, images=True).digest != parse_contract(FOREIGN, images=True).digest
+
+
 @pytest.mark.parametrize("path", ["decode", "decode.boxes", "decode.strides", "score_threshold", "iou_threshold"])
 def test_what_changes_boxes_has_no_default(path: str) -> None:
     with pytest.raises(InvalidContract, match=f"output.{path} is missing"):
@@ -258,13 +330,13 @@ def test_a_refusal_names_the_file() -> None:
 
 @given(documents().filter(accepts))
 def test_a_contract_reads_back_from_its_own_json(document: dict[str, Any]) -> None:
-    contract = parse_contract(document)
-    assert parse_contract(json.dumps(contract.to_json())) == contract
+    contract = parse_contract(document, images=True)
+    assert parse_contract(json.dumps(contract.to_json()), images=True) == contract
 
 
 @given(documents().filter(accepts))
 def test_the_json_of_a_contract_fits_the_schema(document: dict[str, Any]) -> None:
-    VALIDATOR.validate(json.loads(json.dumps(parse_contract(document).to_json())))
+    VALIDATOR.validate(json.loads(json.dumps(parse_contract(document, images=True).to_json())))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.contract import ModelContract
 from pipeline.contract.packages import load_package, pack, parse_labels
 from pipeline.errors import InvalidContract, InvalidModelPackage
 
@@ -111,3 +112,13 @@ def test_files_in_folders_and_behind_links_are_packed_as_files(package: Path, tm
         member = archive.getmember("data/weights")
         assert member.isfile()
         assert archive.extractfile(member).read() == b"weights"  # type: ignore[union-attr]
+
+
+def test_a_package_for_a_container_that_is_not_ours_is_not_loaded_and_says_where_it_belongs(
+    package: Path, foreign_contract: ModelContract
+) -> None:
+    (package / "contract.json").write_text(json.dumps(foreign_contract.to_json()))
+    with pytest.raises(
+        InvalidModelPackage, match=r"container that is not ours .* deploy the stack with TransformModelName"
+    ):
+        load_package(package)

@@ -151,3 +151,32 @@ def test_two_models_in_a_package_are_refused(s3: Any, store: Store) -> None:
     s3.put_object(Bucket=BUCKET, Key="models/tiny/model.pt2", Body=b"")
     with pytest.raises(InvalidModelPackage, match=r"has model\.onnx and model\.pt2; a package has one model"):
         read_package(s3, BUCKET, "tiny")
+
+
+def put_foreign(s3: Any, contract: ModelContract, **files: bytes) -> None:
+    for name, body in {"contract.json": json.dumps(contract.to_json()).encode(), **files}.items():
+        s3.put_object(Bucket=BUCKET, Key=f"models/foreign/{name}", Body=body)
+
+
+def test_a_package_for_a_container_that_is_not_ours_needs_no_model(s3: Any, foreign_contract: ModelContract) -> None:
+    put_foreign(s3, foreign_contract, **{"labels.txt": b"cat\ndog\n"})
+    package = read_package(s3, BUCKET, "foreign")
+    assert (package.contract, package.signature) == (foreign_contract, None)
+
+
+def test_that_the_signature_of_such_a_package_was_not_checked_is_logged(
+    s3: Any, foreign_contract: ModelContract, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "pipeline")
+    put_foreign(s3, foreign_contract, **{"labels.txt": b"cat\ndog\n"})
+    read_package(s3, BUCKET, "foreign")
+    assert "models/foreign/ is for a container that is not ours: its signature is not known" in caplog.text
+
+
+@pytest.mark.parametrize(("files", "why"), [({}, "has no labels.txt"), ({"labels.txt": b"a\n\n"}, "line 2 is empty")])
+def test_labels_for_a_container_that_is_not_ours_have_to_be_there_and_to_read(
+    s3: Any, foreign_contract: ModelContract, files: dict[str, bytes], why: str
+) -> None:
+    put_foreign(s3, foreign_contract, **files)
+    with pytest.raises(InvalidModelPackage, match=why):
+        read_package(s3, BUCKET, "foreign")

@@ -126,3 +126,24 @@ def test_the_precision_of_a_gpu_is_told_where_it_is_not_float32() -> None:
     contract = example("efficientnet-lite0")
     assert "On a GPU the model computes in bfloat16." in describe(replace(contract, precision=Precision.BFLOAT16))
     assert "On a GPU" not in describe(contract)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "The original is sent as it lies in S3, one a request, declared as application/x-image."),
+        ({}, "An original of more than 6 MB is not sent: it is failed."),
+        ({}, "At once are sent as many as the container asks for, or else one."),
+        ({"max_concurrent_transforms": 4}, "At once are sent up to 4."),
+        ({}, "'predictions.0.scores' of an object of JSON has a number for each class; they are taken as they are."),
+    ],
+)
+def test_what_goes_to_a_container_that_is_not_ours_is_told(changes: dict[str, Any], sentence: str) -> None:
+    foreign = {
+        "version": 1,
+        "name": "foreign",
+        "task": "classification",
+        "payload": {"kind": "image", "content_type": "application/x-image", **changes},
+        "output": {"format": "json_object", "field": "predictions.0.scores", "activation": "none"},
+    }
+    assert sentence in describe(parse_contract(foreign, images=True))
