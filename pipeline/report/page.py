@@ -7,7 +7,7 @@ script reads and shows as text. A Content Security Policy allows that one script
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from typing import Any
 
@@ -30,7 +30,7 @@ def render(content: Content) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         label_chart=charts.labels(content.labels) if content.labels else None,
         score_chart=charts.scores(content.scores, content.threshold) if any(content.scores) else None,
-        graph=graph.draw(content.definition, _states(content)) if content.definition else None,
+        graph=graph.draw(content.definition, _states(content, content.definition)) if content.definition else None,
         timeline=_timeline(content),
         data=_json(_data(content)),
         sheets=[_sheet(sheet.data) for sheet in content.sheets],
@@ -87,8 +87,24 @@ def _data_uri(picture: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 
-def _states(content: Content) -> Mapping[str, str]:
-    return {span.state: span.status for span in content.spans}
+def _states(content: Content, machine: Mapping[str, Any]) -> Mapping[str, str]:
+    """What became of each state. The children of a distributed map are executions of their own, of which the history
+    tells nothing but that they began.
+    """
+    states = {span.state: span.status for span in content.spans}
+    for name, state in _all_states(machine):
+        processor = state.get("ItemProcessor", {})
+        if name in states and processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
+            states[processor["StartAt"]] = states[name]
+    return states
+
+
+def _all_states(machine: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, state in machine["States"].items():
+        yield name, state
+        for inner in (state.get("ItemProcessor"), *state.get("Branches", ())):
+            if inner:
+                yield from _all_states(inner)
 
 
 def _timeline(content: Content) -> list[dict[str, Any]]:

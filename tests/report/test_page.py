@@ -109,6 +109,12 @@ def test_keys_and_labels_are_in_the_data_byte_for_byte(content: Content) -> None
     assert found["labels"] == list(dict.fromkeys(answer.label for image in content.images for answer in image.answers))
 
 
+def test_the_first_state_of_a_distributed_maps_children_ran_where_the_map_did(content: Content) -> None:
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "Child", "States": {"Child": {"Type": "Pass"}}}
+    machine = {"StartAt": "First", "States": {"First": {"Type": "Map", "ItemProcessor": processor, "End": True}}}
+    assert "<title>Child: Pass, succeeded</title>" in render(replace(content, definition=machine))
+
+
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=40) | st.sampled_from(
     ["</script>", "<!--<script>", "]]>", "<img src=x onerror=alert(1)>", "\u2028"]
 )
