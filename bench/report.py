@@ -38,7 +38,8 @@ def _open(browser: Browser, path: Path, width: int, height: int) -> float:
     page = context.new_page()
     began = time.perf_counter()
     page.goto(path.as_uri())
-    page.wait_for_function("document.querySelector('#sheet .thumbnail')?.style.backgroundImage")
+    page.locator("#sheet li").first.scroll_into_view_if_needed()
+    page.locator('#sheet .thumbnail[style*="url("]').first.wait_for()
     seconds = time.perf_counter() - began
     context.close()
     return seconds

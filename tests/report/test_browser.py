@@ -61,7 +61,7 @@ def test_a_key_of_html_is_shown_as_text(page: Any) -> None:
 
 
 def test_a_thumbnail_is_painted_once_it_is_seen(page: Any) -> None:
-    page.wait_for_function("document.querySelector('#sheet .thumbnail').style.backgroundImage.startsWith('url(')")
+    page.locator('#sheet .thumbnail[style*="url("]').first.wait_for()
 
 
 def test_a_label_filters_the_images(page: Any) -> None:
@@ -83,7 +83,8 @@ def test_scores_filter_the_images(page: Any, content: Content) -> None:
 def test_show_all_takes_the_filters_back(page: Any, content: Content) -> None:
     page.get_by_label("Name holds").fill("nothing has this name")
     page.get_by_role("button", name="Show all").click()
-    page.wait_for_function(f"document.querySelectorAll('#sheet li').length === {len(content.images)}")
+    page.locator("#sheet li").nth(len(content.images) - 1).wait_for()
+    assert len(names(page)) == len(content.images)
 
 
 def test_a_card_opens_and_closes_by_the_keyboard(page: Any) -> None:
