@@ -60,8 +60,11 @@ def states(machine: dict[str, object]) -> Iterator[str]:
             yield from states(state["ItemProcessor"])
 
 
-@pytest.mark.parametrize("name", list(states(json.loads((ROOT / "state_machines" / "batch.asl.json").read_text()))))
-def test_every_state_of_the_batch_machine_is_documented(name: str) -> None:
+MACHINES = [json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "state_machines").glob("*.asl.json")]
+
+
+@pytest.mark.parametrize("name", [name for machine in MACHINES for name in states(machine)])
+def test_every_state_of_a_machine_is_documented(name: str) -> None:
     assert re.search(rf"\b{name}\b", DOCUMENTS)
 
 
