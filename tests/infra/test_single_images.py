@@ -19,6 +19,8 @@ NEEDED = {
     "sqs:sendMessage": "sqs:SendMessage",
 }
 ENDPOINT = {"EndpointName": "photos"}
+NAMED_ARN = "arn:${AWS::Partition}:sagemaker:${AWS::Region}:${AWS::AccountId}:endpoint/${EndpointName}"
+PHOTOS_ARN = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/photos"
 MADE = {"EndpointInstanceType": "ml.c7i.large", "ModelDataUrl": "s3://models/model.tar.gz"}
 
 
@@ -43,11 +45,16 @@ def test_a_stack_without_an_endpoint_has_none_of_it(with_parameters):
     assert ours == {"AggregatePredictionsFunction", "AggregatePredictionsLogs", "AggregatePredictionsRole"}
 
 
-@pytest.mark.parametrize("given", [ENDPOINT, MADE])
-def test_only_the_endpoint_of_the_stack_may_be_invoked(with_parameters, given):
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (MADE, {"Ref": "Endpoint"}),
+        (ENDPOINT, {"Fn::Sub": NAMED_ARN}),
+        ({"EndpointName": "Photos", "EndpointArn": PHOTOS_ARN}, {"Ref": "EndpointArn"}),
+    ],
+)
+def test_only_the_endpoint_of_the_stack_may_be_invoked(with_parameters, given, expected):
     resources = with_parameters(**given).resources
-    arn = "arn:${AWS::Partition}:sagemaker:${AWS::Region}:${AWS::AccountId}:endpoint/${EndpointName}"
-    expected = {"Ref": "Endpoint"} if "Endpoint" in resources else {"Fn::Sub": arn}
     roles = {name: entry for name, entry in resources.items() if entry["Type"] == "AWS::IAM::Role"}
     may = {name: allowed(role, "sagemaker:InvokeEndpoint") for name, role in roles.items()}
     assert {name: targets for name, targets in may.items() if targets} == {
@@ -68,6 +75,7 @@ def test_an_endpoint_is_made_of_the_model_of_the_stack(with_parameters):
     [
         ({**ENDPOINT, **MADE}, "not both"),
         ({"EndpointInstanceType": "ml.c7i.large"}, "ModelDataUrl"),
+        ({"EndpointArn": PHOTOS_ARN}, "belongs to EndpointName"),
         ({"PredictImageUrl": "yes"}, "name one, or make one"),
     ],
 )

@@ -76,7 +76,9 @@ class SageMakerRuntimeService(RestJsonService):
                 raise ServiceError("ValidationError", f"{member} is not served: an endpoint here has one container")
         name = parameters["EndpointName"]
         endpoint = self._find(name)
-        if endpoint is None or endpoint.status != "InService":
+        # API reference, CreateEndpoint: names ignore case there, "but the case is preserved and must be matched in
+        # InvokeEndpoint".
+        if endpoint is None or endpoint.name != name or endpoint.status != "InService":
             raise ServiceError("ValidationError", f"Endpoint {name} of account {self._account_id} not found.")
         variant = endpoint.variant["VariantName"]
         if parameters.get("TargetVariant", variant) != variant:

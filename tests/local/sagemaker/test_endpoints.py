@@ -156,6 +156,18 @@ def test_a_body_over_the_limit_is_refused_with_the_limit(
         invoke(b"x" * 6_291_457)
 
 
+def test_an_endpoint_is_invoked_by_its_name_in_the_case_that_it_was_given(
+    create_model: CreateModel, create_endpoint: CreateEndpoint, invoke: Invoke, cloud: LocalCloud
+) -> None:
+    create_model()
+    create_endpoint("Point")
+    assert invoke("hello", "Point")["Body"] == b"hello"
+    with pytest.raises(ClientError, match="Endpoint point of account 123456789012 not found"):
+        invoke("hello", "point")
+    with pytest.raises(ClientError, match="already existing"):
+        cloud.client("sagemaker").create_endpoint(EndpointName="point", EndpointConfigName="Point-1")
+
+
 def test_an_endpoint_that_is_not_there_is_not_found(invoke: Invoke, cloud: LocalCloud) -> None:
     with pytest.raises(ClientError, match=r"\(ValidationError\).*Endpoint nix of account 123456789012 not found"):
         invoke("hello", name="nix")
