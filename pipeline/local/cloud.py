@@ -27,12 +27,16 @@ from botocore.config import Config
 from pipeline.cores import available_cores
 from pipeline.local.buckets import Bucket
 from pipeline.local.cloudformation import CloudFormationService
+from pipeline.local.database import Database
+from pipeline.local.delivery import Deliveries
+from pipeline.local.events import EventsService, ObjectEvents
 from pipeline.local.gateway import Gateway
 from pipeline.local.http_messages import Body, Request
 from pipeline.local.lambdas import LambdaService
 from pipeline.local.processes import Processes
 from pipeline.local.sagemaker import Image, Images, SageMakerService
 from pipeline.local.states.api import StatesService
+from pipeline.local.timers import Timers
 
 if TYPE_CHECKING:
     from pipeline.local.deploy import Stack
@@ -54,6 +58,7 @@ class LocalCloud:
         region: the region that clients are made for.
         account_id: the account that ARNs name.
         lambda_concurrency: how many workers one function may have at the same time; the number of cores when None.
+        hold_events: deliver no events and fire no schedules, those of an earlier cloud among them, before `deliver`.
 
     Raises:
         RuntimeError: there is a cloud in this process already.
@@ -68,6 +73,7 @@ class LocalCloud:
         region: str = "us-east-1",
         account_id: str = "123456789012",
         lambda_concurrency: int | None = None,
+        hold_events: bool = False,
     ) -> None:
         if not _in_this_process.acquire(blocking=False):
             raise RuntimeError(
@@ -76,6 +82,7 @@ class LocalCloud:
             )
         with ExitStack() as cleanup:
             cleanup.callback(_in_this_process.release)
+            self._timers = Timers(held=hold_events)
             self._start(cleanup, state_dir, port, region, account_id, lambda_concurrency or available_cores())
             self._cleanup = cleanup.pop_all()
 
@@ -104,7 +111,7 @@ class LocalCloud:
         self._gateway.start()
         cleanup.callback(self._gateway.close)
         for bucket in self._gateway.stored_buckets():
-            self._create_bucket(bucket)
+            self.create_bucket(bucket)
         processes = Processes()
         source_root = Path(__file__).resolve().parents[2]
         self._images = Images({"imagebatch": Image(("python3", "-m", "processing_scripts.serve"), source_root)})
@@ -136,6 +143,17 @@ class LocalCloud:
         cleanup.callback(self._states.close)
         self._cloudformation = CloudFormationService(self.state_dir / "stacks.json")
         self._gateway.add([self._cloudformation, self._lambda, self._sagemaker, self._states])
+        self._start_events(cleanup)
+
+    def _start_events(self, cleanup: ExitStack) -> None:
+        cleanup.callback(self._timers.close)
+        database = Database(self.state_dir / "events.sqlite")
+        cleanup.callback(database.close)
+        deliveries = Deliveries(database, self._timers, self.client)
+        cleanup.callback(deliveries.close)
+        events = EventsService(database, deliveries, self._timers, self.account_id, self.region)
+        self._gateway.add([events])
+        self._gateway.listen(ObjectEvents(events.bus, deliveries, self.account_id, self.region))
 
     @property
     def endpoint_url(self) -> str:
@@ -174,10 +192,23 @@ class LocalCloud:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
+    def create_bucket(self, name: str) -> None:
+        """Create a bucket that is not there yet."""
+        s3 = self.client("s3")
+        location = {} if self.region == "us-east-1" else {"LocationConstraint": self.region}
+        try:
+            s3.create_bucket(Bucket=name, **({"CreateBucketConfiguration": location} if location else {}))
+        except s3.exceptions.BucketAlreadyOwnedByYou:
+            pass
+
     def mount(self, bucket_name: str, bucket: Bucket) -> None:
         """Serve the objects of a bucket from `bucket`, in place; the bucket is created if it is not there yet."""
-        self._create_bucket(bucket_name)
+        self.create_bucket(bucket_name)
         self._gateway.mount(bucket_name, bucket)
+
+    def deliver(self) -> None:
+        """Deliver events and fire schedules from now on, where `hold_events` kept them back."""
+        self._timers.release()
 
     def warm(self, functions: Iterable[str]) -> None:
         """Start one worker of each Lambda function in the background, ahead of its first invocation."""
@@ -225,15 +256,6 @@ class LocalCloud:
     def _child_environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         return {**kept, **self.environment()}
-
-    def _create_bucket(self, name: str) -> None:
-        """Create a bucket that is not there yet."""
-        s3 = self.client("s3")
-        location = {} if self.region == "us-east-1" else {"LocationConstraint": self.region}
-        try:
-            s3.create_bucket(Bucket=name, **({"CreateBucketConfiguration": location} if location else {}))
-        except s3.exceptions.BucketAlreadyOwnedByYou:
-            pass
 
     def _close_clients(self) -> None:
         for client in self._clients.values():

@@ -15,7 +15,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 
 from pipeline.local import wsgi
 from pipeline.local.buckets import Bucket
-from pipeline.local.buckets.service import BucketService
+from pipeline.local.buckets.service import BucketService, Listener
 from pipeline.local.http_messages import Request, Response
 from pipeline.local.http_server import HttpServer
 from pipeline.local.lambdas.urls import PREFIX as FUNCTION_URLS
@@ -55,6 +55,10 @@ class Gateway:
     def mount(self, name: str, bucket: Bucket) -> None:
         """Let `bucket` answer for the objects of the bucket called `name`."""
         self._buckets.mount(name, bucket)
+
+    def listen(self, listener: Listener) -> None:
+        """Let `listener` be told of the objects of buckets that are configured to tell of them."""
+        self._buckets.listen(listener)
 
     def stored_buckets(self) -> list[str]:
         """The names of the buckets that have a folder below `buckets_dir`."""

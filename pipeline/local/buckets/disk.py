@@ -11,7 +11,7 @@ next one removes.
 
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -34,9 +34,10 @@ from pipeline.local.buckets.base import (
     select,
 )
 from pipeline.local.buckets.bodies import Bodies, Body
+from pipeline.local.buckets.changes import Change, Sequencers
 from pipeline.local.buckets.checksums import Source
 from pipeline.local.buckets.index import Index, Stored, now
-from pipeline.local.buckets.uploads import Uploads
+from pipeline.local.buckets.uploads import Created, Uploads
 from pipeline.local.http_messages import FilePart
 
 _FIRST_ROWS, _MOST_ROWS = 16, 1024
@@ -52,10 +53,13 @@ class DiskBucket(Bucket):
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self.is_retired = False
+        self.listener: Callable[[Change], None] | None = None
+        """Is told of every change once it can be read, on the thread that made it."""
+        self._sequencers = Sequencers()
         self._index = Index(folder / "index.sqlite")
         self._bodies = Bodies(folder / "bodies")
         self._bodies.keep_only(self._index.bodies())
-        self.uploads = Uploads(self._index, self._bodies, self._create)
+        self.uploads = Uploads(self._index, self._bodies, self._create, self._tell)
 
     def close(self) -> None:
         self._index.close()
@@ -100,8 +104,15 @@ class DiskBucket(Bucket):
         """Write a body to disk, for `put` to make an object of inside the `with` block."""
         return self._bodies.receive(source, algorithm)
 
-    def put(self, key: str, body: Body, description: Description, conditions: WriteConditions = _ALWAYS) -> ObjectInfo:
-        """Make a received body the object called `key`.
+    def put(
+        self,
+        key: str,
+        body: Body,
+        description: Description,
+        conditions: WriteConditions = _ALWAYS,
+        operation: str = "PutObject",
+    ) -> ObjectInfo:
+        """Make a received body the object called `key`. `operation` is what listeners are told.
 
         Raises:
             BucketError: 412 PreconditionFailed, or 404 NoSuchKey where `if_match` finds nothing to match.
@@ -109,8 +120,9 @@ class DiskBucket(Bucket):
         digests = body.digests
         info = ObjectInfo(key, digests.size, now(), digests.etag, description, digests.checksum)
         with self._index.transaction():
-            replaced = self._create(info, body.name, conditions)
-        self._bodies.remove(*replaced)
+            created = self._create(info, body.name, conditions, operation)
+        self._bodies.remove(*created.unneeded)
+        self._tell(created.change)
         return info
 
     def delete(self, key: str, if_match: str | None = None) -> None:
@@ -120,26 +132,35 @@ class DiskBucket(Bucket):
             if if_match is not None:
                 _check(key, stored, WriteConditions(if_match))
             self._index.remove_object(key)
+            change = self._change("DeleteObject", stored.info) if stored else None
         if stored is not None:
             self._bodies.remove(stored.body)
+            self._tell(change)
 
     def set_tags(self, key: str, tags: dict[str, str]) -> None:
         """Replace the tags of an object."""
         with self._index.transaction():
             info, name = self._stored(key)
             self._index.put_object(replace(info, description=replace(info.description, tags=tags)), name)
+            change = self._change("PutObjectTagging" if tags else "DeleteObjectTagging", info)
+        self._tell(change)
 
-    def _create(self, info: ObjectInfo, body: str, conditions: WriteConditions) -> list[str]:
-        """Let an object come into being, inside a transaction: every one does so here, whatever request it is made by.
-
-        Returns the files that are not needed any more once the transaction is done.
-        """
+    def _create(self, info: ObjectInfo, body: str, conditions: WriteConditions, operation: str) -> Created:
+        """Let an object come into being, inside a transaction: every one does so here, whatever request makes it."""
         if self.is_retired:
             raise no_such_bucket()
         old = self._index.object(info.key)
         _check(info.key, old, conditions)
         self._index.put_object(info, body)
-        return [old.body] if old else []
+        return Created([old.body] if old else [], self._change(operation, info))
+
+    def _change(self, operation: str, info: ObjectInfo) -> Change | None:
+        """What is to be told of a change, inside its transaction, where its place among the others is decided."""
+        return Change(operation, info, self._sequencers.next()) if self.listener is not None else None
+
+    def _tell(self, change: Change | None) -> None:
+        if change is not None and self.listener is not None:
+            self.listener(change)
 
     def _stored(self, key: str) -> Stored:
         stored = self._index.object(key)

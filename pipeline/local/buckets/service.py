@@ -7,17 +7,24 @@ bucket are ours. One that is created gets a folder of its own, unless another bu
 import re
 import threading
 from collections.abc import Callable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
-from pipeline.local.buckets import s3api
+from pipeline.local.buckets import notifications, s3api
 from pipeline.local.buckets.base import Bucket, BucketError, no_such_bucket
+from pipeline.local.buckets.changes import Change
 from pipeline.local.buckets.disk import DiskBucket
+from pipeline.local.buckets.notifications import Configuration, Notifications
 from pipeline.local.buckets.s3api import operations, xml
+from pipeline.local.buckets.s3api.payloads import Payload
 from pipeline.local.http_messages import Body, Request, Response
 
 # S3 User Guide, "Bucket naming rules". What is no such name is none of a folder either.
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+Listener = Callable[[str, Configuration, Change], None]
+"""Is told of a bucket's name, whom the bucket wants to be told, and what happened to an object."""
 
 
 class BucketService:
@@ -30,11 +37,17 @@ class BucketService:
         self._folder = folder
         self._moto = moto
         self._buckets: dict[str, Bucket] = {}
+        self._notifications = Notifications(folder / ".notifications.json")
+        self._listener: Listener | None = None
         self._lock = threading.Lock()
 
     def stored(self) -> list[str]:
         """The buckets whose objects lie in the folder, from now or from an earlier time."""
         return sorted(path.name for path in self._folder.glob("*") if _NAME.fullmatch(path.name))
+
+    def listen(self, listener: Listener) -> None:
+        """Let `listener` be told of the objects of every bucket that is configured to tell of them."""
+        self._listener = listener
 
     def mount(self, name: str, bucket: Bucket) -> None:
         """Let `bucket` answer for the objects of the bucket called `name`; those it had before wait in their folder."""
@@ -58,6 +71,8 @@ class BucketService:
             operation = operations.operation_on_object(request, query)
         else:
             operation = operations.operation_on_bucket(request, query)
+            if operation is None and "notification" in query and request.method in ("GET", "PUT"):
+                return self._notification(request, name)
             if operation is None:
                 return self._moto(request)
             if operation == "CreateBucket":
@@ -75,6 +90,7 @@ class BucketService:
         with self._lock:
             if name not in self._buckets and _NAME.fullmatch(name) and self._exists(name):
                 self._buckets[name] = DiskBucket(self._folder / name)
+                self._set_listener(name)
             return self._buckets.get(name)
 
     def _exists(self, name: str) -> bool:
@@ -99,8 +115,34 @@ class BucketService:
         with self._lock:
             response = self._moto(request)
             self._buckets.pop(name, None)
+            self._notifications.save(name, Configuration())
             if isinstance(bucket, DiskBucket):
                 bucket.close()
                 if response.status == 204:
                     bucket.remove()
         return response
+
+    def _notification(self, request: Request, name: str) -> Response:
+        """Tell or take whom a bucket wants to be told of its objects. One that is mounted tells nobody."""
+        if self._bucket(name) is None:
+            return xml.error(no_such_bucket(), "")
+        if request.method == "GET":
+            return xml.answer("NotificationConfiguration", self._notifications.of(name).document)
+        try:
+            configuration = notifications.parse(Payload.of(request).document())
+        except BucketError as error:
+            return xml.error(error, "")
+        with self._lock:
+            self._notifications.save(name, configuration)
+            self._set_listener(name)
+        return Response(200)
+
+    def _set_listener(self, name: str) -> None:
+        """Let a bucket of ours tell of its objects, if somebody wants to know."""
+        bucket = self._buckets.get(name)
+        if isinstance(bucket, DiskBucket):
+            bucket.listener = None if self._notifications.of(name).silent else partial(self._changed, name)
+
+    def _changed(self, name: str, change: Change) -> None:
+        if self._listener is not None:
+            self._listener(name, self._notifications.of(name), change)

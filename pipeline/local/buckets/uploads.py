@@ -20,6 +20,7 @@ from pipeline.local.buckets.base import (
     etag_matches,
 )
 from pipeline.local.buckets.bodies import Bodies, Body
+from pipeline.local.buckets.changes import Change
 from pipeline.local.buckets.checksums import checksum_of, hasher
 from pipeline.local.buckets.index import Index, Part, Upload, now, to_milliseconds
 
@@ -28,8 +29,16 @@ MIN_PART_SIZE = 5 << 20
 _CHUNK = 1 << 18
 COMPOSITE, FULL_OBJECT = "COMPOSITE", "FULL_OBJECT"
 
-Create = Callable[[ObjectInfo, str, WriteConditions], Sequence[str]]
-"""Lets an object come into being inside a transaction, and returns the files that are not needed any more after it."""
+
+class Created(NamedTuple):
+    """What is left to do after the transaction in which an object came into being: to remove files, and to tell."""
+
+    unneeded: list[str]
+    change: Change | None
+
+
+Create = Callable[[ObjectInfo, str, WriteConditions, str], Created]
+"""Lets an object come into being inside a transaction, by the operation of that name."""
 
 
 class NamedPart(NamedTuple):
@@ -43,10 +52,13 @@ class NamedPart(NamedTuple):
 class Uploads:
     """The uploads under way in one bucket."""
 
-    def __init__(self, index: Index, bodies: Bodies, create: Create) -> None:
+    def __init__(
+        self, index: Index, bodies: Bodies, create: Create, tell: Callable[[Change | None], None] = lambda _: None
+    ) -> None:
         self._index = index
         self._bodies = bodies
         self._create = create
+        self._tell = tell
 
     def begin(self, key: str, description: Description, algorithm: str | None, checksum_type: str | None) -> Upload:
         """Start an upload, whose parts will all have a checksum by `algorithm`."""
@@ -115,12 +127,11 @@ class Uploads:
                 self.find(upload.key, upload.id)
                 if any(self._index.part(upload.id, part.number) != part for part in parts):
                     raise _part_changed()
-                unneeded = [
-                    *self._create(info, body, conditions),
-                    *(part.body for part in self._index.parts(upload.id)),
-                ]
+                created = self._create(info, body, conditions, "CompleteMultipartUpload")
+                unneeded = [*created.unneeded, *(part.body for part in self._index.parts(upload.id))]
                 self._index.remove_upload(upload.id)
         self._bodies.remove(*unneeded)
+        self._tell(created.change)
         return info
 
     def _join(self, upload: Upload, parts: Sequence[Part], file: BinaryIO) -> Checksum | None:

@@ -44,7 +44,7 @@ def copy_object(call: Call[DiskBucket]) -> Response:
             )
         algorithm = call.headers.get("x-amz-checksum-algorithm") or (info.checksum.algorithm if info.checksum else None)
         with call.bucket.receive(source, algorithm) as body:
-            copied = call.bucket.put(call.key, body, description, write_conditions)
+            copied = call.bucket.put(call.key, body, description, write_conditions, "CopyObject")
     return xml.answer("CopyObjectResult", result(copied))
 
 

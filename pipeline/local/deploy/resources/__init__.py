@@ -6,17 +6,32 @@ one, write its function into the file of its service and its entry into that fil
 
 from collections.abc import Mapping
 
-from pipeline.local.deploy.resources import ec2, iam, lambdas, logs, s3, sagemaker, sns, stepfunctions
+from pipeline.local.deploy.resources import (
+    ec2,
+    events,
+    iam,
+    lambdas,
+    logs,
+    s3,
+    sagemaker,
+    scheduler,
+    sns,
+    sqs,
+    stepfunctions,
+)
 from pipeline.local.deploy.resources.base import Created, ResourceType, Target
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
     **ec2.TYPES,
+    **events.TYPES,
     **iam.TYPES,
     **lambdas.TYPES,
     **logs.TYPES,
     **s3.TYPES,
     **sagemaker.TYPES,
+    **scheduler.TYPES,
     **sns.TYPES,
+    **sqs.TYPES,
     **stepfunctions.TYPES,
 }
 

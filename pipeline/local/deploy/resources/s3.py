@@ -8,7 +8,7 @@ from pipeline.local.deploy.resources.base import Created, Properties, ResourceTy
 
 def create_bucket(target: Target, properties: Properties) -> Created:
     s3 = target.client("s3")
-    name = properties.get("BucketName", target.name(longest=63).lower())
+    name = properties.get("BucketName", bucket_name(target))
     # us-east-1 is the one region that S3 does not take as a location (CreateBucket, LocationConstraint).
     elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": target.region}}
     with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
@@ -23,6 +23,10 @@ def create_bucket(target: Target, properties: Properties) -> Created:
         )
     if "LifecycleConfiguration" in properties:
         s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration=_lifecycle(target, properties))
+    if "NotificationConfiguration" in properties:
+        s3.put_bucket_notification_configuration(
+            Bucket=name, NotificationConfiguration=_notifications(target, properties)
+        )
     if "Tags" in properties:
         s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": properties["Tags"]})
     return Created(
@@ -35,8 +39,34 @@ def create_bucket(target: Target, properties: Properties) -> Created:
     )
 
 
+def bucket_name(target: Target) -> str:
+    """What a bucket is called that the template gives no name."""
+    return target.name(longest=63).lower()
+
+
 def create_bucket_policy(target: Target, properties: Properties) -> Created:
     return Created(properties["Bucket"])
+
+
+def _notifications(target: Target, properties: Properties) -> dict[str, Any]:
+    """CloudFormation has one event where S3 has several, and calls some things otherwise."""
+    path = "NotificationConfiguration"
+    kinds = {"QueueConfigurations": "Queue", "TopicConfigurations": "Topic", "LambdaConfigurations": "Function"}
+    given = inside(target, properties[path], path, "EventBridgeConfiguration", *kinds)
+    api: dict[str, Any] = {}
+    enabled = given.get("EventBridgeConfiguration", {}).get("EventBridgeEnabled", True)
+    if "EventBridgeConfiguration" in given and str(enabled).lower() == "true":
+        api["EventBridgeConfiguration"] = {}
+    for kind, member in kinds.items():
+        for index, each in enumerate(given.get(kind, ())):
+            inside(target, each, f"{path}.{kind}[{index}]", "Event", "Filter", member)
+            rules = each.get("Filter", {}).get("S3Key", {}).get("Rules", [])
+            api_kind = kind.replace("LambdaConfigurations", "LambdaFunctionConfigurations")
+            told = {"Events": [each["Event"]], "Filter": {"Key": {"FilterRules": rules}}}
+            api.setdefault(api_kind, []).append(
+                {member.replace("Function", "LambdaFunction") + "Arn": each[member], **told}
+            )
+    return api
 
 
 def _encryption(target: Target, properties: Properties) -> dict[str, Any]:
@@ -80,6 +110,7 @@ TYPES = {
                 "BucketEncryption",
                 "BucketName",
                 "LifecycleConfiguration",
+                "NotificationConfiguration",
                 "PublicAccessBlockConfiguration",
                 "Tags",
                 "VersioningConfiguration",
