@@ -7,7 +7,6 @@ execution, watches it the way one watches it in AWS, and copies the results out.
 """
 
 import json
-import logging
 import os
 import secrets
 import shutil
@@ -20,24 +19,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.contract.packages import ModelPackage, load_package, pack
 from pipeline.deployed.progress import Progress, RunWatcher
-from pipeline.errors import ImageBatchError
+from pipeline.laptop.deployment import CLOUD_LOG, deploy_stack, logging_to, open_model
 from pipeline.laptop.run_request import RunRequest
 from pipeline.local.cloud import LocalCloud
-from pipeline.local.deploy import Stack, deploy
+from pipeline.local.deploy import Stack
 from pipeline.local.sources import Source, UsageError, open_source
-from pipeline.names import fingerprint, slug
-from pipeline.objects import s3_uri
-from pipeline.runs.keys import model_prefix, results_prefix
+from pipeline.names import fingerprint
+from pipeline.runs.keys import results_prefix
 from pipeline.runs.run_input import TRANSFORM
 from pipeline.validation.quarantine_files import save_copies
 
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = ROOT / "infra" / "template.yaml"
 # Names the machine: whether a process is alive is known only of those of this one, and folders can be shared.
 SCRATCH = f".scratch-{fingerprint(socket.gethostname(), length=8)}-"
-CLOUD_LOG = "cloud.log"
 # A short run is looked at often, so that its end is seen at once; a long one rarely, so that watching costs it nothing.
 SHORTEST_POLL, LONGEST_POLL = 0.1, 1.0
 
@@ -78,21 +72,16 @@ def run_local(request: RunRequest, watch: Watch, note: Note) -> RunReport:
 def local_stack(request: RunRequest, note: Note) -> Iterator["LocalStack"]:
     """A local cloud with the stack deployed, the images served and the model uploaded, ready for a run."""
     started = time.perf_counter()
-    package = _open_package(request.model)
-    # What the model is called: its folder's name, as S3 keys and job names can have it.
-    model = slug(request.model.resolve().name, longest=63) or "model"
+    model = open_model(request.model)
     source = open_source(request.source, results=request.out)
-    with _scratch(request.out) as state, _logging_to(state / CLOUD_LOG), LocalCloud(state) as cloud:
+    with _scratch(request.out) as state, logging_to(state / CLOUD_LOG), LocalCloud(state) as cloud:
         note(f"local cloud: {cloud.endpoint_url}")
-        parameters = {"DefaultModel": model}
-        if request.engine == TRANSFORM:
-            parameters["ModelDataUrl"] = _upload_packed(cloud, package, model)
-        stack = deploy(cloud, TEMPLATE, {**parameters, **request.parameters}, warm_functions=True)
+        for_sagemaker = request.engine == TRANSFORM
+        stack = deploy_stack(cloud, [model], request.parameters, for_sagemaker=for_sagemaker, warm_functions=True)
         for ignored in stack.ignored:
             note(f"means nothing on one machine: {ignored}")
         prefix = source.serve(cloud, stack.outputs["ImagesBucket"])
-        _upload_model(cloud, request.model, model, stack.outputs["ResultsBucket"])
-        yield LocalStack(request, model, source, prefix, cloud, stack, state / CLOUD_LOG, started)
+        yield LocalStack(request, model.name, source, prefix, cloud, stack, state / CLOUD_LOG, started)
 
 
 @dataclass(frozen=True)
@@ -131,13 +120,6 @@ class LocalStack:
         return report
 
 
-def _open_package(folder: Path) -> ModelPackage:
-    try:
-        return load_package(folder)
-    except ImageBatchError as error:
-        raise UsageError(str(error)) from error
-
-
 @contextmanager
 def _scratch(out: Path) -> Iterator[Path]:
     """A folder for everything that lives as long as the run: shards, job folders, logs, the executions' history.
@@ -174,22 +156,6 @@ def _sweep(out: Path) -> None:
             continue  # somebody else's run, or no folder of ours
 
 
-def _upload_model(cloud: LocalCloud, folder: Path, model: str, bucket: str) -> None:
-    for path in sorted(path for path in folder.iterdir() if path.is_file()):
-        cloud.client("s3").upload_file(str(path), bucket, model_prefix(model) + path.name)
-
-
-def _upload_packed(cloud: LocalCloud, package: ModelPackage, model: str) -> str:
-    """Upload the package as SageMaker has models. It has to be there before the stack is, whose buckets are not yet."""
-    bucket, key = "imagebatch-terminal-models", f"{model}.tar.gz"
-    cloud.client("s3").create_bucket(Bucket=bucket)
-    with tempfile.TemporaryFile(dir=cloud.state_dir) as file:
-        pack(package, file)
-        file.seek(0)
-        cloud.client("s3").upload_fileobj(file, bucket, key)
-    return s3_uri(bucket, key)
-
-
 def _subscribe(cloud: LocalCloud, stack: Stack) -> str:
     """A queue behind the stack's topic: the message is read as a subscriber gets it."""
     sqs = cloud.client("sqs")
@@ -197,19 +163,6 @@ def _subscribe(cloud: LocalCloud, stack: Stack) -> str:
     attributes = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]
     cloud.client("sns").subscribe(TopicArn=stack.outputs["TopicArn"], Protocol="sqs", Endpoint=attributes["QueueArn"])
     return inbox
-
-
-@contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
-    """What the local cloud logs is for who looks into a failure; the terminal is for the run."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(handler)
-    try:
-        yield
-    finally:
-        logging.getLogger().removeHandler(handler)
-        handler.close()
 
 
 def _keep_logs(cloud: LocalCloud, cloud_log: Path, folder: Path) -> None:
