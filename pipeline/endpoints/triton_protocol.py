@@ -42,7 +42,7 @@ _NUMPY: Mapping[str, str] = {
 }
 DATATYPES = (*_NUMPY, "BYTES")
 _HEADER_SIZE = re.compile(r";\s*json-header-size\s*=\s*(\d{1,10})\s*(?:;|$)", re.IGNORECASE)
-_LOWER_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u([0-9a-f]{4})")
+_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u([0-9a-f]{4})")
 
 
 class MalformedTensorsError(ValueError):
@@ -91,9 +91,7 @@ def encode(inputs: Sequence[Tensor], outputs: Sequence[str]) -> tuple[bytes, int
         ],
         "outputs": [{"name": name, "parameters": {"binary_data": True}} for name in outputs],
     }
-    # tritonclient's JSON writer has capital letters in its escapes.
-    text = json.dumps(header, separators=(",", ":"))
-    head = _LOWER_ESCAPE.sub(lambda found: f"{found[1]}\\u{found[2].upper()}", text).encode("ascii")
+    head = _ESCAPE.sub(_as_rapidjson, json.dumps(header, separators=(",", ":"))).encode("ascii")
     return b"".join([head, *contents]), len(head)
 
 
@@ -199,6 +197,11 @@ class _Output:
         return MalformedTensorsError(
             f"output {self.name!r:.80} is {self.datatype} {list(self.shape)}, and its data has {found}"
         )
+
+
+def _as_rapidjson(escape: re.Match[str]) -> str:
+    """tritonclient's JSON writer has capital letters in its escapes, and leaves DEL as it is."""
+    return escape[1] + ("\x7f" if escape[2] == "007f" else f"\\u{escape[2].upper()}")
 
 
 def _to_bytes(tensor: Tensor) -> bytes:
