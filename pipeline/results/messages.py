@@ -1,6 +1,6 @@
 """The message that people get when a run has ended: a subject and a body, as plain text.
 
-A subject obeys SNS: at most 100 characters of printable ASCII, no line breaks (SNS API, Publish, `Subject`). Keys of
+A subject obeys SNS: less than 100 characters of printable ASCII, no line breaks (SNS API, Publish, `Subject`). Keys of
 images are other people's text: in a body, whatever does not print (line breaks, marks that turn the writing direction)
 is escaped, so that a key cannot pass for a line of the message.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.results import causes
 
-LONGEST_SUBJECT = 100
+LONGEST_SUBJECT = 99
 _EXAMPLES = 10
 _LONGEST_DETAIL = 160
 

@@ -19,11 +19,11 @@ from typing import Any
 
 from pipeline.inference.predictions import Ranked
 from pipeline.names import fingerprint
+from pipeline.results.messages import LONGEST_SUBJECT
 from pipeline.single.images import Image
 from pipeline.single.signing import Link
 from pipeline.single.text import in_sms, plain, shown
 
-LONGEST_SUBJECT = 99
 LONGEST_SMS = 140
 """Characters of ASCII that are one SMS (SNS API, Publish, `Message`)."""
 PROGRAMS = ("sqs", "lambda", "http", "https", "firehose")
