@@ -198,7 +198,8 @@ def start(stepfunctions: Any, deployment: Deployment, document: Mapping[str, Any
 
 def new_name(document: Mapping[str, Any]) -> str:
     """A name for an execution that a person starts: two people who start the same have two."""
-    subject = document.get("name") or next(iter(document.get("prefixes") or ()), "")
+    prefixes = document.get("prefixes")
+    subject = document.get("name") or (prefixes[0] if isinstance(prefixes, list) and prefixes else "")
     parts = ("terminal", names.slug(str(subject)), f"{datetime.now(UTC):%Y%m%dT%H%M%S}", secrets.token_hex(4))
     return "-".join(part for part in parts if part)
 

@@ -58,10 +58,11 @@ def latest_runs(
     listed = executions.executions(stepfunctions, deployment, status, limit)
     arns = [entry["executionArn"] for entry in itertools.islice(listed, limit)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda arn: _row(stepfunctions, s3, executions.describe(stepfunctions, arn)), arns))
+        return list(pool.map(lambda arn: row(stepfunctions, s3, executions.describe(stepfunctions, arn)), arns))
 
 
-def _row(stepfunctions: Any, s3: "S3Client", execution: Execution) -> Row:
+def row(stepfunctions: Any, s3: "S3Client", execution: Execution) -> Row:
+    """What is known of one run."""
     run_id, state, status = None, None, execution.status
     counts: Mapping[str, Any] = {}
     if execution.succeeded:

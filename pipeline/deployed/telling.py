@@ -61,7 +61,12 @@ def note(pointer: Mapping[str, Any] | None) -> str:
 
 def outcome(execution: Execution) -> str:
     """How an execution ended, in a sentence."""
-    return f"The run {_ENDED.get(execution.status, execution.status.lower())} after {duration(execution.seconds)}."
+    return f"The run {ended(execution)}."
+
+
+def ended(execution: Execution) -> str:
+    """How an execution ended, and after how long."""
+    return f"{_ENDED.get(execution.status, execution.status.lower())} after {duration(execution.seconds)}"
 
 
 _ENDED = {
