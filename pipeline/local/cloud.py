@@ -35,6 +35,7 @@ from pipeline.local.http_messages import Body, Request
 from pipeline.local.lambdas import LambdaService
 from pipeline.local.processes import Processes
 from pipeline.local.sagemaker import Image, Images, SageMakerService
+from pipeline.local.scheduler import SchedulerService
 from pipeline.local.states.api import StatesService
 from pipeline.local.timers import Timers
 
@@ -152,7 +153,8 @@ class LocalCloud:
         deliveries = Deliveries(database, self._timers, self.client)
         cleanup.callback(deliveries.close)
         events = EventsService(database, deliveries, self._timers, self.account_id, self.region)
-        self._gateway.add([events])
+        schedules = SchedulerService(database, deliveries, self._timers, self.account_id, self.region)
+        self._gateway.add([events, schedules])
         self._gateway.listen(ObjectEvents(events.bus, deliveries, self.account_id, self.region))
 
     @property

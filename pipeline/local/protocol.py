@@ -157,7 +157,8 @@ class RestJsonService(JsonService):
         shape = operation.input_shape
         if shape is None:
             return {}
-        query = dict(parse_qsl(request.query, keep_blank_values=True))
+        pairs = parse_qsl(request.query, keep_blank_values=True)
+        query = dict(pairs)
         payload = shape.serialization.get("payload")
         body = request.body.readall()
         given = {} if payload else _parse_json(body)
@@ -168,6 +169,9 @@ class RestJsonService(JsonService):
                 source = {"uri": labels, "querystring": query, "header": request.headers}[location]
                 given.pop(name, None)
                 value = source.get(wire_name.lower() if location == "header" else wire_name)
+                if location == "querystring" and isinstance(member, ListShape):
+                    given |= {name: [text for key, text in pairs if key == wire_name]} if value is not None else {}
+                    continue
                 if value is not None:
                     given[name] = _from_text(member, value)
             elif name == payload and body:

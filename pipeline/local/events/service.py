@@ -248,7 +248,7 @@ class EventsService(JsonService):
             return
         now = datetime.fromtimestamp(self._timers.clock(), UTC)
         # A rate begins with its first interval: it does not fire at once.
-        moment = parse_expression(rule.schedule_expression, ZoneInfo("UTC"), now).next(now)
+        moment = next(parse_expression(rule.schedule_expression, ZoneInfo("UTC"), now).moments(now), None)
         if moment is not None:
             self._timers.at(key, moment.timestamp(), partial(self._fire, rule.name, moment))
 

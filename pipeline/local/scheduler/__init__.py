@@ -1,1 +1,11 @@
-"""EventBridge Scheduler: schedules that fire."""
+"""EventBridge Scheduler: schedules that fire.
+
+cron.py, expressions.py   when
+schedules.py              what a schedule is
+agenda.py                 lets each fire when it has to
+service.py                the API
+"""
+
+from pipeline.local.scheduler.service import SchedulerService
+
+__all__ = ["SchedulerService"]

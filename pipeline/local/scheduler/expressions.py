@@ -6,7 +6,9 @@ autumn one that comes twice fires once. A rate counts time on the clock, whateve
 
 import datetime
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -25,8 +27,8 @@ class ExpressionError(ValueError):
 class Expression(Protocol):
     """When a schedule fires. Moments are aware datetimes, to the second."""
 
-    def next(self, after: datetime.datetime) -> datetime.datetime | None:
-        """The first moment after another one; None when there is none any more."""
+    def moments(self, after: datetime.datetime) -> Iterator[datetime.datetime]:
+        """The moments after another one, in order."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,9 @@ class Rate:
     period: datetime.timedelta
     start: datetime.datetime
 
-    def next(self, after: datetime.datetime) -> datetime.datetime | None:
-        if after < self.start:
-            return self.start
-        return self.start + ((after - self.start) // self.period + 1) * self.period
+    def moments(self, after: datetime.datetime) -> Iterator[datetime.datetime]:
+        passed = (after - self.start) // self.period + 1 if after >= self.start else 0
+        return (self.start + number * self.period for number in count(passed))
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class At:
 
     moment: datetime.datetime
 
-    def next(self, after: datetime.datetime) -> datetime.datetime | None:
-        return self.moment if after < self.moment else None
+    def moments(self, after: datetime.datetime) -> Iterator[datetime.datetime]:
+        return iter([self.moment] if after < self.moment else [])
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,14 @@ class CronInZone:
     cron: Cron
     zone: ZoneInfo
 
-    def next(self, after: datetime.datetime) -> datetime.datetime | None:
+    def moments(self, after: datetime.datetime) -> Iterator[datetime.datetime]:
         # A little earlier: behind a local time that came twice lie some that fired already.
         start = after.astimezone(self.zone).replace(tzinfo=None) - _LONGEST_SHIFT
         for local in self.cron.times(start):
             moment = local.replace(tzinfo=self.zone).astimezone(datetime.UTC)
             exists = moment.astimezone(self.zone).replace(tzinfo=None) == local
             if exists and moment > after:
-                return moment
-        return None
+                yield moment
 
 
 def parse_expression(text: str, zone: ZoneInfo, start: datetime.datetime) -> Expression:
