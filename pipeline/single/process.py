@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from pipeline import names, objects
 from pipeline.errors import InvalidSetting, UnreadableImage
+from pipeline.job_network import JobNetwork
 from pipeline.settings import JOB_NAME_PREFIX, positive, required
 from pipeline.single.events import NAME_ENDINGS, StoredImage
 from pipeline.validation.unreadable import why_unreadable
@@ -33,7 +34,7 @@ _PREDICT = ("python3", "-m", "processing_scripts.entrypoint", "predict")
 @dataclass(frozen=True)
 class ProcessSettings:
     """IMAGES_BUCKET, PROCESSING_BUCKET, CONTAINER_IMAGE_URI, JOB_ROLE_ARN, MODEL_URI, INSTANCE_TYPE; JOB_NAME_PREFIX,
-    CONTAINER_ENTRYPOINT, JOB_ENVIRONMENT, MAX_RUNTIME_SECONDS."""
+    CONTAINER_ENTRYPOINT, JOB_ENVIRONMENT, MAX_RUNTIME_SECONDS, JOB_SUBNET_IDS, JOB_SECURITY_GROUP_IDS."""
 
     images_bucket: str
     processing_bucket: str
@@ -47,6 +48,7 @@ class ProcessSettings:
     """The command of the container; empty for ours, which predicts the image (processing_scripts/predict.py)."""
     environment: Mapping[str, str] = field(default_factory=dict)
     max_runtime_seconds: int = 3600
+    network: JobNetwork = field(default_factory=JobNetwork)
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -61,6 +63,7 @@ class ProcessSettings:
             entrypoint=_command(environment.get("CONTAINER_ENTRYPOINT", "")),
             environment=_variables(environment.get("JOB_ENVIRONMENT", "")),
             max_runtime_seconds=positive(environment, "MAX_RUNTIME_SECONDS", cls.max_runtime_seconds),
+            network=JobNetwork.from_env(environment),
         )
 
 
@@ -140,7 +143,7 @@ def _request(name: str, place: str, settings: ProcessSettings) -> dict[str, Any]
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": settings.max_runtime_seconds},
         # Our own command needs no network; somebody else's may.
-        "NetworkConfig": {"EnableNetworkIsolation": not settings.entrypoint},
+        "NetworkConfig": settings.network.config(isolated=not settings.entrypoint),
     }
 
 
