@@ -11,13 +11,14 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pipeline.errors import UnknownDeployment
 
 DEFAULT_FOLDER = Path(".imagebatch")
 FILE = "cloud.json"
 _ACCESS_KEY = "local"
+_TEXTS = ("endpoint_url", "region", "account", "stack")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class CloudFile:
         start = f"Start it with `imagebatch up{'' if folder == DEFAULT_FOLDER else f' --state {folder}'}`."
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            found = cls(**{name: document[name] for name in cls.__dataclass_fields__})
+            found = cls(*(_member(document, name, str) for name in _TEXTS), _member(document, "pid", int))
         except OSError as error:
             hint = "" if folder.is_dir() else " A RUN or PREFIX goes before --local, or the folder after --local=."
             raise UnknownDeployment(f"No local cloud is running on {str(folder)!r}. {start}{hint}") from error
@@ -81,3 +82,10 @@ class CloudFile:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
+
+
+def _member(document: Any, name: str, kind: type) -> Any:
+    value = document[name]
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is {value!r}")
+    return value
