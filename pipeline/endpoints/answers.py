@@ -11,6 +11,7 @@
 Containers are careless with content types, so JSON is also known by its first character, and an array by its magic.
 """
 
+import codecs
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -85,7 +86,7 @@ def read(body: bytes, content_type: str, contract: ModelContract | None, output:
     """
     output = output or (contract.output.name if contract else "")
     media_type = content_type.partition(";")[0].strip().lower()
-    start = body[:64].lstrip()
+    start = body[:64].removeprefix(codecs.BOM_UTF8).lstrip()
     try:
         if media_type == triton_protocol.MEDIA_TYPE:
             return _tensors(triton_protocol.decode(body, triton_protocol.header_size(content_type)), output)

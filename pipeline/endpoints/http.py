@@ -6,7 +6,6 @@ Redirects are not followed, and no answer is read beyond its limit or the timeou
 import http.client
 import socket
 import time
-from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.endpoints import triton_protocol
@@ -72,8 +71,10 @@ class HttpEndpoint:
             # Who refuses a request may answer before it has read all of it.
             if connection.sock is None:
                 raise
-        answer = connection.getresponse()
-        body = self._read(answer, connection.sock, deadline)
+        # Of an answer that ends its connection the connection keeps no socket, though it still comes through one.
+        sock = connection.sock
+        with connection.getresponse() as answer:
+            body = self._read(answer, sock, deadline)
         if not 200 <= answer.status < 300:
             raise error_for(answer.status, self.name, body)
         header_size_said = answer.getheader(_TRITON_HEADER, "")
@@ -81,7 +82,7 @@ class HttpEndpoint:
             return Response(body, triton_protocol.content_type(int(header_size_said)))
         return Response(body, answer.getheader("Content-Type", ""))
 
-    def _read(self, answer: http.client.HTTPResponse, sock: Any, deadline: float) -> bytes:
+    def _read(self, answer: http.client.HTTPResponse, sock: socket.socket, deadline: float) -> bytes:
         """All of the body. One that comes in drops has the same time as one that comes at once."""
         pieces: list[bytes] = []
         size = 0
@@ -89,8 +90,7 @@ class HttpEndpoint:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise TimeoutError
-            # A connection that ends with this answer has given its socket away; then the answer has it.
-            if isinstance(sock, socket.socket) and sock.fileno() >= 0:
+            if sock.fileno() >= 0:
                 sock.settimeout(left)
             if not (piece := answer.read1(_PIECE)):
                 if answer.length:

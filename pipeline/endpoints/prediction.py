@@ -7,7 +7,7 @@ from pipeline.contract import ModelContract, Task
 from pipeline.endpoints.answers import Answer
 from pipeline.endpoints.codec import Codec, Image, Request, Response
 from pipeline.endpoints.endpoint import Endpoint
-from pipeline.endpoints.reducing import reduced
+from pipeline.endpoints.reducing import Reduced, reduced
 from pipeline.errors import ContractMismatch, ImageBatchError, ImageTooLarge, UnexpectedAnswer
 from pipeline.inference.predictions import Box, Ranked
 
@@ -20,8 +20,9 @@ _EXCERPT = 60
 class Prediction:
     """What an endpoint says about one image.
 
-    `top` are its labels, the best first, with `boxes` where each has one; for an embedding both are empty, and `values`
-    are it. `resized` says whether the image was too large, and was sent as the contract allows it to be resized.
+    `top` are its labels, the best first, with `boxes` where each has one, in pixels of the image as it was given. For an
+    embedding both are empty, and `values` are it. `resized` says whether the image was too large, and was sent as the
+    contract allows it to be resized.
     """
 
     image: str
@@ -51,14 +52,14 @@ def predict(
     EndpointError, ImageTooLarge and ContractMismatch afterwards. Every message names the image, and those that come
     from the endpoint name it too.
     """
-    request, resized = _request(endpoint, codec, image, contract, fit)
+    request, smaller = _request(endpoint, codec, image, contract, fit)
     try:
         response = endpoint.invoke(request)
     except ImageBatchError as error:
         raise type(error)(f"{image.name!a}: {error}") from error
     try:
         answer = codec.decode(response.body, response.content_type, contract)
-        _check_contract(answer, contract, codec.obeys_contract or resized)
+        _check_contract(answer, contract, codec.obeys_contract or smaller is not None)
         prediction = _prediction(answer, contract, labels, top_k or _default_top_k(contract))
     except UnexpectedAnswer as error:
         raise UnexpectedAnswer(
@@ -66,16 +67,18 @@ def predict(
         ) from error
     except ImageBatchError as error:
         raise type(error)(f"{image.name!a}: {endpoint.name} answers: {error}") from error
-    return replace(prediction, image=image.name, endpoint=endpoint.name, resized=resized)
+    if smaller and prediction.boxes:
+        prediction = replace(prediction, boxes=tuple(map(smaller.on_original, prediction.boxes)))
+    return replace(prediction, image=image.name, endpoint=endpoint.name, resized=smaller is not None)
 
 
 def _request(
     endpoint: Endpoint, codec: Codec, image: Image, contract: ModelContract | None, fit: bool
-) -> tuple[Request, bool]:
-    """The request, no larger than the endpoint takes, and whether the image was resized for that."""
+) -> tuple[Request, Reduced | None]:
+    """The request, no larger than the endpoint takes, and the smaller image where it took one."""
     request = codec.encode(image, contract)
     if len(request.body) <= endpoint.limit:
-        return request, False
+        return request, None
     too_large = (
         f"{image.name!a} is {len(request.body):,} bytes as {request.content_type.partition(';')[0]}; {endpoint.name}"
         f" takes {endpoint.limit:,}. Nothing was sent"
@@ -90,10 +93,11 @@ def _request(
             f"{too_large}. The model reads {size} pixels: ask for the image to be resized (predict --fit,"
             " FIT_LARGE_IMAGES), or make it smaller."
         )
-    request = codec.encode(reduced(image, contract), contract)
+    smaller = reduced(image, contract)
+    request = codec.encode(smaller.image, contract)
     if len(request.body) > endpoint.limit:
         raise ImageTooLarge(f"{too_large}. Resized for the contract, it still is {len(request.body):,} bytes.")
-    return request, True
+    return request, smaller
 
 
 def _prediction(answer: Answer, contract: ModelContract | None, labels: Sequence[str], k: int) -> Prediction:

@@ -36,7 +36,7 @@ class ContractCodec(BaseCodec):
         if contract is None:
             raise UnsuitableCodec(
                 f"{image.name!a}: the codec {self.name} sends what the model's contract makes of an image: give the"
-                " model package of the endpoint."
+                " endpoint's model package (predict --model DIR)."
             )
         return decoded(image, contract).pixels[np.newaxis], contract
 
