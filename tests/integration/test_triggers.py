@@ -1,7 +1,7 @@
-"""What starts a run, through the whole machine: inputs as people paste them, and events as AWS delivers them."""
+"""Runs that nobody starts by hand, end to end: an upload, the stack's rule, a run; the stack's schedule, a run."""
 
 import json
-import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -10,156 +10,96 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-EVENTS = ROOT / "tests" / "data" / "events"
-PHOTO = (ROOT / "examples" / "photos" / "garden" / "daisy.jpg").read_bytes()
-PASTED = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "starting.md").read_text(encoding="utf-8"), re.DOTALL)
+PHOTO = (Path(__file__).resolve().parents[2] / "examples" / "photos" / "garden" / "daisy.jpg").read_bytes()
+LONGEST_WAIT = 60
+"""Seconds, for what takes one or two."""
 
 
 @pytest.fixture(scope="module")
 def deployment(deployed: Callable[..., Any]) -> Any:
-    return deployed()
+    return deployed(ScheduleState="ENABLED", ScheduleTimeZone="Asia/Tokyo")
 
 
-def created(deployment: Any, name: str, key: str) -> dict[str, Any]:
-    """A recorded event, about an object that was put."""
-    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
-    bucket = deployment.stack.outputs["ImagesBucket"]
-    etag = deployment.s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
-    event["detail"]["bucket"]["name"] = bucket
-    event["detail"]["object"] |= {"key": key, "etag": etag}
-    return event
+def executions(deployment: Any, of: str, count: int) -> list[Any]:
+    """The executions whose input speaks of `of`, ended, the oldest first; waits until there are `count`."""
+    machine, arn = deployment.cloud.client("stepfunctions"), deployment.stack.outputs["StateMachineArn"]
+    deadline = time.monotonic() + LONGEST_WAIT
+    while True:
+        found = [
+            execution["executionArn"]
+            for page in machine.get_paginator("list_executions").paginate(stateMachineArn=arn)
+            for execution in page["executions"]
+            if of in machine.describe_execution(executionArn=execution["executionArn"])["input"]
+        ]
+        if len(found) >= count:
+            return [deployment.wait(execution) for execution in reversed(found)]
+        assert time.monotonic() < deadline, f"{len(found)} of {count} executions of {of} after {LONGEST_WAIT} seconds"
+        time.sleep(0.1)
 
 
-def note(ended: Any) -> dict[str, Any]:
-    """What an execution answers that found its run taken."""
-    assert ended.status == "SUCCEEDED", ended.description
-    output: dict[str, Any] = json.loads(ended.description["output"])
-    return output
+def outputs(ended: list[Any]) -> list[dict[str, Any]]:
+    assert {one.status for one in ended} == {"SUCCEEDED"}, [one.description for one in ended]
+    return [json.loads(one.description["output"]) for one in ended]
 
 
-def test_the_documents_show_three_inputs_to_paste() -> None:
-    assert [sorted(json.loads(text)) for text in PASTED] == [
-        [],
-        ["name", "prefixes", "top_k"],
-        ["limits", "max_failed_fraction", "prefixes", "quarantine"],
-    ]
+def test_a_marker_that_is_uploaded_starts_one_run_of_its_folder_and_its_photos_none(deployment: Any) -> None:
+    deployment.put({"incoming/day/a.jpg": PHOTO, "incoming/day/b+c d.jpg": PHOTO, "incoming/other/d.jpg": PHOTO})
+    deployment.put({"incoming/day/_READY": b""})
+    (run,) = executions(deployment, "incoming/day/", 1)
+
+    assert set(run.predicted) == {"incoming/day/a.jpg", "incoming/day/b+c d.jpg"}
+    assert run.counts["passed_over"] == 1
 
 
-@pytest.mark.parametrize("text", PASTED)
-def test_an_input_of_the_documents_runs_as_it_is_pasted(deployment: Any, text: str) -> None:
-    days = [datetime.now(UTC) - timedelta(days=age) for age in (0, 1, 2)]
-    yesterdays = {f"incoming/{day:%Y/%m/%d}/photo.jpg": PHOTO for day in days}
-    deployment.put({"incoming/spring/photo.jpg": PHOTO, **yesterdays})
-    ended = deployment.run(**json.loads(text))
+def test_a_marker_that_is_uploaded_twice_starts_one_run_until_its_bytes_change(deployment: Any) -> None:
+    deployment.put({"incoming/twice/a.jpg": PHOTO})
+    for body in (b"", b"", b"Fri Nov 20 02:00:07 UTC 2026\n"):
+        deployment.put({"incoming/twice/_READY": body})
+    answers = outputs(executions(deployment, "incoming/twice/_READY", 3))
 
-    assert ended.status == "SUCCEEDED", ended.description
-    assert "incoming/spring/photo.jpg" in ended.predicted
-    assert set(ended.predicted) & set(yesterdays)
-
-
-@pytest.mark.parametrize(
-    ("document", "error", "sentence"),
-    [
-        (
-            {"prefix": "a/"},
-            "InvalidRunInput",
-            "The input has no field 'prefix'; the fields are name, prefixes, images,",
-        ),
-        ({"prefixes": ["{date}/"]}, "InvalidRunInput", "prefixes[0]: {date}/ is no date; expected a date written as"),
-        ({"model": "huge"}, "UnknownModel", "model: there is no 'huge' in s3://"),
-    ],
-)
-def test_a_wrong_input_is_the_first_thing_seen(deployment: Any, document: Any, error: str, sentence: str) -> None:
-    ended = deployment.run(**document)
-
-    assert (ended.status, ended.description["error"]) == ("FAILED", error)
-    assert ended.description["cause"].startswith(sentence)
+    assert sum("results" in answer for answer in answers) == 2
+    (taken,) = (answer for answer in answers if "results" not in answer)
+    assert any(taken["run_id"] in answer.get("results", "") for answer in answers)
+    assert "write other bytes: date | aws s3 cp - s3://" in taken["note"]
 
 
-def test_a_marker_runs_its_folder_and_is_no_image(deployment: Any) -> None:
-    deployment.put({"inbox/a.jpg": PHOTO, "inbox/_READY": b"", "inbox-other/b.jpg": PHOTO})
-    ended = deployment.run(**created(deployment, "marker_created", "inbox/_READY"))
-
-    assert set(ended.predicted) == {"inbox/a.jpg"}
-    assert ended.rejected == {}
-    assert (ended.counts["listed"], ended.counts["passed_over"]) == (1, 1)
-
-
-def test_a_marker_written_twice_is_one_run_until_its_bytes_change(deployment: Any) -> None:
-    deployment.put({"twice/a.jpg": PHOTO, "twice/_READY": b""})
-    event = created(deployment, "marker_created", "twice/_READY")
-    first = deployment.run(**event)
-    again = deployment.run(**{**event, "time": "2026-11-22T17:30:00Z"})
-    deployment.put({"twice/_READY": b"Fri Nov 20 02:00:07 UTC 2026\n"})
-    changed = deployment.run(**created(deployment, "marker_created", "twice/_READY"))
-
-    assert set(first.predicted) == set(changed.predicted) == {"twice/a.jpg"}
-    assert not note(again)["claimed"]
-    assert "To run over the folder again, write other bytes: date | aws s3 cp - s3://" in note(again)["note"]
-
-
-def test_of_five_deliveries_at_once_one_is_the_run(deployment: Any) -> None:
-    deployment.put({"five/a.jpg": PHOTO, "five/_READY": b""})
-    event = created(deployment, "marker_created", "five/_READY")
+def test_a_marker_that_five_upload_at_once_starts_one_run(deployment: Any) -> None:
+    deployment.put({"incoming/five/a.jpg": PHOTO})
     with ThreadPoolExecutor(5) as pool:
-        ended = list(pool.map(lambda _: deployment.run(**event), range(5)))
-    outputs = [note(one) for one in ended]
+        list(pool.map(lambda _: deployment.put({"incoming/five/_READY": b"ready"}), range(5)))
+    answers = outputs(executions(deployment, "incoming/five/_READY", 5))
 
-    assert sum("results" in output for output in outputs) == 1
-    assert [output["claimed"] for output in outputs if "claimed" in output] == [False] * 4
-
-
-@pytest.fixture(scope="module")
-def by_manifest(deployment: Any) -> Any:
-    """A run over a manifest: keys, one of them twice and one that is not there, and a prefix that holds another key."""
-    entries = [
-        "chosen/a.jpg",
-        "chosen/a.jpg",
-        "chosen/new\nline.jpg",
-        "chosen/missing.jpg",
-        "week/47/",
-        "week/47/c.jpg",
-    ]
-    photos = ["chosen/a.jpg", "chosen/left-out.jpg", "chosen/new\nline.jpg", "week/47/c.jpg", "week/47/d.jpg"]
-    deployment.put(dict.fromkeys(photos, PHOTO) | {"week/47/all.manifest.json": json.dumps(entries).encode()})
-    return deployment.run(**created(deployment, "manifest_created", "week/47/all.manifest.json"))
+    assert sum("results" in answer for answer in answers) == 1
+    assert sum(answer.get("claimed") is False for answer in answers) == 4
 
 
-def test_a_manifest_runs_what_it_names_and_each_image_once(by_manifest: Any) -> None:
-    assert sorted(by_manifest.predicted) == ["chosen/a.jpg", "chosen/new\nline.jpg", "week/47/c.jpg", "week/47/d.jpg"]
-    assert (by_manifest.counts["listed"], by_manifest.counts["passed_over"]) == (5, 1)
+def test_a_manifest_that_is_uploaded_starts_a_run_of_what_it_names(deployment: Any) -> None:
+    bucket = deployment.stack.outputs["ImagesBucket"]
+    deployment.put({"batch/a.jpg": PHOTO, "batch/b.jpg": PHOTO, "batch/more/c.jpg": PHOTO})
+    manifest = [{"prefix": f"s3://{bucket}/batch/"}, "a.jpg", "more/", "missing.jpg"]
+    deployment.put({"incoming/batch.manifest.json": json.dumps(manifest).encode()})
+    (run,) = executions(deployment, "incoming/batch.manifest.json", 1)
+
+    assert set(run.predicted) == {"batch/a.jpg", "batch/more/c.jpg"}
+    assert set(run.rejected) == {"batch/missing.jpg"}
 
 
-def test_a_key_of_a_manifest_that_is_not_there_is_rejected_and_costs_nothing_else(by_manifest: Any) -> None:
-    assert {key: row["reason"] for key, row in by_manifest.rejected.items()} == {"chosen/missing.jpg": "unreadable"}
+def test_the_schedule_starts_a_run_of_the_day_before_and_a_second_firing_none(deployment: Any) -> None:
+    due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=2)
+    # Tokyo's clock is nine hours ahead of UTC the whole year.
+    yesterday = due + timedelta(hours=9) - timedelta(days=1)
+    photo = f"incoming/{yesterday:%Y/%m/%d}/a.jpg"
+    deployment.put({photo: PHOTO, f"incoming/{yesterday + timedelta(days=1):%Y/%m/%d}/b.jpg": PHOTO})
+    scheduler = deployment.cloud.client("scheduler")
+    (listed,) = scheduler.list_schedules()["Schedules"]
+    schedule = scheduler.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])
+    once = {"ScheduleExpression": f"at({due + timedelta(hours=9):%Y-%m-%dT%H:%M:%S})"}
+    kept = ("FlexibleTimeWindow", "GroupName", "Name", "ScheduleExpressionTimezone", "State", "Target")
+    scheduler.update_schedule(**{name: schedule[name] for name in kept}, **once)
+    (run,) = executions(deployment, schedule["Arn"], 1)
+    late = deployment.run(**json.loads(run.description["input"]))
 
-
-def test_a_manifest_that_is_wrong_is_said_by_its_position(deployment: Any) -> None:
-    deployment.put({"wrong.manifest.json": b'["a.jpg", 7]'})
-    ended = deployment.run(**created(deployment, "manifest_created", "wrong.manifest.json"))
-
-    assert ended.description["error"] == "InvalidRunInput"
-    assert "/wrong.manifest.json[1]: expected a key such as incoming/a.jpg" in ended.description["cause"]
-
-
-def test_a_photo_starts_no_run(deployment: Any) -> None:
-    deployment.put({"incoming/a.jpg": PHOTO})
-    ended = deployment.run(**created(deployment, "object_created", "incoming/a.jpg"))
-
-    assert ended.description["error"] == "InvalidRunInput"
-    assert "starts no run: there is one run for a batch of images, not one for each photo" in ended.description["cause"]
-
-
-def test_a_firing_that_is_repeated_late_is_the_same_run_of_the_same_day(deployment: Any) -> None:
-    deployment.put({"nights/2026/11/19/a.jpg": PHOTO, "nights/2026/11/20/b.jpg": PHOTO})
-    schedule = {
-        "arn": "arn:aws:scheduler:::schedule/x/nightly",
-        "time": "2026-11-20T22:00:00Z",
-        "time_zone": "Asia/Tokyo",
-    }
-    document = {"schedule": schedule, "prefixes": ["nights/{date-1:%Y/%m/%d}/"]}
-    first, late = deployment.run(**document), deployment.run(**document)
-
-    assert set(first.predicted) == {"nights/2026/11/20/b.jpg"}
-    assert note(late)["run_id"] in note(first)["results"]
+    assert set(run.predicted) == {photo}
+    assert f"{due:%Y-%m-%dT%H:%M:%SZ}" in run.description["input"]
+    (answer,) = outputs([late])
+    assert answer["claimed"] is False
