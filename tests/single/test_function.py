@@ -13,6 +13,7 @@ from pipeline.single.function import PredictImage
 
 EVENTS = Path(__file__).parents[1] / "data" / "events"
 BUCKET = "example-images"
+BOXES = [("dog", 0.9), ("dog", 0.8), ("cat", 0.7)]
 Read = Callable[[], list[dict[str, Any]]]
 Answers = Callable[..., None]
 
@@ -178,3 +179,10 @@ def test_an_error_about_a_posted_image_names_the_endpoint(
     )
     with pytest.raises(EndpointRefused, match=r"the posted image.*photos"):
         function.answer_posted(photo())
+
+
+def test_a_detector_names_each_kind_once(function: PredictImage, answers: Answers, uploaded: str) -> None:
+    boxes = [{"label": label, "index": 1, "score": score, "box": [0, 0, 1, 1]} for label, score in BOXES]
+    answers(json.dumps({"boxes": boxes}).encode())
+    labels = function.answer({"key": uploaded})["labels"]
+    assert [(each["label"], each["score"]) for each in labels] == [("dog", 0.9), ("cat", 0.7)]
