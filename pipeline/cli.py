@@ -34,13 +34,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Every command and option there is."""
     # Imported here: whoever presses Ctrl-C while it loads sees no traceback.
-    from pipeline.commands import contract, doctor, model, predict, replay, run, runs, serve, start, status, stop, watch
+    from pipeline.commands import (
+        contract,
+        doctor,
+        model,
+        predict,
+        replay,
+        run,
+        runs,
+        serve,
+        start,
+        status,
+        stop,
+        up,
+        watch,
+    )
 
     parser = argparse.ArgumentParser(
         prog="imagebatch", description="Predictions for every image in a bucket or a folder, through one state machine."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     run.add_to(commands)
+    up.add_to(commands)
     for command in (start, status, watch, stop, runs):
         command.add_to(commands)
     replay.add_to(commands)

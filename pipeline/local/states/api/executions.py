@@ -121,7 +121,10 @@ class ExecutionOperations(Operations):
     def _start(self, parameters: dict[str, Any]) -> ExecutionRecord:
         machine = self.existing_machine(parameters["stateMachineArn"])
         name, text = _name_and_input(parameters)
-        return self.engine.call(self._start_once(machine, name, text, named="name" in parameters))
+        record = self.engine.call(self._start_once(machine, name, text, named="name" in parameters))
+        # Whoever is told that it started finds it again, even if this process is killed the moment after.
+        self.store.flush()
+        return record
 
     async def _start_once(self, machine: MachineRecord, name: str, text: str, *, named: bool) -> ExecutionRecord:
         """Start unless the name is taken; runs on the loop without a pause, so that two callers cannot both start."""
