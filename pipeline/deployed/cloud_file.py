@@ -38,7 +38,8 @@ class CloudFile:
         start = f"Start it with `imagebatch up{'' if folder == DEFAULT_FOLDER else f' --state {folder}'}`."
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            found = cls(*(_member(document, name, str) for name in _TEXTS), _member(document, "pid", int))
+            texts = {name: _member(document, name, str) for name in _TEXTS}
+            found = cls(**texts, pid=_member(document, "pid", int))
         except OSError as error:
             hint = "" if folder.is_dir() else " A RUN or PREFIX goes before --local, or the folder after --local=."
             raise UnknownDeployment(f"No local cloud is running on {str(folder)!r}. {start}{hint}") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -49,12 +50,11 @@ class LiveRun:
     def update(self, progress: Progress) -> None:
         rate = self._rate.of(progress.validated + progress.predicted)
         line = (
-            f"{progress.state or 'starting':<20} {progress.validated:>9,} validated {progress.rejected:>7,} rejected"
-            f" {progress.predicted:>9,} predicted {rate:>7,.0f} images/s"
+            f"{progress.state or 'starting':<20} {progress.validated:,} validated, {progress.rejected:,} rejected, "
+            f"{progress.predicted:,} predicted, {rate:,.0f} images/s"
         )
         if self._live is not None:
-            bar = ProgressBar(total=1.0, completed=progress.fraction, width=40)
-            self._live.update(Group(bar, Text(line)), refresh=True)
+            self._draw(ProgressBar(total=1.0, completed=progress.fraction, width=40), line)
         elif progress.state != self._state:
             self._console.print(line, highlight=False, soft_wrap=True)
         self._state = progress.state
@@ -63,10 +63,14 @@ class LiveRun:
         """How many rejected images have been looked at, before a replay of those that are fixed."""
         line = f"{done:,} of {total:,} rejected images looked at"
         if self._live is not None:
-            bar = ProgressBar(total=total, completed=done, width=40)
-            self._live.update(Group(bar, Text(line)), refresh=True)
+            self._draw(ProgressBar(total=total, completed=done, width=40), line)
         elif not done:
             self._console.print(line, highlight=False, soft_wrap=True)
+
+    def _draw(self, bar: ProgressBar, line: str) -> None:
+        # A bar does not end its line by itself: what follows would stand beside it, and be cut off by a narrow window.
+        if self._live is not None:
+            self._live.update(Group(Padding(bar), Text(line, no_wrap=True, overflow="ellipsis")), refresh=True)
 
     def note(self, sentence: str) -> None:
         """What only a person who asked for detail is told."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from pipeline.deployed.progress import Progress
 from pipeline.laptop.run_local import RunReport
 from pipeline.laptop.terminal import LiveRun, show_report
 
@@ -68,6 +69,14 @@ def test_on_a_terminal_a_replay_says_how_far_its_look_has_come() -> None:
 
 def test_elsewhere_a_replay_says_once_that_it_looks() -> None:
     assert told(is_terminal=False) == "0 of 3,000 rejected images looked at\n"
+
+
+def test_a_window_of_eighty_columns_shows_every_count() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    with LiveRun(console).shown() as live:
+        live.update(Progress("RunProcessingJobs", "run", 12345, 12345, 12, 12333, 0, 0.9))
+    assert isinstance(console.file, io.StringIO)
+    assert "12,345 validated, 12 rejected, 12,333 predicted" in console.file.getvalue()
 
 
 @pytest.mark.parametrize(("verbose", "shown"), [(True, "deployed\n"), (False, "")])
