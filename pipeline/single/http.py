@@ -23,6 +23,7 @@ from pipeline.errors import (
     ImageBatchError,
     ImageTooLarge,
     InvalidEvent,
+    RejectedImage,
 )
 from pipeline.single.events import method_of, posted_image
 
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 _STATUSES: tuple[tuple[type[ImageBatchError], HTTPStatus], ...] = (
     (InvalidEvent, HTTPStatus.BAD_REQUEST),
     (ImageTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (RejectedImage, HTTPStatus.UNPROCESSABLE_ENTITY),
     (EndpointTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (EndpointUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (EndpointError, HTTPStatus.BAD_GATEWAY),

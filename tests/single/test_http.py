@@ -50,6 +50,7 @@ def test_a_bad_image_is_no_success() -> None:
         (errors.UnexpectedAnswer, 502),
         (errors.ImageTooLarge, 413),
         (errors.InvalidEvent, 400),
+        (errors.RejectedImage, 422),
         (errors.UnknownModel, 500),
     ],
 )
