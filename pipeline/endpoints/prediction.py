@@ -20,8 +20,8 @@ _EXCERPT = 60
 class Prediction:
     """What an endpoint says about one image.
 
-    `top` are its labels, the best first, with `boxes` where each has one, in pixels of the image as it was given. For an
-    embedding both are empty, and `values` are it. `resized` says whether the image was too large, and was sent as the
+    `top` are its labels, the best first, with `boxes` where each has one, in pixels of the image as it was given. An
+    embedding is `values`, with both of these empty. `resized` says whether the image was too large, and was sent as the
     contract allows it to be resized.
     """
 
