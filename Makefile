@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PHOTOS ?= examples/photos
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-extras check format asl lock clean
+.PHONY: help run test test-extras aws-cli check format asl lock clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,8 @@ test: $(VENV)/.dev ## Run the whole test suite
 
 test-extras: $(VENV)/.extras ## Run the tests of what few need: HEIC photos, models of torch (a large download)
 	@PYTHONPATH=$(EXTRAS) $(BIN)/python -m pytest -n auto tests/images tests/inference/runtimes
+
+aws-cli: $(VENV)/.awscli ## Install the AWS CLI into an environment of its own: `make test` drives the local cloud with it, too
 
 check: $(VENV)/.dev ## Lint, types, formatting, the rendered state machines, the template, the Dockerfile
 	$(BIN)/ruff check .
@@ -38,6 +40,7 @@ lock: $(VENV)/.dev ## Resolve the dependencies again (needs the registry)
 	$(BIN)/uv pip compile pyproject.toml --extra local -c requirements/dev.lock $(LOCK) -o requirements/run.lock
 	$(BIN)/uv pip compile pyproject.toml --extra inference $(IMAGE_LOCK) -o requirements/container-cpu.lock
 	$(BIN)/uv pip compile pyproject.toml requirements/cuda.in $(IMAGE_LOCK) -o requirements/container-cuda.lock
+	$(BIN)/uv pip compile requirements/awscli.in $(LOCK) --upgrade -o requirements/awscli.lock
 # --no-emit-index-url: a lock names packages and versions, never a registry.
 LOCK_TEXT := --no-header --no-annotate --no-emit-index-url --quiet
 LOCK := --universal --python-version 3.11 $(LOCK_TEXT)
@@ -62,6 +65,12 @@ $(VENV)/.run: requirements/run.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.run
 	@echo "Installing the development tools into $(VENV) (once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.awscli: requirements/awscli.lock | $(VENV)/bin/python
+	@echo "Installing the AWS CLI into $(VENV)/awscli (once)"
+	@$(BIN)/python -m venv $(VENV)/awscli
+	@$(VENV)/awscli/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/awscli.lock
 	@touch $@
 
 # Beside the environment, not in it: what is there without the extras is what most people have.
