@@ -83,9 +83,11 @@ class LocalCloud:
             )
         with ExitStack() as cleanup:
             cleanup.callback(_in_this_process.release)
-            self._timers = Timers(held=hold_events)
+            self._timers = Timers(held=True)
             self._start(cleanup, state_dir, port, region, account_id, lambda_concurrency or available_cores())
             self._cleanup = cleanup.pop_all()
+        if not hold_events:
+            self.deliver()
 
     def _start(
         self, cleanup: ExitStack, state_dir: Path | None, port: int, region: str, account_id: str, concurrency: int
@@ -130,6 +132,11 @@ class LocalCloud:
         cleanup.callback(self._sagemaker.join)
         cleanup.callback(processes.close)
         cleanup.callback(self._sagemaker.stop)
+        cleanup.callback(self._timers.close)
+        database = Database(self.state_dir / "events.sqlite")
+        cleanup.callback(database.close)
+        deliveries = Deliveries(database, self._timers, self.client)
+        cleanup.callback(deliveries.close)
         self._lambda = LambdaService(
             processes=processes,
             environment=self._child_environment,
@@ -138,24 +145,19 @@ class LocalCloud:
             concurrency=concurrency,
             account_id=account_id,
             region=region,
+            database=database,
+            timers=self._timers,
+            deliveries=deliveries,
         )
         cleanup.callback(self._lambda.close)
         self._states = StatesService(self.client, self.state_dir / "states.sqlite", account_id, region)
         cleanup.callback(self._states.close)
         self._cloudformation = CloudFormationService(self.state_dir / "stacks.json")
         self._gateway.add([self._cloudformation, self._lambda, self._sagemaker, self._states])
-        self._start_events(cleanup)
-
-    def _start_events(self, cleanup: ExitStack) -> None:
-        cleanup.callback(self._timers.close)
-        database = Database(self.state_dir / "events.sqlite")
-        cleanup.callback(database.close)
-        deliveries = Deliveries(database, self._timers, self.client)
-        cleanup.callback(deliveries.close)
-        events = EventsService(database, deliveries, self._timers, self.account_id, self.region)
-        schedules = SchedulerService(database, deliveries, self._timers, self.account_id, self.region)
+        events = EventsService(database, deliveries, self._timers, account_id, region)
+        schedules = SchedulerService(database, deliveries, self._timers, account_id, region)
         self._gateway.add([events, schedules])
-        self._gateway.listen(ObjectEvents(events.bus, deliveries, self.account_id, self.region))
+        self._gateway.listen(ObjectEvents(events.bus, deliveries, account_id, region))
 
     @property
     def endpoint_url(self) -> str:

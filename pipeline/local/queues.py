@@ -43,6 +43,7 @@ class DurableQueue:
         self._name = name
         self._timers = timers
         self._work = work
+        self._closed = False
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
         for number, due, item in database.items(name):
             self._plan(number, due, item)
@@ -56,6 +57,7 @@ class DurableQueue:
 
     def close(self) -> None:
         """Begin nothing more. What is not done stays on disk."""
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _plan(self, number: int, due: float, item: Mapping[str, Any]) -> None:
@@ -75,6 +77,6 @@ class DurableQueue:
             again = None
         if again is None:
             self._database.remove_item(number)
-        else:
+        elif not self._closed:  # what failed because everything ends is tried anew next time, as if it had not been
             self._database.change_item(number, again.due, again.item)
             self._plan(number, again.due, again.item)

@@ -83,13 +83,16 @@ def _send_message(
     queue_url = clients("sqs").get_queue_url(QueueName=resource)["QueueUrl"]
     group = options.get("SqsParameters", {}).get("MessageGroupId")
     fifo = {"MessageGroupId": group, "MessageDeduplicationId": name} if group else {}
+    fifo |= _attributes(options)
     return Call("sqs", "send_message", {"QueueUrl": queue_url, "MessageBody": payload, **fifo})
 
 
-def _publish(
-    arn: str, _resource: str, payload: str, _name: str, _options: Mapping[str, Any], _clients: Clients
-) -> Call:
-    return Call("sns", "publish", {"TopicArn": arn, "Message": payload})
+def _publish(arn: str, _resource: str, payload: str, _name: str, options: Mapping[str, Any], _clients: Clients) -> Call:
+    return Call("sns", "publish", {"TopicArn": arn, "Message": payload, **_attributes(options)})
+
+
+def _attributes(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {"MessageAttributes": options["MessageAttributes"]} if "MessageAttributes" in options else {}
 
 
 def _put_log_events(

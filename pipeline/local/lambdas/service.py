@@ -17,11 +17,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from pipeline.local.database import Database
+from pipeline.local.delivery import Deliveries
+from pipeline.local.lambdas.asynchronous import AsynchronousOperations
 from pipeline.local.lambdas.functions import CONFIGURABLE, VERSION, Code, Function, in_place, unpack
 from pipeline.local.lambdas.urls import UrlOperations
-from pipeline.local.lambdas.workers import Result, WorkerPool
+from pipeline.local.lambdas.workers import WorkerPool
 from pipeline.local.processes import Processes
 from pipeline.local.protocol import ServiceError
+from pipeline.local.timers import Timers
 
 LOCAL_SOURCE = "local-source"
 # Lambda Developer Guide, "Lambda quotas": invocation payload, synchronous and asynchronous.
@@ -29,15 +33,13 @@ MAX_SYNCHRONOUS = 6 * 1024 * 1024
 MAX_ASYNCHRONOUS = 1024 * 1024
 # The same page; the model allows more, for functions on managed instances.
 _LIMITS = {"Timeout": 900, "MemorySize": 10_240}
-# Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation".
-SECONDS_BETWEEN_ATTEMPTS = (60, 120)
 
 _NAME = re.compile(r"(?:arn:aws[a-z-]*:lambda:[a-z0-9-]+:)?(?:\d{12}:)?(?:function:)?([a-zA-Z0-9_-]+)(?::(.+))?")
 _MAX_NAME = 64
 
 
-class LambdaService(UrlOperations):
-    """Functions, their URLs, and the workers that run them.
+class LambdaService(UrlOperations, AsynchronousOperations):
+    """Functions, their URLs, the events that wait for them, and the workers that run them.
 
     Args:
         processes: starts the workers.
@@ -45,6 +47,7 @@ class LambdaService(UrlOperations):
         state_dir: where code is unpacked and logs are kept.
         clients: gives the boto3 client of a service of this cloud, to fetch code from a bucket.
         concurrency: how many workers one function may have at the same time.
+        database, timers, deliveries: for asynchronous invocations.
     """
 
     service = "lambda"
@@ -60,8 +63,11 @@ class LambdaService(UrlOperations):
         concurrency: int,
         account_id: str,
         region: str,
+        database: Database,
+        timers: Timers,
+        deliveries: Deliveries,
     ) -> None:
-        super().__init__(lambda: environment()["AWS_ENDPOINT_URL"], account_id, region)
+        UrlOperations.__init__(self, lambda: environment()["AWS_ENDPOINT_URL"], account_id, region)
         self._processes = processes
         self._environment = environment
         self._code_dir = state_dir / "code"
@@ -71,8 +77,8 @@ class LambdaService(UrlOperations):
         self._arn_prefix = f"arn:aws:lambda:{region}:{account_id}:function:"
         self._pools: dict[str, WorkerPool] = {}
         self._lock = threading.Lock()
-        self._closing = threading.Event()
-        self._background = ThreadPoolExecutor(max_workers=32, thread_name_prefix="lambda-event")
+        self._background = ThreadPoolExecutor(max_workers=32, thread_name_prefix="lambda-warm")
+        AsynchronousOperations.__init__(self, database, timers, deliveries)
 
     def create_function(self, parameters: dict[str, Any]) -> dict[str, Any]:
         name = self._name(parameters["FunctionName"])
@@ -86,7 +92,7 @@ class LambdaService(UrlOperations):
         return function.configuration()
 
     def update_function_configuration(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        old = self._pool(parameters["FunctionName"]).function
+        old = self.pool(parameters["FunctionName"]).function
         settings = {**old.settings, **{key: parameters[key] for key in CONFIGURABLE if key in parameters}}
         _check({}, settings)
         function = Function(old.name, old.arn, settings, old.code)
@@ -94,14 +100,14 @@ class LambdaService(UrlOperations):
         return function.configuration()
 
     def update_function_code(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        old = self._pool(parameters["FunctionName"]).function
+        old = self.pool(parameters["FunctionName"]).function
         function = Function(old.name, old.arn, old.settings, self._fetch(old.name, parameters))
         if not parameters.get("DryRun"):
             self._replace(function)
         return function.configuration()
 
     def get_function(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        pool = self._pool(parameters["FunctionName"], parameters.get("Qualifier"))
+        pool = self.pool(parameters["FunctionName"], parameters.get("Qualifier"))
         location = pool.function.code.root.as_uri()
         return {
             "Configuration": pool.function.configuration(),
@@ -110,7 +116,7 @@ class LambdaService(UrlOperations):
         }
 
     def get_function_configuration(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        return self._pool(parameters["FunctionName"], parameters.get("Qualifier")).function.configuration()
+        return self.pool(parameters["FunctionName"], parameters.get("Qualifier")).function.configuration()
 
     def list_functions(self, parameters: dict[str, Any]) -> dict[str, Any]:
         marker, limit = parameters.get("Marker", ""), parameters.get("MaxItems", 50)
@@ -120,22 +126,23 @@ class LambdaService(UrlOperations):
         return {"Functions": page, "NextMarker": names[limit - 1] if len(names) > limit else None}
 
     def delete_function(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        pool = self._pool(parameters["FunctionName"], parameters.get("Qualifier"))
+        pool = self.pool(parameters["FunctionName"], parameters.get("Qualifier"))
         with self._lock:
             self._pools.pop(pool.function.name, None)
         self.forget_url(pool.function.arn)
+        self.forget_events_of(pool.function.arn)
         pool.close()
         return {"StatusCode": 204}
 
     def invoke(self, parameters: dict[str, Any]) -> dict[str, Any]:
         kind = parameters.get("InvocationType", "RequestResponse")
-        pool = self._pool(parameters["FunctionName"], parameters.get("Qualifier"))
+        pool = self.pool(parameters["FunctionName"], parameters.get("Qualifier"))
         payload = parameters.get("Payload") or b"{}"
         _check_payload(payload, MAX_ASYNCHRONOUS if kind == "Event" else MAX_SYNCHRONOUS)
         if kind == "DryRun":
             return {"StatusCode": 204}
         if kind == "Event":
-            self._background.submit(self._invoke_event, pool, payload)
+            self.invoke_later(pool.function, payload)
             return {"StatusCode": 202}
         _, result = pool.invoke(payload)
         answer: dict[str, Any] = {"StatusCode": 200, "Payload": result.payload, "ExecutedVersion": VERSION}
@@ -146,12 +153,12 @@ class LambdaService(UrlOperations):
         return answer
 
     def function_arn(self, name: str, qualifier: str | None = None) -> str:
-        return self._pool(name, qualifier).function.arn
+        return self.pool(name, qualifier).function.arn
 
     def warm(self, names: Iterable[str]) -> None:
         """Start one worker of each function in the background."""
         for name in names:
-            self._background.submit(self._pool(name).warm)
+            self._background.submit(self.pool(name).warm)
 
     def logs(self, name: str) -> str:
         """Everything that the function's workers have written so far, worker by worker."""
@@ -160,19 +167,12 @@ class LambdaService(UrlOperations):
 
     def close(self) -> None:
         """Stop every worker; invocations under way end with an error."""
-        self._closing.set()
+        self.close_events()
         with self._lock:
             pools = list(self._pools.values())
         for pool in pools:
             pool.close()
         self._background.shutdown(wait=False, cancel_futures=True)
-
-    def _invoke_event(self, pool: WorkerPool, payload: bytes) -> Result:
-        for pause in (*SECONDS_BETWEEN_ATTEMPTS, 0):
-            _, result = pool.invoke(payload)
-            if not result.failed or self._closing.wait(pause):
-                break
-        return result
 
     def _replace(self, function: Function) -> None:
         pool = WorkerPool(
@@ -212,7 +212,7 @@ class LambdaService(UrlOperations):
             )
         return match[1]
 
-    def _pool(self, given: str, qualifier: str | None = None) -> WorkerPool:
+    def pool(self, given: str, qualifier: str | None = None) -> WorkerPool:
         name = self._name(given)
         match = _NAME.fullmatch(given)
         asked = qualifier or (match[2] if match else None)

@@ -237,9 +237,9 @@ class WorkerPool:
         self._busy = 0
         self._closed = False
 
-    def invoke(self, payload: bytes) -> tuple[Invocation, Result]:
-        """Serve one event, by an idle worker, a new one, or when it is this event's turn."""
-        invocation = Invocation(payload)
+    def invoke(self, payload: bytes, request_id: str | None = None) -> tuple[Invocation, Result]:
+        """Serve one event, by an idle worker, a new one, or when it is this event's turn. A retry has an id already."""
+        invocation = Invocation(payload, request_id or str(uuid.uuid4()))
         worker = self._take()
         try:
             return invocation, worker.invoke(invocation)

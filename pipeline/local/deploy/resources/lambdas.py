@@ -2,6 +2,7 @@
 
 from pipeline.local.deploy.intrinsics import as_text
 from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target, inside, pick
+from pipeline.local.deploy.resources.events import with_numbers
 
 
 def create_function(target: Target, properties: Properties) -> Created:
@@ -11,7 +12,16 @@ def create_function(target: Target, properties: Properties) -> Created:
         Environment={"Variables": {name: as_text(value) for name, value in environment.get("Variables", {}).items()}},
         Tags={tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])},
         **pick(
-            properties, "Code", "Description", "Handler", "LoggingConfig", "MemorySize", "Role", "Runtime", "Timeout"
+            properties,
+            "Code",
+            "DeadLetterConfig",
+            "Description",
+            "Handler",
+            "LoggingConfig",
+            "MemorySize",
+            "Role",
+            "Runtime",
+            "Timeout",
         ),
     )
     return Created(created["FunctionName"], {"Arn": created["FunctionArn"]})
@@ -27,6 +37,15 @@ def create_url(target: Target, properties: Properties) -> Created:
     )
 
 
+def create_event_invoke_config(target: Target, properties: Properties) -> Created:
+    """What becomes of a function's asynchronous invocations."""
+    settings = with_numbers(pick(properties, "DestinationConfig", "MaximumEventAgeInSeconds", "MaximumRetryAttempts"))
+    target.client("lambda").put_function_event_invoke_config(
+        **pick(properties, "FunctionName", "Qualifier"), **settings
+    )
+    return Created(target.name())
+
+
 def create_permission(target: Target, _: Properties) -> Created:
     return Created(target.name())
 
@@ -37,6 +56,7 @@ TYPES = {
         properties=frozenset(
             {
                 "Code",
+                "DeadLetterConfig",
                 "Description",
                 "Environment",
                 "FunctionName",
@@ -55,6 +75,13 @@ TYPES = {
             "TracingConfig": "there is no X-Ray here",
             "VpcConfig": "functions are processes of this machine, in no VPC",
         },
+    ),
+    "AWS::Lambda::EventInvokeConfig": ResourceType(
+        create_event_invoke_config,
+        properties=frozenset(
+            {"DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "MaximumRetryAttempts", "Qualifier"}
+        ),
+        required=frozenset({"FunctionName", "Qualifier"}),
     ),
     "AWS::Lambda::Url": ResourceType(
         create_url,
