@@ -3,7 +3,8 @@
     StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX, MARKER, TRANSFORM_MODEL;
                                 ALLOWED_FORMATS, MAX_BYTES, MAX_PIXELS, MIN_SIDE, ANIMATED, QUARANTINE
     PlanInferenceSettings       DEFAULT_INSTANCE_TYPE, JOB_NAME_PREFIX, IMAGES_PER_JOB;
-                                TRANSFORM_INSTANCE_TYPE, IMAGES_PER_INSTANCE
+                                TRANSFORM_INSTANCE_TYPE, IMAGES_PER_INSTANCE;
+                                JOB_SUBNET_IDS, JOB_SECURITY_GROUP_IDS
     PlanRetrySettings           JOB_NAME_PREFIX
 
 The other functions need none: the run pointer in their event says which bucket and which run.
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from pipeline.errors import InvalidSetting, MissingSetting
+from pipeline.job_network import NO_VPC, JobNetwork
 from pipeline.limits import DEFAULT_LIMITS, Limits, Quarantine, from_text
 from pipeline.runs.control_files import DEFAULT_MARKER
 
@@ -67,6 +69,8 @@ class PlanInferenceSettings:
     transform_instance_type: str = "ml.g4dn.xlarge"
     images_per_instance: int = 500_000
     """Of a transform job. An instance takes minutes to start, and should then have more than minutes of work."""
+    network: JobNetwork = NO_VPC
+    """Of a Processing job."""
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -76,6 +80,7 @@ class PlanInferenceSettings:
             images_per_job=positive(environment, "IMAGES_PER_JOB", cls.images_per_job),
             transform_instance_type=environment.get("TRANSFORM_INSTANCE_TYPE") or cls.transform_instance_type,
             images_per_instance=positive(environment, "IMAGES_PER_INSTANCE", cls.images_per_instance),
+            network=JobNetwork.from_env(environment),
         )
 
 

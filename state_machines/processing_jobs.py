@@ -19,7 +19,7 @@ def run_processing_jobs() -> Map:
     return Map(
         "RunProcessingJobs",
         items_path="$.plan.partitions",
-        item_selector={"run.$": "$.run", "partition.$": "$$.Map.Item.Value"},
+        item_selector={"run.$": "$.run", "partition.$": "$$.Map.Item.Value", "network.$": "$.plan.network"},
         max_concurrency=40,
         processor=run_processing_job(),
         result_path="$.partitions",
@@ -68,8 +68,8 @@ def run_processing_job() -> Chain:
                 }
             },
             "StoppingCondition": {"MaxRuntimeInSeconds.$": "$.partition.max_runtime_seconds"},
-            # The model and the pixels come through SageMaker: the container itself needs no network.
-            "NetworkConfig": {"EnableNetworkIsolation": True},
+            # The model and the pixels come through SageMaker: the container itself needs no network, and is isolated.
+            "NetworkConfig.$": "$.network",
             "Tags": [
                 {"Key": "imagebatch:run", "Value.$": "$.run.run_id"},
                 {"Key": "imagebatch:partition", "Value.$": "$.partition.id"},

@@ -13,4 +13,5 @@ SETTINGS = PlanInferenceSettings.from_env()
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run", "validated": [{"MapRunArn", "ResultWriterDetails"}, ...]}` -> the plan, without its shards."""
     s3 = aws.client("s3")
-    return plan_inference(load_run(s3, event["run"]), event["validated"], SETTINGS, s3, aws.client("stepfunctions"))
+    plan = plan_inference(load_run(s3, event["run"]), event["validated"], SETTINGS, s3, aws.client("stepfunctions"))
+    return {**plan, "network": SETTINGS.network.config(isolated=True)}

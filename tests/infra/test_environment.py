@@ -44,17 +44,15 @@ def functions(of_type):
 
 
 @pytest.fixture(scope="module")
-def environment(functions, template):
-    """The environment of a function in a stack without parameters; names of resources are any text."""
+def environment(with_parameters):
+    """The environment of a function in a stack that has them all; names of resources are any text."""
+    stack = with_parameters(EndpointName="photos", SingleImages="job")
 
     def value(node):
-        if isinstance(node, str):
-            return node
-        default = template["Parameters"].get(node.get("Ref", ""), {}).get("Default", "given")
-        return str(default)
+        return node if isinstance(node, str) else str(stack.scope.values.get(node.get("Ref", ""), "given"))
 
     def of(function):
-        variables = functions[function]["Environment"]["Variables"]
+        variables = stack.resources[function]["Properties"]["Environment"]["Variables"]
         return Environment({name: value(node) for name, node in variables.items()})
 
     return of
@@ -63,7 +61,6 @@ def environment(functions, template):
 @pytest.mark.parametrize("function", SETTINGS)
 def test_a_function_is_told_what_its_settings_ask_for_and_nothing_else(environment, function):
     given = environment(function)
-    given.update({name: "given" for name, value in given.items() if name == "ENDPOINT_NAME" and not value})
     for settings in SETTINGS[function]:
         settings.from_env(given)
     assert set(given) - READ_ELSEWHERE == given.asked - WITHOUT_PARAMETER

@@ -71,6 +71,7 @@ def plan_inference(event, context):
         "engine": engine,
         "counts": {},
         "partitions": [] if engine == "none" else [partition],
+        "network": {"EnableNetworkIsolation": True},
     }
 
 
