@@ -26,7 +26,7 @@ from pipeline.runs.fields import LONGEST_KEY, bucket, refuse, shown
 from pipeline.runs.listings import ListedImage, write_listing
 from pipeline.runs.source_fields import MAX_SOURCES, check_prefix
 from pipeline.runs.sources import Listing, Prefix, Source, in_order
-from pipeline.runs.triggers import Manifest
+from pipeline.runs.triggers import Manifest, object_identity
 from pipeline.settings import StartRunSettings
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ _SCHEME = "s3://"
 class Named:
     """What a manifest names: no prefix within another, no key twice, and none under a prefix."""
 
-    etag: str
-    """Of the manifest that was read."""
+    identity: str
+    """Of a trigger that is the manifest as it was read. One that was replaced after its event was sent is read as it is
+    now, and the next event is about the same bytes."""
     prefixes: Sequence[Prefix]
     keys: Mapping[str, Sequence[str]]
     """Keys by bucket, in the manifest's order."""
@@ -87,7 +88,8 @@ def read_manifest(s3: "S3Client", manifest: Manifest, settings: StartRunSettings
         else:
             images.setdefault(bucket_name, {})[key] = None
     widest = _widest(prefixes)
-    named = Named(etag, widest, _beside(images, widest))
+    identity = object_identity(manifest.bucket, manifest.key, etag)
+    named = Named(identity, widest, _beside(images, widest))
     count = len(named.prefixes) + len(named.keys)
     if count > MAX_SOURCES:
         raise InvalidRunInput(

@@ -52,8 +52,9 @@ class RunInput:
     trigger: Trigger
     name: str | None
     """What the run id calls the run; None for the name of its first source."""
-    sources: tuple[Source, ...] | Manifest
-    """What the run is over; a manifest is read when everything else is in order."""
+    sources: tuple[Source, ...]
+    manifest: Manifest | None
+    """What lists the sources in their place; it is read when everything else is in order."""
     model: str
     engine: str
     top_k: int | None
@@ -90,6 +91,7 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
         trigger=trigger,
         name=brought.name if isinstance(brought, Manifest) else _name(fields.get("name")),
         sources=_sources(brought, fields, trigger, settings),
+        manifest=brought if isinstance(brought, Manifest) else None,
         model=matching(
             "model", fields.get("model", settings.default_model), _MODEL, "a name such as efficientnet-lite0"
         ),
@@ -105,12 +107,12 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
 
 def _sources(
     brought: Prefix | Manifest | None, fields: Mapping[str, Any], trigger: Trigger, settings: StartRunSettings
-) -> tuple[Source, ...] | Manifest:
+) -> tuple[Source, ...]:
     """What the trigger brings with it is what the run is over, literally: its keys are S3's, and no templates."""
     if brought is None:
         return source_fields.sources(fields, trigger.time, settings)
     if isinstance(brought, Manifest):
-        return brought
+        return ()
     source_fields.check_prefix(f"the folder of the marker {trigger.uri}", brought, settings)
     return (brought,)
 

@@ -6,7 +6,7 @@ doing anything, and says which run it is. The same execution finds its own claim
 been retried after the write.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from pipeline.runs.manifests import Named, read_manifest
 from pipeline.runs.run import Run
 from pipeline.runs.run_input import TRANSFORM, RunInput
 from pipeline.runs.sources import Listing, Source
-from pipeline.runs.triggers import Manifest, how_to_run_again, object_identity
+from pipeline.runs.triggers import how_to_run_again
 from pipeline.settings import StartRunSettings
 
 if TYPE_CHECKING:
@@ -48,12 +48,13 @@ def start_run(
     if given.engine == TRANSFORM:
         _check_transform(given.model, package.contract, settings)
     _check_top_k(given, package.contract)
-    given, named = _look_at_sources(given, settings, s3)
+    named = read_manifest(s3, given.manifest, settings) if given.manifest else None
+    _check_places(s3, given.sources, named)
     run = Run(
         run_id="",
         bucket=settings.results_bucket,
         execution_arn=execution["arn"],
-        trigger=given.trigger,
+        trigger=replace(given.trigger, identity=named.identity) if named else given.trigger,
         started_at=datetime.fromisoformat(execution["started_at"]),
         sources=(),
         model=given.model,
@@ -68,35 +69,24 @@ def start_run(
         array_row_bytes=array_row_bytes(package.signature, package.contract),
         marker=settings.marker,
     )
-    run, holder = _claim(s3, run, _subject(given), lambda run_id: _sources(given, named, run_id, settings))
+
+    def sources(run_id: str) -> tuple[Source, ...]:
+        return named.sources(run_id, settings.results_bucket) if named else given.sources
+
+    run, holder = _claim(s3, run, given.name or given.sources[0].name, sources)
     claimed = holder == run.execution_arn
     if claimed and named:
         named.write_listings(s3, run.run_id, run.bucket)
     return {**run.pointer, "claimed": claimed, "note": "" if claimed else _already_started(run, holder)}
 
 
-def _look_at_sources(given: RunInput, settings: StartRunSettings, s3: "S3Client") -> tuple[RunInput, Named | None]:
-    """Refuse buckets and listings that are not there; read a manifest, where that is what the run is over."""
-    if isinstance(given.sources, Manifest):
-        named = read_manifest(s3, given.sources, settings)
-        # A manifest that was replaced after its event is read as it is now, and its next event is about the same bytes.
-        identity = object_identity(given.sources.bucket, given.sources.key, named.etag)
-        given, buckets = replace(given, trigger=replace(given.trigger, identity=identity)), named.buckets
-    else:
-        named, buckets = None, {source.bucket for source in given.sources}
-        for source in given.sources:
-            if isinstance(source, Listing):
-                check_listing(s3, source.listing_bucket, source.listing_key)
-    for bucket in sorted(buckets):
+def _check_places(s3: "S3Client", sources: Iterable[Source], named: Named | None) -> None:
+    """Refuse buckets and listings that are not there."""
+    for bucket in sorted(named.buckets if named else {source.bucket for source in sources}):
         _check_bucket(s3, bucket)
-    return given, named
-
-
-def _sources(given: RunInput, named: Named | None, run_id: str, settings: StartRunSettings) -> tuple[Source, ...]:
-    """What the run is over. The keys that a manifest names are listed in the folder of the run."""
-    if isinstance(given.sources, Manifest):
-        return named.sources(run_id, settings.results_bucket) if named else ()
-    return given.sources
+    for source in sources:
+        if isinstance(source, Listing):
+            check_listing(s3, source.listing_bucket, source.listing_key)
 
 
 def _claim(s3: "S3Client", run: Run, subject: str, sources: Callable[[str], tuple[Source, ...]]) -> tuple[Run, str]:
@@ -127,11 +117,6 @@ def _already_started(run: Run, holder: str) -> str:
         f"The run {run.run_id} is this {run.trigger.kind}'s, and was started by the execution {holder}."
         f" Nothing was done here. {how_to_run_again(run.trigger)}"
     )
-
-
-def _subject(given: RunInput) -> str:
-    """What the run id says that the run is about: its name, or that of its first source."""
-    return given.name or ("" if isinstance(given.sources, Manifest) else given.sources[0].name)
 
 
 def _check_transform(model: str, contract: ModelContract, settings: StartRunSettings) -> None:

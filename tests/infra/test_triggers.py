@@ -113,16 +113,17 @@ def starts(rule, event):
 @pytest.mark.parametrize(
     ("key", "taken"),
     [
-        ("incoming/_READY", (Prefix("images", "incoming/"),)),
-        ("incoming/2026/11/20/_READY", (Prefix("images", "incoming/2026/11/20/"),)),
-        ("incoming//_READY", (Prefix("images", "incoming//"),)),
+        ("incoming/_READY", Prefix("images", "incoming/")),
+        ("incoming/2026/11/20/_READY", Prefix("images", "incoming/2026/11/20/")),
+        ("incoming//_READY", Prefix("images", "incoming//")),
         ("incoming/spring.manifest.json", Manifest("images", "incoming/spring.manifest.json")),
         ("incoming/a/b.manifest.json", Manifest("images", "incoming/a/b.manifest.json")),
     ],
 )
 def test_a_marker_and_a_manifest_under_the_inbox_start_a_run(resource, key, taken):
     assert starts(resource("InboxRule"), uploaded(key))
-    assert run_input.parse(uploaded(key), EXECUTION, SETTINGS).sources == taken
+    given = run_input.parse(uploaded(key), EXECUTION, SETTINGS)
+    assert (given.manifest or given.sources[0]) == taken
 
 
 @pytest.mark.parametrize(

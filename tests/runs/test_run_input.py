@@ -130,8 +130,8 @@ def test_a_marker_where_runs_write_is_refused() -> None:
 def test_a_manifest_is_what_its_run_is_over_and_called_after() -> None:
     given = parse(event("manifest_created"))
 
-    assert given.sources == Manifest("example-images", "incoming/spring campaign.manifest.json")
-    assert given.name == "spring campaign"
+    assert given.manifest == Manifest("example-images", "incoming/spring campaign.manifest.json")
+    assert (given.name, given.sources) == ("spring campaign", ())
 
 
 @pytest.mark.parametrize(
@@ -150,6 +150,11 @@ def test_the_default_prefix_may_have_the_date_of_the_run() -> None:
     given = run_input.parse({}, EXECUTION, replace(SETTINGS, default_prefix="incoming/{date-1:%d}/"))
 
     assert given.sources == (Prefix("example-images", "incoming/19/"),)
+
+
+def test_a_default_prefix_that_is_wrong_is_the_stack_s_to_mend() -> None:
+    with pytest.raises(InvalidRunInput, match=r"the stack's DefaultPrefix: \{date\} is no date"):
+        run_input.parse({}, EXECUTION, replace(SETTINGS, default_prefix="{date}"))
 
 
 def test_the_date_is_that_of_the_schedule_s_own_clock() -> None:
@@ -277,5 +282,5 @@ EVENTS_OF_S3 = st.fixed_dictionaries(
 def test_any_input_is_refused_or_can_be_written_down(document: Any) -> None:
     with suppress(InvalidRunInput):
         run = parse(document)
-        uris = run.sources.uri if isinstance(run.sources, Manifest) else [source.uri for source in run.sources]
-        dump_json([run.trigger.identity, run.trigger.time.isoformat(), run.trigger.uri, uris])
+        uris = [run.trigger.uri, *(source.uri for source in run.sources)]
+        dump_json([run.trigger.identity, run.trigger.time.isoformat(), uris])
