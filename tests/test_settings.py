@@ -13,6 +13,11 @@ def test_settings_are_read_from_the_environment() -> None:
     assert StartRunSettings.from_env(START_RUN) == StartRunSettings("images", "results", "tiny", "in/")
 
 
+@pytest.mark.parametrize(("text", "marker"), [("", "_READY"), ("done", "done")])
+def test_a_stack_may_call_its_markers_otherwise(text: str, marker: str) -> None:
+    assert StartRunSettings.from_env({**START_RUN, "MARKER": text}).marker == marker
+
+
 @pytest.mark.parametrize(("text", "model"), [("", None), ("tiny", "tiny")])
 def test_a_stack_may_have_no_sagemaker_model(text: str, model: str | None) -> None:
     assert StartRunSettings.from_env({**START_RUN, "TRANSFORM_MODEL": text}).transform_model == model
