@@ -209,6 +209,7 @@ def plan_inference() -> Task:
             "engine.$": "$.Payload.engine",
             "counts.$": "$.Payload.counts",
             "partitions.$": "$.Payload.partitions",
+            "network.$": "$.Payload.network",
         },
         result_path="$.plan",
     )
