@@ -127,7 +127,7 @@ def test_images_are_tagged_only_where_that_is_the_stack_s_policy(policies, templ
         name
         for name, statements in policies
         for entry in statements
-        if "Tagging" in json.dumps(entry["Action"]) and "ImagesBucket" in json.dumps(entry["Resource"])
+        if "PutObjectTagging" in json.dumps(entry["Action"]) and "ImagesBucket" in json.dumps(entry["Resource"])
     }
     assert allowed == {"TaggingPolicy"}
     assert template["Resources"]["TaggingPolicy"]["Condition"] == "TagsRejectedImages"
