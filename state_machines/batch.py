@@ -208,6 +208,7 @@ def plan_inference() -> Task:
             "key.$": "$.Payload.key",
             "engine.$": "$.Payload.engine",
             "counts.$": "$.Payload.counts",
+            "transform.$": "$.Payload.transform",
             "partitions.$": "$.Payload.partitions",
             "network.$": "$.Payload.network",
         },

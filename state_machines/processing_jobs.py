@@ -8,7 +8,7 @@ from typing import Any
 
 from state_machines.job_failures import keep_why_it_failed
 from state_machines.sdk import Chain, Map, Pass, Task
-from state_machines.tasks import JOB_RETRIES
+from state_machines.tasks import JOB_NAME, JOB_RETRIES
 
 JOB_INPUT = "/opt/ml/processing/input"
 JOB_OUTPUT = "/opt/ml/processing/output"
@@ -33,8 +33,7 @@ def run_processing_job() -> Chain:
         # SageMaker ends a job at its own limit (StoppingCondition); this ends the wait for one that never starts.
         timeout_seconds=86400,
         parameters={
-            # A job name is used up for ever, by a failed job too: a retry needs another one.
-            "ProcessingJobName.$": "States.Format('{}-{}', $.partition.job_name, $$.State.RetryCount)",
+            "ProcessingJobName.$": JOB_NAME,
             "RoleArn": "${JobRoleArn}",
             "AppSpecification": {
                 "ImageUri": "${ContainerImageUri}",

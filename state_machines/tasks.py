@@ -101,6 +101,10 @@ def backoff(
     )
 
 
+# A job's name is used up for ever, by a failed job too: a retry needs another one, and so does a redrive, where the
+# count of retries begins anew.
+JOB_NAME = "States.Format('{}-{}-{}', $.partition.job_name, $$.Execution.RedriveCount, $$.State.RetryCount)"
+
 # An account's quota of instances is free again when other jobs have ended.
 JOB_RETRIES = [
     backoff(SAGEMAKER_BUSY, interval_seconds=20, max_attempts=8, max_delay_seconds=300),

@@ -1,23 +1,18 @@
-"""RunTransformJobs: serve.py over the shards of each partition, in a SageMaker Batch Transform job.
+"""RunTransformJobs: a SageMaker Batch Transform job for each partition, over its shards, or over original photos.
 
     RunTransformJob       completed: TransformPartitionCompleted
                           failed, the first time: PlanRetry, ChooseRetry, and back to RunTransformJob
                           anything else: state_machines/job_failures.py
 
 One object that fails makes a whole transform job Failed, and what the others gave is kept all the same
-(CreateTransformJob, TransformOutput). So PlanRetry looks which shards have no predictions and puts a partition of those
-alone at `$.partition`; `retry_of` in it says that this was the retry, and names the first job. A job that somebody
+(CreateTransformJob, TransformOutput). So PlanRetry looks what has no answer and puts a partition of that alone
+at `$.partition`; `retry_of` in it says that this was the retry, and names the first job. A job that somebody
 stopped, that took too long, or that SageMaker did not start is not tried again.
 """
 
 from state_machines.job_failures import keep_why_it_failed, partition_failed
 from state_machines.sdk import Catch, Chain, Choice, ChoiceRule, Map, Pass, Task
-from state_machines.tasks import ALL, JOB_RETRIES, invoke
-
-# The most that a shard has (pipeline/shards.py), and enough for its 23 MiB of pixels even where a megabyte is a million
-# bytes, which AWS does not say. As many at once as are a hundred MB together (CreateTransformJob, MaxPayloadInMB).
-MAX_PAYLOAD_MB = 25
-MAX_CONCURRENT_TRANSFORMS = 4
+from state_machines.tasks import ALL, JOB_NAME, JOB_RETRIES, invoke
 
 
 def run_transform_jobs() -> Map:
@@ -25,7 +20,7 @@ def run_transform_jobs() -> Map:
     return Map(
         "RunTransformJobs",
         items_path="$.plan.partitions",
-        item_selector={"run.$": "$.run", "partition.$": "$$.Map.Item.Value"},
+        item_selector={"run.$": "$.run", "transform.$": "$.plan.transform", "partition.$": "$$.Map.Item.Value"},
         max_concurrency=40,
         processor=run_transform_job(),
         result_path="$.partitions",
@@ -39,34 +34,27 @@ def run_transform_job() -> Chain:
         # A transform job has no limit of its own, as Processing jobs have: when this ends the wait, it ends the job.
         timeout_seconds_path="$.partition.max_runtime_seconds",
         parameters={
-            # A job name is used up for ever, by a failed job too: a retry needs another one.
-            "TransformJobName.$": "States.Format('{}-{}', $.partition.job_name, $$.State.RetryCount)",
+            "TransformJobName.$": JOB_NAME,
             "ModelName": "${TransformModelName}",
-            # One object is one request: a shard is a batch already, and nothing in it could be split or joined.
+            # One object is one request: nothing in it could be split or joined.
             "BatchStrategy": "SingleRecord",
-            "MaxConcurrentTransforms": MAX_CONCURRENT_TRANSFORMS,
-            "MaxPayloadInMB": MAX_PAYLOAD_MB,
             "ModelClientConfig": {"InvocationsTimeoutInSeconds": 600, "InvocationsMaxRetries": 2},
-            "Environment": {
-                "IMAGEBATCH_RUN_ID.$": "$.run.run_id",
-                "IMAGEBATCH_CONTRACT.$": "$.run.contract_digest",
-                "IMAGEBATCH_TOP_K.$": "States.Format('{}', $.run.top_k)",
-            },
+            # What the run's contract asks for, and what a partition needs: pipeline/runs/transform_requests.py.
+            "MaxConcurrentTransforms.$": "$.transform.MaxConcurrentTransforms",
+            "MaxPayloadInMB.$": "$.transform.MaxPayloadInMB",
+            "Environment.$": "$.transform.Environment",
             "TransformInput": {
                 "DataSource": {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri.$": "$.partition.manifest"}},
-                "ContentType": "application/x-imagebatch-shard",
+                "ContentType.$": "$.transform.ContentType",
                 "CompressionType": "None",
                 "SplitType": "None",
             },
             "TransformOutput": {
                 "S3OutputPath.$": "$.partition.predictions",
-                "Accept": "application/jsonlines",
+                "Accept.$": "$.transform.Accept",
                 "AssembleWith": "None",
             },
-            "TransformResources": {
-                "InstanceType.$": "$.partition.instance_type",
-                "InstanceCount.$": "$.partition.instance_count",
-            },
+            "TransformResources.$": "$.partition.resources",
             "Tags": [
                 {"Key": "imagebatch:run", "Value.$": "$.run.run_id"},
                 {"Key": "imagebatch:partition", "Value.$": "$.partition.id"},
@@ -91,12 +79,12 @@ def run_transform_job() -> Chain:
 
 
 def plan_retry(job: Task, completed: Pass) -> Task:
-    """Make the partition one of those shards that are missing, and run `job` again where there are any."""
+    """Make the partition one of what is missing, and run `job` again where there are any."""
     retry = invoke(
         "PlanRetry",
         "PlanRetryFunction",
         {"run.$": "$.run", "partition.$": "$.partition"},
-        comment="Find the shards without predictions, and cut them into a job of their own.",
+        comment="Find what has no answer, and make a job of its own of it.",
         timeout_seconds=70,
         result_selector={
             "id.$": "$.Payload.id",
@@ -104,17 +92,18 @@ def plan_retry(job: Task, completed: Pass) -> Task:
             "retry_of.$": "$.Payload.retry_of",
             "manifest.$": "$.Payload.manifest",
             "predictions.$": "$.Payload.predictions",
-            "shards.$": "$.Payload.shards",
+            "missing.$": "$.Payload.missing",
             "instance_type.$": "$.Payload.instance_type",
             "instance_count.$": "$.Payload.instance_count",
             "max_runtime_seconds.$": "$.Payload.max_runtime_seconds",
+            "resources.$": "$.Payload.resources",
         },
         result_path="$.partition",
     )
     not_planned = partition_failed("RetryNotPlanned", {"cause.$": "$.error.Cause"})
     retry.add_catch(Catch(error_equals=ALL, result_path="$.error", next_step=not_planned))
     choose = Choice("ChooseRetry")
-    choose.add_choice(ChoiceRule.NumericEquals("$.partition.shards", 0), completed)
+    choose.add_choice(ChoiceRule.NumericEquals("$.partition.missing", 0), completed)
     choose.default_choice(job)
     retry.next(choose)
     return retry

@@ -16,8 +16,8 @@ from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.runs import keys, planning
 from pipeline.runs.planning import Plan
 from pipeline.runs.run import Run
-from pipeline.runs.triggers import Trigger
 from pipeline.runs.sources import Prefix
+from pipeline.runs.triggers import Trigger
 from pipeline.settings import PlanInferenceSettings
 from pipeline.validation import batch as validation
 from pipeline.validation.batches import Batch

@@ -27,7 +27,7 @@ def test_a_job_name_with_its_retry_is_one_that_sagemaker_takes(
     shape: str, prefix: str, subject: str, at: datetime
 ) -> None:
     pattern, longest = sagemaker_pattern(shape)
-    name = names.job_name(prefix, names.run_id(at, subject, "trigger"), names.partition_id(99)) + "-99"
+    name = names.job_name(prefix, names.run_id(at, subject, "trigger"), names.partition_id(99)) + "-99-99"
     assert pattern.fullmatch(name)
     assert len(name) <= longest
 

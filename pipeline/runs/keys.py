@@ -11,6 +11,7 @@ All keys lie in the results bucket:
     runs/<run_id>/plan.json, plan/<partition>.manifest, <partition>-retry.manifest
     runs/<run_id>/predictions/<partition>/<shard>.jsonl, <shard>.npy, <shard>.failed.json    of a Processing job
     runs/<run_id>/predictions/<partition>/<shard>.safetensors.out                           of a transform job
+    runs/<run_id>/predictions/<partition>/<key of a photo>.out              of a transform job that is sent originals
     runs/<run_id>/results/<name>, arrays/<shard>.npy
     replays/<run_id>-<hash>.jsonl                           a listing of images that a replay of that run takes
 """
@@ -20,6 +21,9 @@ from collections.abc import Iterable
 from pipeline import shards
 from pipeline.inference import arrays
 from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX
+
+OUT_SUFFIX = ".out"
+"""What Batch Transform adds to the name of an input to name its answer."""
 
 MODELS_PREFIX = "models/"
 
@@ -90,6 +94,14 @@ def transform_outputs(written: Iterable[str]) -> dict[str, str]:
     """
     names = ((key.rpartition("/")[2], key) for key in written)
     return {name.removesuffix(TRANSFORM_SUFFIX): key for name, key in names if name.endswith(TRANSFORM_SUFFIX)}
+
+
+def answer_key(run_id: str, partition: str, key: str) -> str:
+    """What a container that is not ours answers for the photo at `key`.
+
+    The manifest's prefix is the bucket, so that the key is the whole path of the input, whichever part counts.
+    """
+    return f"{predictions_prefix(run_id, partition)}{key}{OUT_SUFFIX}"
 
 
 def array_key(run_id: str, partition: str, shard: str) -> str:

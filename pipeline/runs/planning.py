@@ -9,12 +9,12 @@ import heapq
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline import names, objects
 from pipeline.errors import RunDoesNotAddUp
-from pipeline.runs import keys
+from pipeline.runs import job_inputs, keys, transform_requests
 from pipeline.runs.run import Run
 from pipeline.runs.run_input import TRANSFORM
 from pipeline.settings import PlanInferenceSettings
@@ -36,6 +36,10 @@ _BYTES_PER_JOB = 16 * 10**9
 # Of one transform job: as many as an account may have of most types until it asks for more.
 _MOST_INSTANCES = 20
 
+# An hour's work at five photos a second: as many as a GPU was seen to do that is sent them one by one
+# (amazon-sagemaker-examples #918: 18.7 a second on four T4s).
+_ORIGINALS_PER_INSTANCE = 20_000
+
 # A job that runs longer than this has lost its way: a slow model on one core, after a slow start. The most is less than
 # the day that the state machine waits for a job, so that SageMaker ends the job and says why.
 _SECONDS_TO_START = 1800
@@ -56,6 +60,11 @@ class Partition:
     instance_type: str
     instance_count: int
     max_runtime_seconds: int
+    resources: Mapping[str, Any] | None = None
+    """`TransformResources` of a transform job; None for a Processing job."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class Plan:
     counts: Counts
     partitions: tuple[Partition, ...]
     batches: tuple[Batch, ...]
+    transform: Mapping[str, Any] = field(default_factory=dict)
+    """What every transform job of the run is asked (transform_requests.py); empty for other engines."""
 
     def between_states(self, run_id: str) -> dict[str, Any]:
         """The part that travels; plan.json holds every batch and shard too."""
@@ -71,7 +82,8 @@ class Plan:
             "key": keys.plan_key(run_id),
             "engine": self.engine,
             "counts": asdict(self.counts),
-            "partitions": [asdict(partition) for partition in self.partitions],
+            "transform": dict(self.transform),
+            "partitions": [partition.to_json() for partition in self.partitions],
         }
 
     def to_json(self, run_id: str) -> dict[str, Any]:
@@ -84,6 +96,7 @@ class Plan:
             counts=Counts(**document["counts"]),
             partitions=tuple(Partition(**partition) for partition in document["partitions"]),
             batches=tuple(Batch.from_json(batch) for batch in document["batches"]),
+            transform=document["transform"],
         )
 
 
@@ -110,28 +123,38 @@ def plan_inference(
         batches.extend(found)
     _check_apart(batches)
     plan = make_plan(run, sorted(batches, key=lambda batch: batch.id), settings)
-    for partition, manifest in _manifests(run, plan).items():
+    for partition, manifest in job_inputs.manifests(run, plan.batches, s3):
         objects.put_json(s3, run.bucket, keys.manifest_key(run.run_id, partition), manifest)
     objects.put_json(s3, run.bucket, keys.plan_key(run.run_id), plan.to_json(run.run_id))
     return plan.between_states(run.run_id)
 
 
 def make_plan(run: Run, batches: Sequence[Batch], settings: PlanInferenceSettings) -> Plan:
-    """As few jobs as the engine allows, but at most 100, each with about as many bytes."""
+    """As few jobs as the engine allows, but at most 100, each with about as many bytes.
+
+    A manifest is of one bucket (S3DataSource, `S3Uri`), and so is a job that is sent originals.
+    """
     counts = Counts.total(batch.counts for batch in batches)
-    shards = [shard for batch in batches for shard in batch.shards]
+    by_bucket: dict[str, list[BatchShard]] = defaultdict(list)
+    for shard in (shard for batch in batches for shard in batch.shards if shard.is_sent):
+        by_bucket[shard.originals].append(shard)
     wanted = _transform_jobs if run.engine == TRANSFORM else _processing_jobs
-    jobs = min(wanted(run, shards, settings), MAX_JOBS, len(shards))
-    shares = {names.partition_id(number): share for number, share in enumerate(balance(shards, jobs))}
+    shared: list[list[BatchShard]] = []
+    for _, shards in sorted(by_bucket.items()):
+        shared += balance(shards, min(wanted(run, shards, settings), MAX_JOBS // len(by_bucket), len(shards)))
+    shares = {names.partition_id(number): share for number, share in enumerate(shared)}
     partition_of = {shard.id: partition for partition, share in shares.items() for shard in share}
     return Plan(
-        engine=run.engine if jobs else NOTHING_TO_DO,
+        engine=run.engine if shares else NOTHING_TO_DO,
         counts=counts,
         partitions=tuple(_partition(run, partition, share, settings) for partition, share in shares.items()),
         batches=tuple(
-            replace(batch, shards=tuple(replace(shard, partition=partition_of[shard.id]) for shard in batch.shards))
+            replace(
+                batch, shards=tuple(replace(shard, partition=partition_of.get(shard.id, "")) for shard in batch.shards)
+            )
             for batch in batches
         ),
+        transform=transform_requests.of_run(run) if run.engine == TRANSFORM else {},
     )
 
 
@@ -144,7 +167,13 @@ def _processing_jobs(run: Run, shards: Sequence[BatchShard], settings: PlanInfer
 
 def _transform_jobs(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSettings) -> int:
     """A job deals its shards out among instances of its own, through which they only pass."""
-    return math.ceil(_images(shards) / (settings.images_per_instance * _MOST_INSTANCES))
+    return math.ceil(_images(shards) / (_images_per_instance(run, settings) * _MOST_INSTANCES))
+
+
+def _images_per_instance(run: Run, settings: PlanInferenceSettings) -> int:
+    if run.contract.payload is None:
+        return settings.images_per_instance
+    return min(settings.images_per_instance, _ORIGINALS_PER_INSTANCE)
 
 
 def _images(shards: Iterable[BatchShard]) -> int:
@@ -172,8 +201,9 @@ def _partition(run: Run, partition: str, shards: Sequence[BatchShard], settings:
     default_type, instances = settings.default_instance_type, 1
     if run.engine == TRANSFORM:
         default_type = settings.transform_instance_type
-        instances = min(math.ceil(images / settings.images_per_instance), _MOST_INSTANCES, len(shards))
+        instances = min(math.ceil(images / _images_per_instance(run, settings)), _MOST_INSTANCES, len(shards))
     seconds = _SECONDS_TO_START + math.ceil(images * _SECONDS_PER_IMAGE / instances)
+    instance_type = run.instance_type or default_type
     return Partition(
         id=partition,
         job_name=names.job_name(settings.job_name_prefix, run.run_id, partition),
@@ -181,20 +211,11 @@ def _partition(run: Run, partition: str, shards: Sequence[BatchShard], settings:
         predictions=objects.s3_uri(run.bucket, keys.predictions_prefix(run.run_id, partition)),
         images=images,
         shards=len(shards),
-        instance_type=run.instance_type or default_type,
+        instance_type=instance_type,
         instance_count=instances,
         max_runtime_seconds=min(seconds, _MAX_RUNTIME_SECONDS),
+        resources=transform_requests.resources(instance_type, instances) if run.engine == TRANSFORM else None,
     )
-
-
-def _manifests(run: Run, plan: Plan) -> dict[str, list[Any]]:
-    """SageMaker's ManifestFile for each partition: a prefix, then keys relative to it (`S3DataSource`, `S3Uri`)."""
-    prefix = keys.shards_prefix(run.run_id)
-    manifests: dict[str, list[Any]] = defaultdict(lambda: [{"prefix": objects.s3_uri(run.bucket, prefix)}])
-    for batch in plan.batches:
-        for shard in batch.shards:
-            manifests[shard.partition].append(keys.shard_key(run.run_id, shard.id).removeprefix(prefix))
-    return manifests
 
 
 def _read_batches(s3: "S3Client", written: Mapping[str, str]) -> Iterator[Batch]:

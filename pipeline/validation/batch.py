@@ -4,7 +4,8 @@
                                                         └──► rejected ──► quarantine ──► verdicts ──► S3
 
 Reading overlaps decoding. In memory are at most the objects read ahead (64 MB, or one larger object), one decoded
-image, and one shard being filled, however many images a batch lists.
+image, and one shard being filled, however many images a batch lists. For a container that is not ours, which takes
+photos as they are, nothing is packed (pipeline/validation/packers.py).
 
 What is judged is what S3 holds at the time of reading. Where that is no longer what was listed, the new bytes are
 taken, the verdict has their ETag, and says so: predictions are of the image that is there, and an upload never fails a
@@ -17,11 +18,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from botocore.exceptions import ClientError
 
-from pipeline import names, objects, shards
-from pipeline.contract import ModelContract
+from pipeline import names, objects
 from pipeline.images import claims
 from pipeline.images.decode import Decoded, Reason, decode
 from pipeline.images.signatures import recognise
@@ -34,7 +33,8 @@ from pipeline.runs.listings import ListedImage, read_items
 from pipeline.runs.run import Run
 from pipeline.shards import Row
 from pipeline.validation import quarantine, verdicts
-from pipeline.validation.batches import Batch, BatchShard, Counts
+from pipeline.validation.batches import Batch, Counts
+from pipeline.validation.packers import Packer, open_packer
 from pipeline.validation.unreadable import why_unreadable
 from pipeline.validation.verdicts import CHANGED_SINCE_LISTING, Accepted, Rejected, Verdict
 
@@ -83,9 +83,9 @@ def validate_batch(
     if condemned is not None:
         # The function that was given up on may still be running: what it writes late must not replace this verdict.
         batch = names.fingerprint(batch, "condemned")
-    packer = _Packer(run, batch, len(images), s3)
+    packer = open_packer(run, bucket, batch, len(images), s3)
     if condemned is None:
-        found = _judge(bucket, images, packer, s3, run.limits)
+        found = _judge(run, bucket, images, packer, s3)
     else:
         reason, detail = _sentence(condemned)
         found = [Rejected(bucket, item.key, item.etag or "", item.size or 0, reason, detail) for item in images]
@@ -106,11 +106,10 @@ def validate_batch(
     return Batch(batch, counts, tuple(packer.shards)).to_json(run.run_id)
 
 
-def _judge(
-    bucket: str, images: Iterable[ListedImage], packer: "_Packer", s3: "S3Client", limits: Limits
-) -> list[Verdict]:
+def _judge(run: Run, bucket: str, images: Iterable[ListedImage], packer: Packer, s3: "S3Client") -> list[Verdict]:
     """A verdict for each image, in order; the accepted ones are in the packer."""
     found: list[Verdict] = []
+    limits = run.limits
 
     def read(item: ListedImage) -> _Object | Rejected:
         return _read(s3, bucket, item, limits)
@@ -122,57 +121,16 @@ def _judge(
         if isinstance(content, Rejected):
             found.append(content)
             continue
-        decoded = decode(content.data, packer.contract, limits, packer.next_row())
+        decoded = decode(content.data, run.contract, limits, packer.next_row())
         if isinstance(decoded, Decoded):
-            found.append(packer.take(bucket, item, content, decoded))
+            row = Row(bucket, item.key, content.etag, len(content.data), decoded.width, decoded.height)
+            notes = content.notes(item, decoded.format)
+            found.append(Accepted(row, decoded.format, decoded.conversions, notes, packer.take(row)))
         else:
             notes = content.notes(item, recognise(content.data))
             size = len(content.data)
             found.append(Rejected(bucket, item.key, content.etag, size, decoded.reason, decoded.detail, notes))
     return found
-
-
-class _Packer:
-    """Fills one shard after another; each is written when it is full, and the last one on `close`."""
-
-    def __init__(self, run: Run, batch: str, images: int, s3: "S3Client") -> None:
-        self.contract: ModelContract = run.contract
-        self.shards: list[BatchShard] = []
-        self._run = run
-        self._batch = batch
-        self._s3 = s3
-        self._rows: list[Row] = []
-        capacity = min(shards.rows_per_shard(run.contract), images)
-        self._pixels = np.empty((capacity, *run.contract.input.pixel_shape), np.uint8)
-
-    @property
-    def shard(self) -> str:
-        """The id of the shard that is being filled."""
-        return names.shard_id(self._batch, len(self.shards))
-
-    def next_row(self) -> shards.Images:
-        """Where the next image's pixels go, uint8 [H, W, C]; it is kept by `take`, and written over otherwise."""
-        if len(self._rows) == len(self._pixels):
-            self._write()
-        row: shards.Images = self._pixels[len(self._rows)]
-        return row
-
-    def take(self, bucket: str, item: ListedImage, content: _Object, decoded: Decoded) -> Accepted:
-        row = Row(bucket, item.key, content.etag, len(content.data), decoded.width, decoded.height)
-        self._rows.append(row)
-        notes = content.notes(item, decoded.format)
-        return Accepted(row, decoded.format, decoded.conversions, notes, self.shard)
-
-    def close(self) -> None:
-        if self._rows:
-            self._write()
-
-    def _write(self) -> None:
-        data = shards.pack(self._pixels[: len(self._rows)], self._rows, self.contract, self.shard)
-        key = keys.shard_key(self._run.run_id, self.shard)
-        objects.put_bytes(self._s3, self._run.bucket, key, data, tags=keys.SHARD_TAGS)
-        self.shards.append(BatchShard(self.shard, len(self._rows), len(data)))
-        self._rows = []
 
 
 def _read(s3: "S3Client", bucket: str, item: ListedImage, limits: Limits) -> _Object | Rejected:

@@ -1,11 +1,16 @@
 """A batch result: what validation answers for one batch of listed items, and what a plan keeps of it.
 
-    {"batch": "<id>", "listed": 160, "passed_over": 0, "accepted": 158, "rejected": 2, "verdicts": "runs/.../<id>.jsonl",
+    {"batch": "<id>", "listed": 160, "passed_over": 0, "accepted": 158, "rejected": 2,
+     "verdicts": "runs/.../<id>.jsonl",
      "shards": [{"id": "<id>-0", "key": "runs/.../<id>-0.safetensors", "rows": 158, "bytes": 23855104}]}
 
 `listed` counts images, and `passed_over` what is none by its name (pipeline/runs/control_files.py): folders, markers,
 manifests, listings. Together they are the items that the batch was given. In plan.json each shard has its `partition`
 too.
+
+Where photos are sent as they are, to a container that is not ours, a shard is no file but a number of originals in
+`bucket`, whose verdicts name it: `{"id", "bucket", "rows", "bytes"}`, with `"sent": false` for those that no job can be
+given (pipeline/runs/originals.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -38,9 +43,32 @@ class BatchShard:
     id: str
     rows: int
     bytes: int
-    """Of the file, which is nearly all pixels: what a job has to move and compute."""
+    """Of the file, which is nearly all pixels, or of the originals: what a job has to move and compute."""
     partition: str = ""
-    """The partition that takes the shard; empty until there is a plan."""
+    """The partition that takes the shard; empty until there is a plan, and for what is not sent."""
+    originals: str = ""
+    """The bucket in which the originals lie; empty where the shard is a file of pixels."""
+    is_sent: bool = True
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        return cls(
+            id=document["id"],
+            rows=document["rows"],
+            bytes=document["bytes"],
+            partition=document.get("partition", ""),
+            originals=document.get("bucket", ""),
+            is_sent=document.get("sent", True),
+        )
+
+    def to_json(self, run_id: str) -> dict[str, Any]:
+        where = {"bucket": self.originals} if self.originals else {"key": keys.shard_key(run_id, self.id)}
+        document = {"id": self.id, **where, "rows": self.rows, "bytes": self.bytes}
+        if not self.is_sent:
+            document["sent"] = False
+        if self.partition:
+            document["partition"] = self.partition
+        return document
 
 
 @dataclass(frozen=True)
@@ -64,7 +92,7 @@ class Batch:
             "batch": self.id,
             **asdict(self.counts),
             "verdicts": keys.verdicts_key(run_id, self.id),
-            "shards": [_shard_to_json(shard, run_id) for shard in self.shards],
+            "shards": [shard.to_json(run_id) for shard in self.shards],
         }
 
     @classmethod
@@ -72,13 +100,5 @@ class Batch:
         return cls(
             id=document["batch"],
             counts=Counts(document["listed"], document["passed_over"], document["accepted"], document["rejected"]),
-            shards=tuple(
-                BatchShard(shard["id"], shard["rows"], shard["bytes"], shard.get("partition", ""))
-                for shard in document["shards"]
-            ),
+            shards=tuple(map(BatchShard.from_json, document["shards"])),
         )
-
-
-def _shard_to_json(shard: BatchShard, run_id: str) -> dict[str, Any]:
-    document = {"id": shard.id, "key": keys.shard_key(run_id, shard.id), "rows": shard.rows, "bytes": shard.bytes}
-    return {**document, "partition": shard.partition} if shard.partition else document

@@ -11,13 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import objects
+from pipeline.contract import ModelContract
 from pipeline.errors import RunDoesNotAddUp
 from pipeline.runs import keys, planning
 from pipeline.runs.planning import Plan
 from pipeline.runs.run import Run
 from pipeline.runs.sources import Prefix
 from pipeline.settings import PlanInferenceSettings
+from pipeline.shards import Row
+from pipeline.validation import verdicts
 from pipeline.validation.batches import Batch, BatchShard, Counts
+from pipeline.validation.verdicts import Accepted, Rejected
 
 RESULTS = "example-results"
 SETTINGS = PlanInferenceSettings("ml.c7i.xlarge", images_per_job=100)
@@ -244,6 +248,79 @@ def test_job_names_are_ones_that_sagemaker_takes_with_a_retry_behind_them(run: R
 
     (partition,) = planning.make_plan(run, [batch("b1", 1)], long).partitions
 
-    name = f"{partition.job_name}-99"
+    name = f"{partition.job_name}-99-99"
     assert re.fullmatch(shape.metadata["pattern"], name)
     assert len(name) <= shape.metadata["max"]
+
+
+def originals(bucket: str, name: str, sizes: int, count: int = 4) -> Batch:
+    """A batch of photos that a container that is not ours is sent as they are."""
+    return Batch(name, Counts(count, 0, count, 0), (BatchShard(f"{name}-0", count, sizes, originals=bucket),))
+
+
+@pytest.fixture
+def foreign(run: Run, foreign_contract: ModelContract) -> Run:
+    return replace(run, engine="transform", contract=foreign_contract)
+
+
+def test_originals_of_several_buckets_are_in_jobs_of_their_own(foreign: Run) -> None:
+    plan = planning.make_plan(foreign, [originals(f"bucket-{n % 3}", f"b{n}", 100) for n in range(9)], SETTINGS)
+
+    buckets = [
+        {shard.originals for batch in plan.batches for shard in batch.shards if shard.partition == each.id}
+        for each in plan.partitions
+    ]
+    assert sorted(map(sorted, buckets)) == [["bucket-0"], ["bucket-1"], ["bucket-2"]]
+
+
+def test_what_cannot_be_sent_is_in_no_job(foreign: Run) -> None:
+    unsent = BatchShard("b1-1", 2, 900, originals="images", is_sent=False)
+    mixed = Batch("b1", Counts(6, 0, 6, 0), (*originals("images", "b1", 100).shards, unsent))
+
+    plan = planning.make_plan(foreign, [mixed], SETTINGS)
+
+    assert [partition.images for partition in plan.partitions] == [4]
+    assert [shard.partition for shard in plan.batches[0].shards] == ["p0000", ""]
+
+
+def test_where_nothing_can_be_sent_there_is_nothing_to_infer(foreign: Run) -> None:
+    unsent = BatchShard("b1-1", 2, 900, originals="images", is_sent=False)
+
+    plan = planning.make_plan(foreign, [Batch("b1", Counts(2, 0, 2, 0), (unsent,))], SETTINGS)
+
+    assert (plan.engine, plan.partitions) == ("none", ())
+
+
+def test_photos_that_are_sent_one_by_one_get_an_instance_for_an_hour_s_work(foreign: Run) -> None:
+    plan = planning.make_plan(foreign, [originals("images", f"b{n}", 100, 10_000) for n in range(6)], SETTINGS)
+
+    assert [partition.instance_count for partition in plan.partitions] == [3]
+
+
+def test_a_plan_for_as_many_buckets_as_a_run_may_have_fits_between_states(foreign: Run) -> None:
+    foreign = replace(foreign, bucket="b" * 63)
+    plan = planning.make_plan(foreign, [originals(f"bucket-{n}", f"b{n}", 100) for n in range(100)], SETTINGS)
+
+    assert len(plan.partitions) == 100
+    assert len(json.dumps(plan.between_states(foreign.run_id))) < 100_000
+
+
+def test_the_manifest_of_originals_names_the_accepted_ones_whatever_their_keys(s3: Any, foreign: Run) -> None:
+    photos = ["a b.jpg", 'q"uote.jpg', "line\nend.jpg", "ü/\u2028.jpg", "../up.jpg"]
+    rows = [Row("images", key, "e", 10, 4, 3) for key in photos]
+    verdicts_of_batch = [
+        *(Accepted(row, "JPEG", (), (), "b1-0") for row in rows),
+        Rejected("images", "bad.jpg", "e", 10, "corrupt", "words"),
+        Accepted(Row("images", "large.jpg", "e", 10**9, 4, 3), "JPEG", (), (), "b1-1"),
+    ]
+    body = objects.dump_lines(map(verdicts.to_json, verdicts_of_batch))
+    objects.put_bytes(s3, RESULTS, keys.verdicts_key(foreign.run_id, "b1"), body)
+    unsent = BatchShard("b1-1", 1, 10**9, originals="images", is_sent=False)
+    shards = (*originals("images", "b1", 50, 5).shards, unsent)
+    validated = [write_results(s3, foreign, 0, [Batch("b1", Counts(7, 0, 6, 1), shards)])]
+
+    plan = planning.plan_inference(foreign, validated, SETTINGS, s3, MapRuns(map0=7))
+
+    (partition,) = plan["partitions"]
+    manifest = objects.get_json(s3, *objects.parse_s3_uri(partition["manifest"]))
+    assert manifest == [{"prefix": "s3://images/"}, *photos]

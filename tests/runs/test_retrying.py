@@ -28,6 +28,7 @@ def partition(run: Run, **changes: Any) -> dict[str, Any]:
         "instance_type": "ml.g4dn.xlarge",
         "instance_count": 3,
         "max_runtime_seconds": 1850,
+        "resources": {"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 3},
         **changes,
     }
 
@@ -63,14 +64,14 @@ def test_only_shards_without_predictions_are_tried_again(s3: Any, run: Run) -> N
     retried = retry(s3, run)
 
     assert listed(s3, retried) == [{"prefix": f"s3://{RESULTS}/runs/{run.run_id}/shards/"}, "b-0.safetensors"]
-    assert retried["shards"] == 1
+    assert retried["missing"] == 1
 
 
 def test_predictions_of_another_partition_do_not_count(s3: Any, run: Run) -> None:
     plan(s3, run, ["a-0"])
     predict(s3, run, "a-0", partition="p0004")
 
-    assert retry(s3, run)["shards"] == 1
+    assert retry(s3, run)["missing"] == 1
 
 
 @pytest.mark.parametrize("folders", ["/", "shards/", "runs/r/shards/"])
@@ -78,14 +79,14 @@ def test_an_answer_counts_in_whichever_folder_of_its_partition_it_lies(s3: Any, 
     plan(s3, run, ["a-0"])
     predict(s3, run, f"{folders}a-0")
 
-    assert retry(s3, run)["shards"] == 0
+    assert retry(s3, run)["missing"] == 0
 
 
 def test_where_nothing_is_missing_no_shard_is_left(s3: Any, run: Run) -> None:
     plan(s3, run, ["a-0", "b-0"])
     predict(s3, run, "a-0", "b-0")
 
-    assert retry(s3, run)["shards"] == 0
+    assert retry(s3, run)["missing"] == 0
 
 
 def test_a_retry_is_the_same_partition_with_another_job(s3: Any, run: Run) -> None:
@@ -94,6 +95,7 @@ def test_a_retry_is_the_same_partition_with_another_job(s3: Any, run: Run) -> No
     retried = retry(s3, run)
 
     first = partition(run)
+    assert retried.pop("missing") == 4
     assert {name: retried[name] for name in retried if retried[name] != first.get(name)} == {
         "job_name": f"imagebatch-{run.run_id}-p0003-retry",
         "retry_of": first["job_name"],
@@ -105,7 +107,10 @@ def test_a_retry_is_the_same_partition_with_another_job(s3: Any, run: Run) -> No
 def test_there_are_no_more_instances_than_shards(s3: Any, run: Run, missing: int, instances: int) -> None:
     plan(s3, run, [f"{number}-0" for number in range(missing)])
 
-    assert retry(s3, run)["instance_count"] == instances
+    retried = retry(s3, run)
+
+    assert retried["instance_count"] == instances
+    assert retried["resources"]["InstanceCount"] == instances
 
 
 def test_a_step_that_is_retried_answers_the_same(s3: Any, run: Run) -> None:
@@ -124,8 +129,8 @@ def test_the_other_job_s_name_is_one_that_sagemaker_takes_with_a_retry_behind_it
 
     retried = retry(s3, run, prefix, job_name=names.job_name(prefix, run.run_id, "p0003"))
 
-    assert re.fullmatch(shape.metadata["pattern"], f"{retried['job_name']}-99")
-    assert len(retried["job_name"]) + len("-99") <= shape.metadata["max"]
+    assert re.fullmatch(shape.metadata["pattern"], f"{retried['job_name']}-99-99")
+    assert len(retried["job_name"]) + len("-99-99") <= shape.metadata["max"]
     assert retried["job_name"] != retried["retry_of"]
 
 
@@ -144,3 +149,16 @@ def test_what_is_there_and_what_is_tried_again_make_the_partition(
     _, *again = listed(s3, retry(s3, run))
 
     assert {int(name.partition("-")[0]) for name in again} == planned - written
+
+
+def test_of_originals_those_without_an_answer_under_their_whole_key_are_tried_again(s3: Any, run: Run) -> None:
+    keys_of_photos = ["a.jpg", "b/a.jpg", 'c "quoted".jpg', "line\nend.jpg", "ü.jpg"]
+    manifest = [{"prefix": "s3://example-images/"}, *keys_of_photos]
+    objects.put_json(s3, RESULTS, keys.manifest_key(run.run_id, "p0003"), manifest)
+    for key in ("b/a.jpg", "ü.jpg"):
+        objects.put_bytes(s3, RESULTS, f"runs/{run.run_id}/predictions/p0003/{key}.out", b"[1]")
+
+    retried = retry(s3, run)
+
+    assert listed(s3, retried) == [manifest[0], "a.jpg", 'c "quoted".jpg', "line\nend.jpg"]
+    assert retried["missing"] == 3

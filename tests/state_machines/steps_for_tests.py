@@ -62,6 +62,7 @@ def plan_inference(event, context):
         "instance_type": "ml.c7i.xlarge",
         "instance_count": 1,
         "max_runtime_seconds": 1 if name == "transform-endless" else 60,
+        "resources": {"InstanceType": "ml.c7i.xlarge", "InstanceCount": 1},
     }
     if name == "transform-refused":
         partition["job_name"] = "no_name_for_a_job"
@@ -70,6 +71,13 @@ def plan_inference(event, context):
         "key": f"runs/{name}/plan.json",
         "engine": engine,
         "counts": {},
+        "transform": {
+            "MaxConcurrentTransforms": 1,
+            "MaxPayloadInMB": 6,
+            "ContentType": "text/plain",
+            "Accept": "text/plain",
+            "Environment": {},
+        },
         "partitions": [] if engine == "none" else [partition],
         "network": {"EnableNetworkIsolation": True},
     }
@@ -82,7 +90,7 @@ def plan_retry(event, context):
     return partition | {
         "job_name": f"{name}-retry",
         "retry_of": partition["job_name"],
-        "shards": 0 if name == "transform-complete" else 1,
+        "missing": 0 if name == "transform-complete" else 1,
     }
 
 

@@ -8,7 +8,7 @@ import botocore.exceptions
 import botocore.session
 import pytest
 
-from pipeline import errors, shards
+from pipeline import errors
 from pipeline.local.states.definition import parse
 
 AWS_ERROR = re.compile(r"(States|Lambda|Runtime|Sandbox|SageMaker|SNS|EventBridge)\.[A-Za-z]+")
@@ -113,18 +113,9 @@ def test_a_retried_job_gets_another_name(state, engine):
     assert "$$.State.RetryCount" in state(f"Run{engine}Job")["Parameters"][f"{engine}JobName.$"]
 
 
-def test_every_shard_fits_a_request(state):
-    largest = shards.MAX_PIXEL_BYTES + shards.MAX_HEADER_BYTES
-    assert state("RunTransformJob")["Parameters"]["MaxPayloadInMB"] * shards.MEBIBYTE >= largest
-
-
-def test_the_pixels_of_a_shard_fit_a_request_whichever_megabyte_is_meant(state):
-    assert state("RunTransformJob")["Parameters"]["MaxPayloadInMB"] * 1_000_000 > shards.MAX_PIXEL_BYTES
-
-
-def test_requests_of_a_transform_job_are_within_its_hundred_megabytes(state):
-    job = state("RunTransformJob")["Parameters"]
-    assert job["MaxPayloadInMB"] * job["MaxConcurrentTransforms"] <= 100
+@pytest.mark.parametrize("engine", ["Processing", "Transform"])
+def test_a_redriven_job_gets_another_name_although_its_count_of_retries_begins_anew(state, engine):
+    assert "$$.Execution.RedriveCount" in state(f"Run{engine}Job")["Parameters"][f"{engine}JobName.$"]
 
 
 def test_a_transform_job_leaves_nothing_to_defaults_that_documents_disagree_about(state):

@@ -285,7 +285,7 @@ def test_a_transform_job_that_fails_is_run_once_more(transform_states):
 def test_a_partition_keeps_the_reason_of_its_last_transform_job_and_its_name(partition):
     found = partition("transform-failing")
     assert (found["id"], found["status"], found["error"]) == ("p0000", "Failed", "States.TaskFailed")
-    assert found["cause"].startswith("transform-failing-retry-0: ClientError: ")
+    assert found["cause"].startswith("transform-failing-retry-0-0: ClientError: ")
 
 
 def test_a_transform_job_that_failed_and_left_nothing_out_completes_its_partition(partition, transform_states):
@@ -317,6 +317,6 @@ def test_a_transform_job_that_somebody_stops_is_not_run_again(cloud, executions,
     sagemaker = cloud.client("sagemaker")
     while not sagemaker.list_transform_jobs(NameContains="transform-stopped")["TransformJobSummaries"]:
         time.sleep(0.05)
-    sagemaker.stop_transform_job(TransformJobName="transform-stopped-0")
+    sagemaker.stop_transform_job(TransformJobName="transform-stopped-0-0")
     assert partition("transform-stopped")["cause"].startswith("The job gave no reason: it was stopped")
     assert transform_states("transform-stopped") == ["RunTransformJob", *REASON_OF_A_JOB, "TransformJobStopped"]
