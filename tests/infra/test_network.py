@@ -1,6 +1,7 @@
 """The stack in a VPC."""
 
 import json
+import re
 
 import pytest
 
@@ -92,6 +93,17 @@ def test_vpc_endpoints_are_those_of_the_services_that_functions_call(with_parame
     stack = with_parameters(**given)
     made = stack.of_type("AWS::EC2::VPCEndpoint").values()
     assert {entry["ServiceName"]["Fn::Sub"].removeprefix("com.amazonaws.${AWS::Region}.") for entry in made} == services
+
+
+def test_every_service_that_a_function_calls_has_a_vpc_endpoint(of_type, template_path):
+    root = template_path.parents[1]
+    sources = [*(root / "steps").glob("*.py"), *(root / "pipeline/single").glob("*.py")]
+    called = {name for path in sources for name in re.findall(r'aws\.client\("([\w-]+)"\)', path.read_text("utf-8"))}
+    named = {entry["ServiceName"]["Fn::Sub"] for entry in of_type("AWS::EC2::VPCEndpoint").values()}
+    # boto3 makes the client for the endpoint in pipeline/aws.py, with timeouts of its own.
+    assert {service.removeprefix("com.amazonaws.${AWS::Region}.") for service in named} == {
+        {"stepfunctions": "states", "sagemaker": "sagemaker.api"}.get(name, name) for name in called
+    } | {"sagemaker.runtime"}
 
 
 def test_a_vpc_endpoint_serves_this_account_and_this_stack_only(with_parameters):
