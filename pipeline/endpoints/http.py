@@ -1,10 +1,11 @@
 """An endpoint at an address: `imagebatch serve`, a Triton server, or whatever else takes a POST.
 
-Redirects are not followed, and no answer is read beyond its limit or the timeout, which is for all of it.
+Redirects are not followed, and no answer is read beyond its limit. The timeout is for all of it, not for each piece.
 """
 
 import http.client
 import socket
+import ssl
 import time
 from urllib.parse import urlsplit
 
@@ -46,6 +47,8 @@ class HttpEndpoint:
             connection.connect()
         except TimeoutError as error:
             raise EndpointTimeout(f"{self.name} does not take a connection within {self._timeout:g} s") from error
+        except ssl.SSLError as error:
+            raise EndpointNotFound(f"{self.name} is there, but there is no safe connection to it: {error}") from error
         except OSError as error:
             raise EndpointNotFound(
                 f"Nothing answers at {self.name}: {error}. For an endpoint on this machine: imagebatch serve MODEL_DIR"
@@ -65,14 +68,15 @@ class HttpEndpoint:
         header_size = triton_protocol.header_size(request.content_type)
         if header_size is not None:
             headers[_TRITON_HEADER] = str(header_size)  # which Triton's own front end reads instead
+        # Of an answer that ends its connection the connection keeps no socket, though it still comes through one.
+        sock = connection.sock
+        sock.settimeout(_left(deadline))
         try:
             connection.request("POST", self._target, request.body, headers)
         except (BrokenPipeError, ConnectionResetError):
             # Who refuses a request may answer before it has read all of it.
             if connection.sock is None:
                 raise
-        # Of an answer that ends its connection the connection keeps no socket, though it still comes through one.
-        sock = connection.sock
         with connection.getresponse() as answer:
             body = self._read(answer, sock, deadline)
         if not 200 <= answer.status < 300:
@@ -87,9 +91,7 @@ class HttpEndpoint:
         pieces: list[bytes] = []
         size = 0
         while size <= _LONGEST_ANSWER:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
+            left = _left(deadline)
             if sock.fileno() >= 0:
                 sock.settimeout(left)
             if not (piece := answer.read1(_PIECE)):
@@ -99,3 +101,11 @@ class HttpEndpoint:
             pieces.append(piece)
             size += len(piece)
         raise UnexpectedAnswer(f"{self.name} answers more than {_LONGEST_ANSWER:,} bytes")
+
+
+def _left(deadline: float) -> float:
+    """Seconds until the deadline. Raises TimeoutError where it has passed."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left

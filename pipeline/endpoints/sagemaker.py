@@ -1,7 +1,8 @@
 """An endpoint of SageMaker's, asked through SageMaker Runtime.
 
 What AWS words as errors of its own is told apart here (API reference, InvokeEndpoint, "Errors"): ModelError has the
-container's status and words, and the status 0 where the container did not answer within SageMaker's 60 seconds.
+container's status and words. Where the container did not answer, late or at all, the status is 0 and the words are
+SageMaker's.
 """
 
 from typing import Any
@@ -11,7 +12,6 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, R
 from pipeline.endpoints.codec import Request, Response
 from pipeline.endpoints.statuses import error_for, excerpt
 from pipeline.errors import (
-    EndpointError,
     EndpointNotFound,
     EndpointRefused,
     EndpointTimeout,
@@ -22,6 +22,7 @@ from pipeline.errors import (
 LIMIT = 6_291_456
 """Bytes of a body: the service model's BodyBlob."""
 
+_LATE = "Your invocation timed out"
 _BUSY = frozenset({"ServiceUnavailable", "ModelNotReadyException", "InternalFailure", "InternalDependencyException"})
 _THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"})
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "ExpiredTokenException"})
@@ -65,10 +66,12 @@ class SageMakerEndpoint:
             return EndpointUnavailable(f"endpoint {self.name} does not answer now ({code}): {words}")
         return error_for(status, f"endpoint {self.name}", f"{code}: {words}")
 
-    def _model_error(self, error: ClientError) -> EndpointError | ImageBatchError:
+    def _model_error(self, error: ClientError) -> ImageBatchError:
         response: Any = error.response
         status = int(response.get("OriginalStatusCode", 500))
         words = response.get("OriginalMessage") or response["Error"].get("Message", "")
-        if status == 0 or "timed out" in response["Error"].get("Message", "")[:200]:
+        if _LATE in response["Error"].get("Message", ""):
             return EndpointTimeout(f"the container of endpoint {self.name} did not answer in time: {excerpt(words)}")
+        if status == 0:
+            return EndpointUnavailable(f"the container of endpoint {self.name} did not answer: {excerpt(words)}")
         return error_for(status, f"endpoint {self.name}", words)

@@ -75,6 +75,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 os._exit(9)
             case "drop":
                 self.close_connection = True
+            case "typed":
+                self.answer(200, argument, self.headers["Content-Type"])
             case _:
                 self.answer(200, body)
 
@@ -88,10 +90,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(parts)
 
-    def answer(self, status: int, text: str = "") -> None:
+    def answer(self, status: int, text: str = "", content_type: str = "text/plain") -> None:
         body = text.encode()
         self.send_response(status)
-        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         if ATTRIBUTES in self.headers:
             self.send_header(ATTRIBUTES, self.headers[ATTRIBUTES])

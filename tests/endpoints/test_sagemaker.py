@@ -53,7 +53,7 @@ def test_body_and_headers_arrive_and_the_answer_comes_back(client: Any, runtime:
 @pytest.mark.parametrize(
     ("status", "name"),
     [
-        (0, "EndpointTimeout"),
+        (0, "EndpointUnavailable"),
         (400, "EndpointRefused"),
         (413, "ImageTooLarge"),
         (415, "EndpointRefused"),
@@ -72,12 +72,19 @@ def test_a_model_error_is_told_by_the_containers_status_in_its_words(
     assert "corrupt: bad header" in str(error)
 
 
+@pytest.mark.parametrize("status", [0, 500])
 def test_a_container_that_does_not_answer_in_time_is_a_timeout_whatever_the_status(
-    client: Any, runtime: Stubber
+    client: Any, runtime: Stubber, status: int
 ) -> None:
-    words = "Your invocation timed out while waiting for a response from container primary."
+    words = (
+        'Received server error (0) from primary with message "Your invocation timed out while waiting for a response'
+    )
     runtime.add_client_error(
-        "invoke_endpoint", "ModelError", words, 424, modeled_fields={"OriginalStatusCode": 500, "OriginalMessage": ""}
+        "invoke_endpoint",
+        "ModelError",
+        words,
+        424,
+        modeled_fields={"OriginalStatusCode": status, "OriginalMessage": ""},
     )
     assert type(refused(client)) is EndpointTimeout
 

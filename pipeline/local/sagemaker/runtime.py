@@ -1,11 +1,14 @@
 """Amazon SageMaker Runtime: InvokeEndpoint, passed on to the endpoint's model server.
 
 What the server answers with a status other than 2xx, or not in time, is a ModelError, with the status and the words of
-the server (SageMaker Runtime API reference, InvokeEndpoint, "Errors").
+the server (SageMaker Runtime API reference, InvokeEndpoint, "Errors"). Without an answer the status is 0, and the words
+are SageMaker's.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from urllib3.exceptions import ReadTimeoutError
 
 from pipeline.local.protocol import RestJsonService, ServiceError
 from pipeline.local.sagemaker.endpoints import Endpoint
@@ -20,6 +23,16 @@ _HEADERS = {
     "CustomAttributes": _ATTRIBUTES,
     "InferenceId": "X-Amzn-SageMaker-Inference-Id",
 }
+_LATE = (
+    "Your invocation timed out while waiting for a response from container primary. Review the latency metrics for each"
+    " container in Amazon CloudWatch, resolve the issue, and try again."
+)
+# aws/amazon-sagemaker-examples, issue 2815: what is said where a worker of the container is terminated.
+_BROKEN = (
+    "Amazon SageMaker could not get a response from the {} endpoint. This can occur when CPU or memory utilization is"
+    " high. To check your utilization, see Amazon CloudWatch. To fix this problem, use an instance type with more CPU"
+    " capacity or memory."
+)
 _UNSERVED = ("TargetModel", "TargetContainerHostname", "InferenceComponentName", "EnableExplanations", "SessionId")
 
 
@@ -58,12 +71,8 @@ class SageMakerRuntimeService(RestJsonService):
         try:
             reply = server.invoke(parameters["Body"], headers, timeout=INVOCATION_LIMIT)
         except NoReplyError as error:
-            raise self._model_error(
-                endpoint,
-                0,
-                "Your invocation timed out while waiting for a response from container primary. Review the latency "
-                f"metrics for each container in Amazon CloudWatch, resolve the issue, and try again. ({error})",
-            ) from error
+            is_late = isinstance(error.__cause__, ReadTimeoutError)
+            raise self._model_error(endpoint, 0, _LATE if is_late else _BROKEN.format(endpoint.name)) from error
         except ServerFailedError as error:
             raise self._model_error(endpoint, 500, str(error)) from error
         if not 200 <= reply.status < 300:

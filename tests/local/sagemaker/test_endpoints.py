@@ -77,6 +77,15 @@ def test_an_endpoint_answers_with_what_its_server_says(
     assert answer["CustomAttributes"] == "trace=1"
 
 
+def test_a_content_type_with_parameters_passes_through_as_it_is(
+    create_model: CreateModel, create_endpoint: CreateEndpoint, invoke: Invoke
+) -> None:
+    create_model()
+    create_endpoint()
+    triton = "application/vnd.sagemaker-triton.binary+json;json-header-size=2"
+    assert invoke("typed {}", ContentType=triton, Accept=triton)["ContentType"] == triton
+
+
 def test_a_server_gets_its_model_and_the_headers_of_the_request(
     create_model: CreateModel,
     create_endpoint: CreateEndpoint,
@@ -126,6 +135,16 @@ def test_a_server_that_does_not_answer_in_time_is_a_model_error(
     create_endpoint()
     with pytest.raises(cloud.client("sagemaker-runtime").exceptions.ModelError, match="Your invocation timed out"):
         invoke("wait")
+
+
+def test_a_server_that_drops_a_request_is_a_model_error_of_no_status(
+    cloud: LocalCloud, create_model: CreateModel, create_endpoint: CreateEndpoint, invoke: Invoke
+) -> None:
+    create_model()
+    create_endpoint()
+    said = r"server error \(0\).*could not get a response from the point endpoint"
+    with pytest.raises(cloud.client("sagemaker-runtime").exceptions.ModelError, match=said):
+        invoke("drop")
 
 
 def test_a_server_that_crashes_is_started_again(
