@@ -3,18 +3,13 @@
 from typing import Any
 
 from pipeline import aws
-from pipeline.single.events import read_event
+from pipeline.single.delivery import deliver
 from pipeline.single.process import ProcessSettings, process_image
 
 SETTINGS = ProcessSettings.from_env()
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """An event about uploads -> `{"jobs": [...], "ignored": [...]}`: a job for each image, as process_image answers."""
-    request = read_event(event, SETTINGS.images_bucket)
-    meant = [image for image in request.images if request.takes(image)]
+def handler(event: Any, context: object) -> dict[str, Any]:
+    """An S3 notification, an EventBridge event, `{"image_path"}` or `{"key"}` -> the job, as process_image answers."""
     s3, sagemaker = aws.client("s3"), aws.client("sagemaker")
-    return {
-        "jobs": [process_image(image, SETTINGS, s3, sagemaker) for image in meant],
-        "ignored": [image.uri for image in request.images if image not in meant],
-    }
+    return deliver(event, lambda part: process_image(part, SETTINGS, s3, sagemaker), SETTINGS.dead_letters)

@@ -11,6 +11,7 @@ that S3 sends when notifications are set up); Lambda Developer Guide, "Invoking 
 
 import base64
 import binascii
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +20,8 @@ from urllib.parse import unquote_plus
 
 from pipeline.errors import InvalidEvent
 from pipeline.objects import parse_s3_uri, s3_uri
+
+logger = logging.getLogger(__name__)
 
 LONGEST_KEY = 1024
 """Bytes of a key (S3 User Guide, "Naming Amazon S3 objects")."""
@@ -100,6 +103,18 @@ def read_event(event: Any, images_bucket: str) -> Request:
     if "detail-type" in event or "detail" in event:
         return Request(Source.EVENTBRIDGE, (_created(event),))
     return Request(Source.DIRECT, (_named(event, images_bucket),))
+
+
+def meant_image(event: Any, images_bucket: str) -> StoredImage | None:
+    """The one image that an event is about; None where nobody meant its object to be predicted. Raises InvalidEvent."""
+    request = read_event(event, images_bucket)
+    if not request.images:
+        return None
+    image = request.only_image()
+    if request.takes(image):
+        return image
+    logger.info("passed over: %a", image.uri)
+    return None
 
 
 def method_of(event: Mapping[str, Any]) -> str:

@@ -10,7 +10,6 @@ Between states travel `image` (pipeline/single/images.py) and `answer`:
 the ten best labels, whatever number of scores the endpoint gave: a state holds 256 KB.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ from pipeline.images.decode import Decoded, decode
 from pipeline.inference.predictions import Ranked
 from pipeline.limits import Limits
 from pipeline.single import messages
-from pipeline.single.events import read_event
+from pipeline.single.events import meant_image
 from pipeline.single.images import Content, Image, read_image
 from pipeline.single.messages import MOST_LABELS, Message
 from pipeline.single.package import Package
@@ -32,19 +31,15 @@ from pipeline.single.signing import sign
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-logger = logging.getLogger(__name__)
-
 
 def take_up(event: Any, settings: ValidationSettings, package: Package, s3: "S3Client") -> Content | None:
     """The one image that an event is about, judged; None where nobody meant it to be predicted.
 
     Raises InvalidEvent, UnreadableImage, and faults of S3.
     """
-    request = read_event(event, settings.images_bucket)
-    if not request.images or not request.takes(request.only_image()):
-        logger.info("ignored: %a", [image.uri for image in request.images])
+    image = meant_image(event, settings.images_bucket)
+    if image is None:
         return None
-    image = request.only_image()
     return judge(read_image(s3, Image(image.bucket, image.key), settings.limits), package, settings.limits)
 
 

@@ -20,7 +20,7 @@ from pipeline import names, objects
 from pipeline.errors import InvalidSetting, UnreadableImage
 from pipeline.job_network import JobNetwork
 from pipeline.settings import JOB_NAME_PREFIX, positive, required
-from pipeline.single.events import NAME_ENDINGS, StoredImage
+from pipeline.single.events import NAME_ENDINGS, meant_image
 from pipeline.validation.unreadable import why_unreadable
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ _PREDICT = ("python3", "-m", "processing_scripts.entrypoint", "predict")
 
 @dataclass(frozen=True)
 class ProcessSettings:
-    """IMAGES_BUCKET, PROCESSING_BUCKET, CONTAINER_IMAGE_URI, JOB_ROLE_ARN, MODEL_URI, INSTANCE_TYPE; JOB_NAME_PREFIX,
-    CONTAINER_ENTRYPOINT, JOB_ENVIRONMENT, MAX_RUNTIME_SECONDS, JOB_SUBNET_IDS, JOB_SECURITY_GROUP_IDS."""
+    """IMAGES_BUCKET, PROCESSING_BUCKET, CONTAINER_IMAGE_URI, JOB_ROLE_ARN, MODEL_URI, INSTANCE_TYPE,
+    DEAD_LETTER_QUEUE_URL; JOB_NAME_PREFIX, CONTAINER_ENTRYPOINT, JOB_ENVIRONMENT, MAX_RUNTIME_SECONDS, JOB_SUBNET_IDS,
+    JOB_SECURITY_GROUP_IDS."""
 
     images_bucket: str
     processing_bucket: str
@@ -43,6 +44,8 @@ class ProcessSettings:
     model_uri: str
     """s3:// of the folder of a model package."""
     instance_type: str
+    dead_letters: str
+    """The URL of the queue for what cannot be served."""
     job_name_prefix: str = JOB_NAME_PREFIX
     entrypoint: tuple[str, ...] = ()
     """The command of the container; empty for ours, which predicts the image (processing_scripts/predict.py)."""
@@ -59,6 +62,7 @@ class ProcessSettings:
             job_role=required(environment, "JOB_ROLE_ARN"),
             model_uri=required(environment, "MODEL_URI"),
             instance_type=required(environment, "INSTANCE_TYPE"),
+            dead_letters=required(environment, "DEAD_LETTER_QUEUE_URL"),
             job_name_prefix=environment.get("JOB_NAME_PREFIX") or cls.job_name_prefix,
             entrypoint=_command(environment.get("CONTAINER_ENTRYPOINT", "")),
             environment=_variables(environment.get("JOB_ENVIRONMENT", "")),
@@ -67,11 +71,16 @@ class ProcessSettings:
         )
 
 
-def process_image(image: StoredImage, settings: ProcessSettings, s3: "S3Client", sagemaker: Any) -> dict[str, Any]:
-    """Start the job of an upload, or find it: `{"job_name", "job_arn", "status", "started", "output"}`.
+def process_image(event: Any, settings: ProcessSettings, s3: "S3Client", sagemaker: Any) -> dict[str, Any]:
+    """Start the job of the one image that an event is about, or find it.
 
-    Raises UnreadableImage where S3 does not give the image out, and whatever SageMaker answers but "exists already".
+    Answers `{"outcome": "processed", "job_name", "job_arn", "status", "started", "output"}`, or `{"outcome":
+    "ignored"}` where nobody meant the object to be predicted. Raises InvalidEvent; UnreadableImage where S3 does not
+    give the image out; and whatever SageMaker answers but "exists already".
     """
+    image = meant_image(event, settings.images_bucket)
+    if image is None:
+        return {"outcome": "ignored"}
     try:
         etag = s3.head_object(Bucket=image.bucket, Key=image.key)["ETag"]
         name = names.image_job_name(
@@ -94,6 +103,7 @@ def process_image(image: StoredImage, settings: ProcessSettings, s3: "S3Client",
     started = _start(sagemaker, _request(name, place, settings))
     described = sagemaker.describe_processing_job(ProcessingJobName=name)
     return {
+        "outcome": "processed",
         "job_name": name,
         "job_arn": described["ProcessingJobArn"],
         "status": described["ProcessingJobStatus"],

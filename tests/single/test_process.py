@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -11,7 +12,6 @@ from botocore.stub import Stubber
 
 from pipeline import aws
 from pipeline.errors import UnreadableImage
-from pipeline.single.events import StoredImage
 from pipeline.single.process import ProcessSettings, process_image
 
 IMAGES, RESULTS = "example-images", "example-results"
@@ -22,9 +22,17 @@ SETTINGS = ProcessSettings(
     job_role="arn:aws:iam::123456789012:role/jobs",
     model_uri="s3://example-results/models/tiny/",
     instance_type="ml.c7i.large",
+    dead_letters="https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
 )
+CREATED = Path(__file__).parents[1] / "data/events/object_created.json"
 KEY = "single/My Daisy\n.JPG"
-UPLOAD = StoredImage(IMAGES, KEY, "0001")
+
+
+def uploaded(sequencer: str = "0001", key: str = KEY) -> dict[str, Any]:
+    """The event of an upload."""
+    event: dict[str, Any] = json.loads(CREATED.read_text(encoding="utf-8"))
+    event["detail"]["object"] |= {"key": key, "sequencer": sequencer}
+    return event
 
 
 class Jobs:
@@ -73,8 +81,8 @@ def jobs(s3: Any) -> Iterator[Jobs]:
 
 @pytest.fixture
 def process(s3: Any) -> Callable[..., dict[str, Any]]:
-    def process(image: StoredImage = UPLOAD, settings: ProcessSettings = SETTINGS) -> dict[str, Any]:
-        return process_image(image, settings, s3, aws.client("sagemaker"))
+    def process(event: Any = None, settings: ProcessSettings = SETTINGS) -> dict[str, Any]:
+        return process_image(event or uploaded(), settings, s3, aws.client("sagemaker"))
 
     return process
 
@@ -116,7 +124,7 @@ def test_a_name_that_is_taken_is_known_by_its_other_error_as_well(jobs: Jobs, pr
 def test_another_upload_of_the_same_key_is_another_job(jobs: Jobs, process: Callable[..., Any]) -> None:
     jobs.next_is_new()
     jobs.next_is_new()
-    assert process()["job_name"] != process(StoredImage(IMAGES, KEY, "0002"))["job_name"]
+    assert process()["job_name"] != process(uploaded("0002"))["job_name"]
 
 
 def test_a_refusal_is_raised_for_a_retry(jobs: Jobs, process: Callable[..., Any]) -> None:
@@ -127,7 +135,7 @@ def test_a_refusal_is_raised_for_a_retry(jobs: Jobs, process: Callable[..., Any]
 
 def test_an_image_that_is_not_there_is_named(jobs: Jobs, process: Callable[..., Any]) -> None:
     with pytest.raises(UnreadableImage, match=r"'s3://example-images/none\.jpg' cannot be copied: "):
-        process(StoredImage(IMAGES, "none.jpg"))
+        process({"key": "none.jpg"})
     assert jobs.requests == []
 
 

@@ -31,7 +31,10 @@ Reader = Callable[[dict[str, str]], Any]
         (ValidationSettings.from_env, ["IMAGES_BUCKET", "RESULTS_BUCKET", "SINGLE_MODEL"]),
         (EndpointSettings.from_env, ["ENDPOINT_NAME"]),
         (DeliverySettings.from_env, ["TOPIC_ARN", "DEAD_LETTER_QUEUE_URL"]),
-        (ProcessSettings.from_env, ["PROCESSING_BUCKET", "CONTAINER_IMAGE_URI", "JOB_ROLE_ARN", "MODEL_URI"]),
+        (
+            ProcessSettings.from_env,
+            ["DEAD_LETTER_QUEUE_URL", "PROCESSING_BUCKET", "CONTAINER_IMAGE_URI", "JOB_ROLE_ARN", "MODEL_URI"],
+        ),
     ],
 )
 def test_a_variable_that_is_missing_is_named(read: Reader, names: list[str]) -> None:

@@ -108,7 +108,7 @@ def test_an_image_that_is_posted_is_answered_by_http(
 def test_an_upload_that_is_not_called_like_an_image_gets_no_job(call: Callable[[str, Any], Any], s3: Any) -> None:
     event = json.loads((URL_EVENT.parent / "object_created.json").read_text(encoding="utf-8"))
     event["detail"]["object"]["key"] = "single/notes.txt"
-    assert call("process_image", event) == {"jobs": [], "ignored": ["s3://example-images/single/notes.txt"]}
+    assert call("process_image", event) == {"results": [{"outcome": "ignored"}]}
 
 
 @pytest.mark.parametrize(
