@@ -2,6 +2,7 @@
 
     plan.json ──► batch by batch: its verdicts, its shards' predictions ──► reconciled ──► Parquet, CSV, summary.json
                                   its shards' arrays, where the task is raw ──────────────► arrays/
+                                  its photos' answers, of a container that is not ours
 
 One batch is in memory at a time, and a few are read ahead. What grows with a run is its plan: some 130 MB while that is
 read, for ten million images. The results are always written before a run is failed here, so that what was predicted is
@@ -22,19 +23,22 @@ from pipeline.inference import arrays
 from pipeline.inference.predictions import Prediction, ShardFailure, read_lines
 from pipeline.read_ahead import read_ahead
 from pipeline.results import causes, messages, tables
-from pipeline.results.reconcile import reconcile
+from pipeline.results.originals import OriginalAnswers
+from pipeline.results.reconcile import Answers, reconcile
 from pipeline.results.summary import Tally, summarise
 from pipeline.runs import keys
 from pipeline.runs.planning import Plan, load_plan
 from pipeline.runs.run import Run
 from pipeline.validation import verdicts
 from pipeline.validation.batches import Batch, BatchShard
-from pipeline.validation.verdicts import Verdict
+from pipeline.validation.verdicts import Accepted, Verdict
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _READING_THREADS = 8
+# Of a batch of originals every image has an answer of its own to read; as many as S3's client has connections.
+_ANSWER_THREADS = 32
 _BATCHES_AHEAD = 16
 _BYTES_AHEAD = 32_000_000
 """Of predictions, of which an embedding has many more than a classification."""
@@ -47,6 +51,9 @@ class _Stored:
 
     predictions: Sequence[Prediction]
     stored_at: datetime
+
+
+_Ended = _Stored | ShardFailure | Answers
 
 
 def aggregate_predictions(run: Run, partitions: Sequence[Mapping[str, Any]], s3: "S3Client") -> dict[str, Any]:
@@ -78,14 +85,15 @@ def _write_tables(run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]],
         failed = tables.CsvTable(failed_file, tables.FAILED_COLUMNS)
         with tables.PredictionsTable(parquet) as predictions:
             for batch, batch_verdicts, shards in _read_batches(run, plan, partitions, s3):
-                stored = {id: shard for id, shard in shards.items() if isinstance(shard, _Stored)}
-                failures = {id: shard for id, shard in shards.items() if isinstance(shard, ShardFailure)}
-                found = {id: shard.predictions for id, shard in stored.items()}
-                outcomes = reconcile(batch, batch_verdicts, {**found, **failures})
+                found = {id: shard.predictions if isinstance(shard, _Stored) else shard for id, shard in shards.items()}
+                outcomes = reconcile(batch, batch_verdicts, found)
                 tally.add(outcomes)
                 tally.add_verdicts(batch_verdicts)
-                for shard in stored.values():
-                    predictions.add(shard.predictions, shard.stored_at)
+                for shard in shards.values():
+                    if isinstance(shard, _Stored):
+                        predictions.add(shard.predictions, shard.stored_at)
+                    elif isinstance(shard, Answers):
+                        predictions.add_unpacked(shard.predicted)
                 rejected.add_rejected(outcomes.rejected)
                 failed.add_failed(outcomes.failed)
         rejected.close()
@@ -104,7 +112,7 @@ def _upload(s3: "S3Client", run: Run, name: str, file: IO[bytes], content_type: 
 
 def _read_batches(
     run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]], s3: "S3Client"
-) -> Iterator[tuple[Batch, Sequence[Verdict], Mapping[str, _Stored | ShardFailure]]]:
+) -> Iterator[tuple[Batch, Sequence[Verdict], Mapping[str, _Ended]]]:
     ended = {partition["id"]: partition for partition in partitions}
     # Listed once, not asked for one by one: S3 answers 403 instead of 404 where a policy limits listing to a prefix.
     written = {
@@ -116,19 +124,28 @@ def _read_batches(
         """Where a job of either engine has put the predictions of a shard, or would have."""
         return transformed.get(shard.id) or keys.predictions_key(run.run_id, shard.partition, shard.id)
 
-    def read(batch: Batch) -> tuple[Sequence[Verdict], Mapping[str, _Stored | ShardFailure]]:
+    payload, answer = run.contract.payload, run.contract.output.answer
+    answers = OriginalAnswers(run, payload, answer, written, s3) if payload and answer else None
+    threads = _READING_THREADS if answers is None else _ANSWER_THREADS
+    batches_ahead = _BATCHES_AHEAD if answers is None else threads
+
+    def read_one(shard: BatchShard, found: Sequence[Verdict]) -> _Ended:
+        job = ended.get(shard.partition, {})
+        if answers is None:
+            return _read_shard(s3, run, shard, predictions(shard), written, job)
+        rows = [each.row for each in found if isinstance(each, Accepted) and each.shard == shard.id]
+        return answers.read(shard, rows, _failure_of_job(shard, job, "an answer for this photo"))
+
+    def read(batch: Batch) -> tuple[Sequence[Verdict], Mapping[str, _Ended]]:
         lines = objects.get_lines(s3, run.bucket, keys.verdicts_key(run.run_id, batch.id))
-        shards = {
-            shard.id: _read_shard(s3, run, shard, predictions(shard), written, ended.get(shard.partition, {}))
-            for shard in batch.shards
-        }
-        return [verdicts.from_json(line) for line in lines], shards
+        found = [verdicts.from_json(line) for line in lines]
+        return found, {shard.id: read_one(shard, found) for shard in batch.shards}
 
     def weight(batch: Batch) -> int:
         bytes_written = sum(written.get(predictions(shard), 0) for shard in batch.shards)
-        return max(bytes_written, _BYTES_AHEAD // _BATCHES_AHEAD)
+        return max(bytes_written, _BYTES_AHEAD // batches_ahead)
 
-    ahead = read_ahead(read, plan.batches, threads=_READING_THREADS, budget=_BYTES_AHEAD, weight=weight)
+    ahead = read_ahead(read, plan.batches, threads=threads, budget=_BYTES_AHEAD, weight=weight)
     for batch, (found, shards) in ahead:
         yield batch, found, shards
 
@@ -179,12 +196,12 @@ def _keep_array(
     objects.put_tags(s3, run.bucket, source, keys.SHARD_TAGS)
 
 
-def _failure_of_job(shard: BatchShard, ended: Mapping[str, Any]) -> ShardFailure:
+def _failure_of_job(
+    shard: BatchShard, ended: Mapping[str, Any], lacking: str = "predictions for this shard"
+) -> ShardFailure:
     if ended.get("status") == "Failed":
         return ShardFailure(shard.id, str(ended.get("error", "Unknown")), causes.readable(ended.get("cause")))
-    return ShardFailure(
-        shard.id, "NoPredictions", f"the job of partition {shard.partition} ended without predictions for this shard"
-    )
+    return ShardFailure(shard.id, "NoPredictions", f"the job of partition {shard.partition} ended without {lacking}")
 
 
 def _count_up(plan: Plan, tally: Tally) -> None:

@@ -3,6 +3,7 @@
     verdicts     what validation decided: one for each listed image      the truth about which images there are
     predictions  what the jobs wrote, shard by shard                     must hold each accepted image exactly once
     failures     why a shard has no predictions                          makes its accepted images `failed`
+    answers      for photos that were sent one by one: predictions, and failures of single images
 
 A problem means that an image was lost, or counted twice, and by somebody who should not have been able to. It is never
 repaired here: the run's results are written, and then the run fails, naming the keys.
@@ -11,6 +12,7 @@ repaired here: the run's results are written, and then the run fails, naming the
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipeline.inference.predictions import Prediction, ShardFailure
 from pipeline.shards import Row
@@ -28,6 +30,14 @@ class Failed:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What became of photos that were sent one by one, and when each prediction was stored."""
+
+    predicted: tuple[tuple[Prediction, datetime], ...]
+    failed: tuple[Failed, ...]
+
+
 @dataclass(frozen=True)
 class Outcomes:
     predicted: tuple[Prediction, ...]
@@ -37,11 +47,12 @@ class Outcomes:
 
 
 def reconcile(
-    batch: Batch, verdicts: Sequence[Verdict], shards: Mapping[str, Sequence[Prediction] | ShardFailure]
+    batch: Batch, verdicts: Sequence[Verdict], shards: Mapping[str, Sequence[Prediction] | ShardFailure | Answers]
 ) -> Outcomes:
     """Match the verdicts of a batch with what became of its shards.
 
-    `shards` has an entry for each of the batch's shards: its predictions, or why there are none.
+    `shards` has an entry for each of the batch's shards: its predictions, why there are none, or what became of each of
+    its photos.
     """
     accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
     rejected = tuple(verdict for verdict in verdicts if isinstance(verdict, Rejected))
@@ -55,9 +66,13 @@ def reconcile(
             problems.append(f"shard {shard.id} packs {shard.rows} images, and {len(rows)} verdicts name it")
         if isinstance(result, ShardFailure):
             failed.extend(Failed(row, shard.partition, result.error, result.cause) for row in rows)
-        else:
-            predicted.extend(result)
-            problems.extend(_mismatched(shard.id, rows, result))
+            continue
+        predictions = [each for each, _ in result.predicted] if isinstance(result, Answers) else result
+        failures = result.failed if isinstance(result, Answers) else ()
+        predicted.extend(predictions)
+        failed.extend(failures)
+        ended = [*(each.row for each in predictions), *(each.row for each in failures)]
+        problems.extend(_mismatched(shard.id, rows, ended))
     return Outcomes(tuple(predicted), rejected, tuple(failed), tuple(problems))
 
 
@@ -74,9 +89,9 @@ def _listed_twice(verdicts: Iterable[Verdict]) -> Iterable[str]:
     return (f"{key!r} has {count} verdicts" for key, count in keys.items() if count > 1)
 
 
-def _mismatched(shard: str, rows: Iterable[Row], predictions: Iterable[Prediction]) -> Iterable[str]:
+def _mismatched(shard: str, rows: Iterable[Row], ended: Iterable[Row]) -> Iterable[str]:
     """An image is named by its key and ETag: the same key with other bytes is another image."""
     expected = Counter((row.key, row.etag) for row in rows)
-    found = Counter((prediction.row.key, prediction.row.etag) for prediction in predictions)
+    found = Counter((row.key, row.etag) for row in ended)
     yield from (f"{key!r} was accepted and shard {shard} does not predict it" for key, _ in expected - found)
     yield from (f"{key!r} is predicted by shard {shard} more often than it was accepted" for key, _ in found - expected)

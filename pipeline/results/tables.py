@@ -81,8 +81,20 @@ class PredictionsTable:
     def add(self, predictions: Iterable[Prediction], predicted_at: datetime) -> None:
         """Take the predictions of one shard, in the order of its rows."""
         for row, prediction in enumerate(predictions):
-            self._rows.append(_columns(prediction, predicted_at) | {"shard": prediction.shard, "shard_row": row})
-            self._numbers += 5 + len(prediction.top) + len(prediction.values) + 4 * len(prediction.boxes or ())
+            self._add(prediction, predicted_at, prediction.shard, row)
+        self._flush_what_is_enough()
+
+    def add_unpacked(self, predictions: Iterable[tuple[Prediction, datetime]]) -> None:
+        """Take predictions of photos whose pixels are in no shard, each with its time."""
+        for prediction, predicted_at in predictions:
+            self._add(prediction, predicted_at, None, None)
+        self._flush_what_is_enough()
+
+    def _add(self, prediction: Prediction, predicted_at: datetime, shard: str | None, row: int | None) -> None:
+        self._rows.append(_columns(prediction, predicted_at) | {"shard": shard, "shard_row": row})
+        self._numbers += 5 + len(prediction.top) + len(prediction.values) + 4 * len(prediction.boxes or ())
+
+    def _flush_what_is_enough(self) -> None:
         if self._numbers >= _NUMBERS_PER_ROW_GROUP:
             self._flush()
 
