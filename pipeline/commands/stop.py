@@ -20,8 +20,8 @@ def add_to(commands: Any) -> None:
     stop = commands.add_parser(
         "stop",
         help="stop a run of a deployed stack",
-        description="Stop a run, its validation and the jobs that it has under way. What it wrote so far stays; a run "
-        "that was stopped is not taken up again. The exit code is 1 where the run had ended otherwise before.",
+        description="Stop a run, its validation and the jobs that it has under way. What it wrote so far stays, and a "
+        "redrive of the execution goes on from there. The exit code is 1 where the run had ended otherwise before.",
     )
     status.add_run_argument(stop)
     stop.add_argument(
@@ -83,5 +83,8 @@ def _told(found: "Standing") -> list[str]:
     else:
         where = objects.s3_uri(found.pointer["bucket"], f"{keys.RUNS_PREFIX}{found.pointer['run_id']}/")
         lines.append(f"Safe:    verdicts, shards and predictions so far are in {where}. There are no results.")
-    lines.append("Next:    no message is sent about it. `imagebatch start` starts a new run of the same images.")
+    lines += [
+        "Next:    no message is sent about it. Within 14 days the run goes on where it was with",
+        f"         aws stepfunctions redrive-execution --execution-arn {found.execution.arn}",
+    ]
     return lines

@@ -32,7 +32,7 @@ class Job:
 def list_jobs(sagemaker: Any, plan: Mapping[str, Any], since: datetime) -> list[Job]:
     """The jobs that were created for the partitions of a plan, by name. `plan` is plan.json, `since` the run's start.
 
-    Retries are jobs of their own, and listed as such.
+    Retries, and what a redrive starts again, are jobs of their own, and listed as such.
     """
     partitions: Sequence[Mapping[str, Any]] = plan["partitions"]
     if not partitions:
@@ -40,7 +40,7 @@ def list_jobs(sagemaker: Any, plan: Mapping[str, Any], since: datetime) -> list[
     first = partitions[0]
     mark = first["job_name"].removesuffix(f"-{first['id']}").rpartition("-")[2]
     kind = "Transform" if plan["engine"] == TRANSFORM else "Processing"
-    ours = re.compile(rf"-{re.escape(mark)}-p\d+(-retry)?-\d+$")
+    ours = re.compile(rf"-{re.escape(mark)}-p\d+(-retry)?(-\d+)+$")
     found = (job for job in _listed(sagemaker, kind, mark, since) if ours.search(job.name))
     return sorted(found, key=lambda job: job.name)
 

@@ -5,8 +5,8 @@ Nothing reports progress; it is read from what is there anyway: watching works t
     state        the execution's history: the state entered last
     listed       the map runs' item counts; so is validated
     rejected     metadata of the verdict objects; once there is a plan, what that says
-    predicted    the prediction objects that are there, counted by the rows that plan.json says they have; to Step
-                 Functions a job is one opaque task
+    predicted    the prediction objects that are there, counted by the rows that plan.json says they have, or by
+                 themselves, where photos are sent one by one; to Step Functions a job is one opaque task
 
 Watching stays cheap beside the run: what costs one request is asked at each poll; listings, which grow with the run,
 only so often that they take a small share of time.
@@ -106,6 +106,7 @@ class RunWatcher:
         self._plan: Plan | None = None
         self._rows: dict[str, int] = {}
         self._predicted: set[str] = set()
+        self._answers = 0
         self._failed: set[str] = set()
         self._counts: Mapping[str, int] | None = None
         self._fraction = 0.0
@@ -147,9 +148,9 @@ class RunWatcher:
                 **shards,
             )
         rows, listed, validated = self._rows, mapped.listed, mapped.validated
-        predicted = sum(rows.get(shard, 0) for shard in self._predicted)
+        predicted = sum(rows.get(shard, 0) for shard in self._predicted) + self._answers
         failed = sum(rows.get(shard, 0) for shard in self._failed - self._predicted)
-        accepted = sum(rows.values())
+        accepted = self._plan.counts.accepted if self._plan else 0
         # Decoding and predicting take about as long as each other; which it is depends on the photos and the model.
         halves = validated / listed if listed else 0.0, (predicted + failed) / accepted if accepted else 0.0
         self._fraction = max(self._fraction, sum(halves) / 2)
@@ -185,16 +186,21 @@ class RunWatcher:
         if all_ended and self._plan is None:
             self._plan = self._read_plan(run)
             if self._plan:
-                self._rows = {shard.id: shard.rows for batch in self._plan.batches for shard in batch.shards}
+                shards = [shard for batch in self._plan.batches for shard in batch.shards]
+                self._rows = {shard.id: shard.rows for shard in shards if not shard.originals}
         if self._plan is None:
             self._look_at_verdicts(run)
-        if self._rows:
+        if self._plan is not None and self._plan.partitions:
+            answers = 0
             for item in objects.list_objects(self._s3, run["bucket"], keys.predictions_prefix(run["run_id"])):
                 name = item.key.rpartition("/")[2]
                 if name.endswith(FAILURE_SUFFIX):
                     self._failed.add(name.removesuffix(FAILURE_SUFFIX))
                 elif name.endswith((PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX)):
                     self._predicted.add(name.removesuffix(PREDICTIONS_SUFFIX).removesuffix(TRANSFORM_SUFFIX))
+                elif name.endswith(keys.OUT_SUFFIX):
+                    answers += 1
+            self._answers = answers
 
     def _look_at_verdicts(self, run: Mapping[str, Any]) -> None:
         bucket = run["bucket"]

@@ -35,9 +35,7 @@ def find_run(out: Path, name: str) -> LocalRun:
     if not run_id or not folder.is_dir():
         known = sorted(path.parent.name for path in out.glob(f"*/{REQUEST_FILE}"))[-_RUNS_TOLD:]
         runs = f"the latest there are {', '.join(known)}" if known else "there are none yet"
-        raise UnknownRun(
-            f"There is no run {name!r} in {str(out)!r}; {runs}. --out says where runs left their results."
-        )
+        raise UnknownRun(f"There is no run {name!r} in {str(out)!r}; {runs}. --out says where runs left their results.")
     try:
         request = RunRequest.load(folder, out)
         table = (folder / _REJECTED).read_bytes()

@@ -50,14 +50,14 @@ def sagemaker() -> Any:
 )
 def test_the_jobs_of_a_run_are_listed_by_one_request(sagemaker: Any, run_id: str) -> None:
     first, second = (partition["job_name"] for partition in plan(run_id)["partitions"])
-    answer = listed("Processing", (f"{second}-1", "InProgress", None), (f"{first}-0", "Failed", "out of memory"))
+    answer = listed("Processing", (f"{second}-1-0", "InProgress", None), (f"{first}-0-1", "Failed", "out of memory"))
     mark = first.removesuffix("-p0000").rpartition("-")[2]
     request = {"NameContains": mark, "CreationTimeAfter": SINCE, "MaxResults": 100}
     sagemaker.add_response("list_processing_jobs", answer, request)
 
     assert list_jobs(sagemaker.client, plan(run_id), SINCE) == [
-        Job(f"{first}-0", "Failed", "out of memory"),
-        Job(f"{second}-1", "InProgress", None),
+        Job(f"{first}-0-1", "Failed", "out of memory"),
+        Job(f"{second}-1-0", "InProgress", None),
     ]
 
 

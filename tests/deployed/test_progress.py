@@ -9,11 +9,12 @@ from pipeline import objects
 from pipeline.deployed.progress import Progress, RunWatcher
 from pipeline.inference.predictions import ShardFailure
 from pipeline.runs import keys
-from pipeline.runs.planning import Plan
+from pipeline.runs.planning import Partition, Plan
 from pipeline.runs.run import Run
 from pipeline.validation.batches import Batch, BatchShard, Counts
 
 RESULTS = "example-results"
+PARTITION = Partition("p0000", "imagebatch-run-p0000", "s3://m", "s3://p", 4, 2, "ml.c7i.xlarge", 1, 3600)
 
 
 class Execution:
@@ -83,7 +84,7 @@ def write_verdicts(s3: Any, run: Run, batch: str, rejected: int) -> None:
 def write_plan(s3: Any, run: Run) -> None:
     """A plan of two shards, with three images and one."""
     batch = Batch("b", Counts(5, 0, 4, 1), (BatchShard("b-0", 3, 1, "p0000"), BatchShard("b-1", 1, 1, "p0000")))
-    plan = Plan("processing", batch.counts, (), (batch,))
+    plan = Plan("processing", batch.counts, (PARTITION,), (batch,))
     objects.put_json(s3, RESULTS, keys.plan_key(run.run_id), plan.to_json(run.run_id))
 
 
@@ -180,6 +181,23 @@ def test_the_answers_of_a_transform_job_count_as_predicted(
     objects.put_bytes(s3, RESULTS, f"runs/{run.run_id}/predictions/p0000/b-0.safetensors.out", b"")
 
     assert watcher.poll().predicted == 3
+
+
+def test_photos_that_are_sent_one_by_one_are_counted_as_they_are_answered(
+    watcher: RunWatcher, execution: Execution, s3: Any, run: Run
+) -> None:
+    execution.states.append("RunTransformJobs")
+    execution.map(total=5, succeeded=5, status="SUCCEEDED")
+    shard = BatchShard("b-0", 4, 1, "p0000", originals="example-images")
+    batch = Batch("b", Counts(5, 0, 4, 1), (shard,))
+    plan = Plan("transform", batch.counts, (PARTITION,), (batch,))
+    objects.put_json(s3, RESULTS, keys.plan_key(run.run_id), plan.to_json(run.run_id))
+    for key in ("incoming/a.jpg", "incoming/b/a.jpg"):
+        objects.put_bytes(s3, RESULTS, keys.answer_key(run.run_id, "p0000", key), b"[1]")
+
+    progress = watcher.poll()
+
+    assert (progress.predicted, progress.shards) == (2, 0)
 
 
 def test_a_shard_that_its_job_gave_up_counts_as_failed(
