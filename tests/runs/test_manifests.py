@@ -1,6 +1,7 @@
 """Manifests: what they name is taken once, and what is wrong with one is said by its position."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -152,6 +153,19 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
 def test_what_is_no_array_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidRunInput, match="expected a JSON array of keys and prefixes"):
         read_manifest(Body(body), MANIFEST, SETTINGS)  # type: ignore[arg-type]
+
+
+TEXT = st.text(st.characters(exclude_categories=()))
+ENTRIES = TEXT | TEXT.map("s3://{}".format) | TEXT.map("s3://photos/{}".format)
+JSON = st.recursive(st.none() | st.booleans() | st.floats() | ENTRIES, lambda inner: st.lists(inner), max_leaves=5)
+STARTS = st.fixed_dictionaries({"prefix": ENTRIES | JSON})
+
+
+@given(document=st.lists(ENTRIES) | st.lists(JSON) | JSON | st.tuples(STARTS, ENTRIES).map(list))
+def test_any_json_is_read_or_refused(document: Any) -> None:
+    with suppress(InvalidRunInput):
+        named = read_manifest(Body(json.dumps(document).encode()), MANIFEST, SETTINGS)  # type: ignore[arg-type]
+        assert named.prefixes or named.keys
 
 
 def test_a_manifest_that_is_too_large_is_not_read() -> None:
