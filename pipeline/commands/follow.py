@@ -48,6 +48,7 @@ def follow(cloud: Cloud, execution: "Execution", name: str) -> "Execution | int"
 
 
 def _until_ended(cloud: Cloud, execution: "Execution", show: Show) -> "Execution":
+    from botocore.exceptions import ConnectionError as CannotConnectError
     from botocore.exceptions import HTTPClientError
 
     from pipeline.deployed import executions
@@ -61,7 +62,7 @@ def _until_ended(cloud: Cloud, execution: "Execution", show: Show) -> "Execution
             execution = executions.describe(cloud.stepfunctions, execution.arn)
             show(watcher.poll())
             answered = time.monotonic()
-        except HTTPClientError:
+        except (CannotConnectError, HTTPClientError):
             if time.monotonic() - answered > _PATIENCE:
                 raise
         if not execution.is_running:
