@@ -23,6 +23,7 @@ from pipeline.settings import StartRunSettings
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+
 def start_run(
     document: Any, execution: Mapping[str, str], settings: StartRunSettings, s3: "S3Client"
 ) -> dict[str, Any]:
@@ -33,6 +34,7 @@ def start_run(
     """
     given = run_input.parse(document, execution, settings)
     package = read_package(s3, settings.results_bucket, given.model)
+    _check_engine(given, package.contract)
     if given.engine == TRANSFORM:
         _check_transform(given.model, package.contract, settings)
     _check_top_k(given, package.contract)
@@ -77,18 +79,32 @@ def _check_places(s3: "S3Client", sources: Iterable[Source], named: Named | None
             check_listing(s3, source.listing_bucket, source.listing_key)
 
 
+def _check_engine(given: RunInput, contract: ModelContract) -> None:
+    """Refuse to run ourselves what a container that is not ours has to."""
+    if contract.payload is not None and given.engine != TRANSFORM:
+        raise InvalidRunInput(
+            f"engine: expected 'transform', got {given.engine!r}: the contract of {given.model!r} sends photos to a"
+            ' container that is not ours, which only transform jobs run. Start the run with {"engine": "transform"}.'
+        )
+
+
 def _check_transform(model: str, contract: ModelContract, settings: StartRunSettings) -> None:
     """Refuse what no transform job could do: it has one SageMaker model, and answers in JSON Lines."""
-    if settings.transform_model is None:
-        raise InvalidRunInput(
-            "engine: this stack has no SageMaker model for 'transform'. Pack the model package (imagebatch model"
-            " package), upload it, and deploy the stack with the parameter ModelDataUrl; or use 'processing'."
+    made_of = settings.transform_model
+    if model != made_of:
+        there_is = (
+            f"this stack's SageMaker model is made of {made_of!r}, and 'transform' runs no other"
+            if made_of
+            else "this stack has no SageMaker model for 'transform'"
         )
-    if model != settings.transform_model:
-        raise InvalidRunInput(
-            f"engine: this stack's SageMaker model is made of {settings.transform_model!r}, and 'transform' runs no"
-            f" other; use 'processing' for {model!r}, or deploy the stack with its ModelDataUrl and DefaultModel."
+        remedy = (
+            "Pack the model package (imagebatch model package), upload it, and deploy the stack with the parameters"
+            f" ModelDataUrl and DefaultModel; or use 'processing' for {model!r}."
+            if contract.payload is None
+            else f"Deploy the stack with TransformModelName, the SageMaker model that runs the container of {model!r}, and"
+            f" with DefaultModel {model!r}."
         )
+        raise InvalidRunInput(f"engine: {there_is}. {remedy}")
     if contract.task is Task.RAW:
         raise InvalidRunInput(
             "engine: 'transform' answers in JSON Lines, which hold no arrays, and the task of this model's contract is"

@@ -171,7 +171,10 @@ def test_a_transform_run_of_the_stack_s_model_starts(begin: Start) -> None:
 @pytest.mark.parametrize(
     ("transform_model", "message"),
     [
-        (None, "engine: this stack has no SageMaker model for 'transform'. .* ModelDataUrl; or use 'processing'"),
+        (
+            None,
+            "engine: this stack has no SageMaker model for 'transform'. .* ModelDataUrl .* use 'processing' for 'tiny'",
+        ),
         ("other", "engine: this stack's SageMaker model is made of 'other', .* use 'processing' for 'tiny'"),
     ],
 )
@@ -193,4 +196,41 @@ def test_a_transform_run_has_no_room_for_arrays(
 
     with pytest.raises(InvalidRunInput, match="engine: 'transform' answers in JSON Lines, which hold no arrays"):
         begin(TRANSFORM, transform_model="tiny")
+    assert written() == []
+
+
+@pytest.fixture
+def foreign(s3: Any, foreign_contract: ModelContract) -> None:
+    """A package for a container that is not ours: without a model."""
+    files = {"contract.json": json.dumps(foreign_contract.to_json()).encode(), "labels.txt": b"cat\ndog\n"}
+    for name, body in files.items():
+        s3.put_object(Bucket="example-results", Key=f"models/foreign/{name}", Body=body)
+
+
+@pytest.mark.usefixtures("foreign")
+def test_a_run_of_a_container_that_is_not_ours_starts_without_a_model_to_look_at(
+    s3: Any, begin: Start, foreign_contract: ModelContract
+) -> None:
+    started = begin({**TRANSFORM, "model": "foreign"}, transform_model="foreign")
+    assert load_run(s3, started).contract == foreign_contract
+
+
+@pytest.mark.usefixtures("foreign")
+@pytest.mark.parametrize(
+    ("document", "transform_model", "message"),
+    [
+        ({}, "foreign", r"engine: expected 'transform', got 'processing': the contract of 'foreign' sends photos to a"),
+        (
+            TRANSFORM,
+            None,
+            r"this stack has no SageMaker model for 'transform'\. Deploy the stack with TransformModelName",
+        ),
+        (TRANSFORM, "tiny", r"SageMaker model is made of 'tiny', .* Deploy the stack with TransformModelName"),
+    ],
+)
+def test_a_container_that_is_not_ours_is_run_by_transform_jobs_of_its_own_model_alone(
+    begin: Start, written: Callable[[], list[str]], document: dict[str, Any], transform_model: str | None, message: str
+) -> None:
+    with pytest.raises(InvalidRunInput, match=message):
+        begin({**document, "model": "foreign"}, transform_model=transform_model)
     assert written() == []
