@@ -142,7 +142,7 @@ def _package(folder: Path | None) -> tuple["ModelContract | None", tuple[str, ..
 
     if folder is None:
         return None, ()
-    contract = parse_contract((folder / CONTRACT_FILE).read_bytes(), source=str(folder / CONTRACT_FILE))
+    contract = parse_contract((folder / CONTRACT_FILE).read_bytes(), source=str(folder / CONTRACT_FILE), images=True)
     if contract.output.labels is None:
         return contract, ()
     path = folder / contract.output.labels

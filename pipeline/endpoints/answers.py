@@ -9,6 +9,7 @@
     ...sagemaker-triton...         triton_protocol.py; of several outputs, the contract's, or ensemble_output
 
 Containers are careless with content types, so JSON is also known by its first character, and an array by its magic.
+Where the contract is for a container that is not ours, it says how that answers, and nothing else is read.
 """
 
 import codecs
@@ -22,9 +23,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.contract import Activation, ModelContract
+from pipeline.contract import Answer as AnswerPlace
 from pipeline.endpoints import triton_protocol
 from pipeline.endpoints.triton_protocol import Array, MalformedTensorsError, TritonError
-from pipeline.errors import ContractMismatch, EndpointRefused, UnexpectedAnswer
+from pipeline.errors import ContractMismatch, EndpointRefused, InvalidPrediction, UnexpectedAnswer
+from pipeline.inference.foreign_outputs import read_scores
 from pipeline.inference.predictions import Box, Ranked
 from pipeline.inference.ranking import Scores, activate, top_k
 
@@ -84,6 +87,8 @@ def read(body: bytes, content_type: str, contract: ModelContract | None, output:
     `output` names the tensor to read where there are several; the contract's, if it is empty. Raises UnexpectedAnswer,
     whose text says what is wrong with the body, or EndpointRefused, whose text is the endpoint's own.
     """
+    if contract and contract.output.answer:
+        return Answer(scores=_declared(body, contract.output.answer))
     output = output or (contract.output.name if contract else "")
     media_type = content_type.partition(";")[0].strip().lower()
     start = body[:64].removeprefix(codecs.BOM_UTF8).lstrip()
@@ -101,6 +106,13 @@ def read(body: bytes, content_type: str, contract: ModelContract | None, output:
     except TritonError as error:
         raise EndpointRefused(str(error)) from error
     raise UnexpectedAnswer("expected JSON, CSV, a .npy array or Triton's tensors")
+
+
+def _declared(body: bytes, answer: AnswerPlace) -> Scores:
+    try:
+        return read_scores(body, answer, "the image")
+    except InvalidPrediction as error:
+        raise UnexpectedAnswer(str(error)) from error
 
 
 def _json(body: bytes, output: str) -> Answer:

@@ -87,6 +87,11 @@ def _request(
         raise ImageTooLarge(f"{too_large}. The contract's input is too large for an endpoint: run a batch instead.")
     if contract is None:
         raise ImageTooLarge(f"{too_large}. With the model's package, its contract says how to make the image smaller.")
+    if contract.payload:
+        raise ImageTooLarge(
+            f"{too_large}. The contract {contract.name} leaves it to the container what becomes of an image, so nobody"
+            " here knows how small it may be: make it smaller yourself."
+        )
     if not fit:
         size = f"{contract.input.width} x {contract.input.height}"
         raise ImageTooLarge(

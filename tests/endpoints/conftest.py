@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.contract import ModelContract
+from pipeline.contract import ModelContract, parse_contract
 from pipeline.endpoints import HttpEndpoint, Request, Response
 from pipeline.errors import ImageBatchError
 from pipeline.serving.application import Application
@@ -17,6 +17,21 @@ from pipeline.serving.server import Server
 from pipeline.serving.settings import ServingSettings
 
 Handle = Callable[[BaseHTTPRequestHandler, bytes], None]
+
+
+@pytest.fixture
+def foreign() -> ModelContract:
+    """A contract for a container that is not ours, whose scores stand in a place of their own."""
+    return parse_contract(
+        {
+            "version": 1,
+            "name": "theirs",
+            "task": "classification",
+            "payload": {"kind": "image", "content_type": "image/*"},
+            "output": {"format": "json_object", "field": "result.0.confidence", "activation": "none"},
+        },
+        images=True,
+    )
 
 
 class Canned:

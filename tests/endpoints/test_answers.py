@@ -234,3 +234,13 @@ def test_no_bytes_make_it_raise_anything_else(body: bytes, content_type: str) ->
         read(body, content_type)
     except ImageBatchError:
         pass
+
+
+def test_a_container_that_is_not_ours_answers_where_its_contract_says(foreign: ModelContract) -> None:
+    body = {"predictions": [9, 9], "result": [{"confidence": [0.25, 0.75]}]}
+    assert read(body, contract=foreign).top(foreign, ("cat", "dog"), 1) == (Ranked("dog", 1, 0.75),)
+
+
+def test_an_answer_elsewhere_than_its_contract_says_is_none(foreign: ModelContract) -> None:
+    with pytest.raises(UnexpectedAnswer, match="result"):
+        read({"predictions": [0.25, 0.75]}, contract=foreign)

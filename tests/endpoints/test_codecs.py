@@ -182,3 +182,16 @@ def test_a_grey_models_tensor_has_one_channel(contract: ModelContract) -> None:
     )
     array = np.load(io.BytesIO(CODECS["npy-tensor"].encode(Image.of(file.getvalue(), "a"), contract).body))
     assert array.shape == (1, 1, 8, 8)
+
+
+def test_a_container_that_is_not_ours_is_sent_what_its_contract_declares(image: Image, foreign: ModelContract) -> None:
+    request = CODECS["image"].encode(image, foreign)
+    assert (request.body, request.content_type, request.accept) == (image.data, "image/*", "application/json")
+
+
+@pytest.mark.parametrize("name", [name for name, codec in CODECS.items() if codec.obeys_contract])
+def test_a_container_that_prepares_images_itself_is_sent_no_tensor(
+    image: Image, foreign: ModelContract, name: str
+) -> None:
+    with pytest.raises(UnsuitableCodec, match=r"theirs.*Choose the codec image"):
+        CODECS[name].encode(image, foreign)

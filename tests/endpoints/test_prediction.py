@@ -162,3 +162,12 @@ def test_a_file_that_the_server_prepares_needs_no_contract_of_ours(
     answering: Answering, image: Image, contract: ModelContract
 ) -> None:
     assert predict(answering(line("0000")), FILE, image, contract, LABELS).top == (Ranked("dog", 1, 0.5),)
+
+
+def test_an_image_is_not_resized_where_the_contract_leaves_that_to_the_container(
+    answering: Answering, image: Image, foreign: ModelContract
+) -> None:
+    endpoint = answering(RANKED, limit=10_000)
+    with pytest.raises(ImageTooLarge, match="theirs leaves it to the container"):
+        predict(endpoint, FILE, image, foreign, LABELS, fit=True)
+    assert endpoint.asked == []

@@ -38,6 +38,11 @@ class ContractCodec(BaseCodec):
                 f"{image.name!a}: the codec {self.name} sends what the model's contract makes of an image: give the"
                 " endpoint's model package (predict --model DIR)."
             )
+        if contract.payload:
+            raise UnsuitableCodec(
+                f"{image.name!a}: the contract {contract.name} says that its container takes images as they are; the"
+                f" codec {self.name} sends tensors. Choose the codec image."
+            )
         return decoded(image, contract).pixels[np.newaxis], contract
 
     def tensor(self, image: Image, contract: ModelContract | None) -> tuple[Tensor, ModelContract]:

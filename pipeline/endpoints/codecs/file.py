@@ -13,4 +13,7 @@ class FileCodec(BaseCodec):
     name = "image"
 
     def encode(self, image: Image, contract: ModelContract | None) -> Request:
+        if contract and contract.payload and contract.output.answer:
+            # A container that is not ours takes and gives what its contract says, and may know no other type.
+            return Request(image.data, contract.payload.content_type, contract.output.answer.format.media_type)
         return Request(image.data, image.media_type if image.media_type in _KNOWN else ANY_IMAGE)
