@@ -154,6 +154,7 @@ def _document(
         "status": execution.status,
         "is_new": started.is_new,
         "claimed": pointer.get("claimed", True) if pointer else None,
+        "note": pointer.get("note") or None if pointer else None,
         "error": execution.error,
         "cause": causes.readable(execution.cause) or None,
     }

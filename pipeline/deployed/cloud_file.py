@@ -41,7 +41,9 @@ class CloudFile:
             texts = {name: _member(document, name, str) for name in _TEXTS}
             found = cls(**texts, pid=_member(document, "pid", int))
         except OSError as error:
-            hint = "" if folder.is_dir() else " A RUN or PREFIX goes before --local, or the folder after --local=."
+            hint = (
+                "" if folder.is_dir() else " (A RUN or PREFIX goes before --local, which takes what follows for DIR.)"
+            )
             raise UnknownDeployment(f"No local cloud is running on {str(folder)!r}. {start}{hint}") from error
         except (ValueError, TypeError, KeyError) as error:
             raise UnknownDeployment(f"{str(path)!r} was not written by `imagebatch up`: {error!r}. {start}") from error

@@ -40,7 +40,7 @@ _AFTER_RESULTS = frozenset({"Notify", "PublishEvent", "Done", "ReportFailure", "
 
 @dataclass(frozen=True)
 class Progress:
-    """One look at a run. Counts are of images; `listed` grows until everything is listed, and counts folders too."""
+    """One look at a run. Counts are of images; until there is a plan, `listed` grows, and counts folders too."""
 
     state: str | None = None
     run_id: str | None = None
@@ -148,6 +148,8 @@ class RunWatcher:
                 **shards,
             )
         rows, listed, validated = self._rows, mapped.listed, mapped.validated
+        if self._plan:
+            listed = validated = self._plan.counts.listed
         predicted = sum(rows.get(shard, 0) for shard in self._predicted) + self._answers
         failed = sum(rows.get(shard, 0) for shard in self._failed - self._predicted)
         accepted = self._plan.counts.accepted if self._plan else 0

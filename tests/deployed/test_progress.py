@@ -135,14 +135,16 @@ def test_rejected_images_are_counted_as_verdicts_arrive(
     assert (first.rejected, watcher.poll().rejected) == (2, 5)
 
 
-def test_once_there_is_a_plan_it_says_how_many_were_rejected(
+def test_once_there_is_a_plan_it_says_how_many_images_there_are_and_how_many_were_rejected(
     watcher: RunWatcher, execution: Execution, s3: Any, run: Run
 ) -> None:
     execution.states.append("RunProcessingJobs")
-    execution.map(total=5, succeeded=5, status="SUCCEEDED")
+    execution.map(total=7, succeeded=7, status="SUCCEEDED")
     write_plan(s3, run)
 
-    assert watcher.poll().rejected == 1
+    progress = watcher.poll()
+
+    assert (progress.listed, progress.validated, progress.rejected) == (5, 5, 1)
 
 
 @pytest.mark.parametrize(("verdicts_a_poll", "rejected"), [(2, 2), (None, 3)])
