@@ -101,8 +101,8 @@ def _check_transform(model: str, contract: ModelContract, settings: StartRunSett
             "Pack the model package (imagebatch model package), upload it, and deploy the stack with the parameters"
             f" ModelDataUrl and DefaultModel; or use 'processing' for {model!r}."
             if contract.payload is None
-            else f"Deploy the stack with TransformModelName, the SageMaker model that runs the container of {model!r}, and"
-            f" with DefaultModel {model!r}."
+            else f"Deploy the stack with TransformModelName, the SageMaker model that runs the container of {model!r},"
+            f" and with DefaultModel {model!r}."
         )
         raise InvalidRunInput(f"engine: {there_is}. {remedy}")
     if contract.task is Task.RAW:
