@@ -1,7 +1,8 @@
-"""One endpoint: a model server that keeps running, from Creating to InService to Deleting.
+"""One endpoint: a model server that keeps running, from Creating to InService, over Updating, to Deleting.
 
 An endpoint has one server, however many instances were asked for. A server that ends while it is in service is started
 again, as SageMaker does with a container; one that never gets ready leaves the endpoint Failed, until it is deleted.
+While an endpoint is updated the server at work answers, and goes on answering where its successor never gets ready.
 """
 
 import shutil
@@ -19,6 +20,8 @@ from pipeline.local.sagemaker.transfers import TransferError
 PING_LIMIT = 480
 RESTART_DELAY = 1.0  # seconds until a server that has ended is started again
 
+MakeServer = Callable[[Path, Path], ModelServer]
+
 
 class Endpoint:
     """An endpoint from its creation on. Everything public may be called at any time, from any thread.
@@ -35,7 +38,7 @@ class Endpoint:
         arn: str,
         config: Mapping[str, Any],
         *,
-        make_server: Callable[[Path, Path], ModelServer],
+        make_server: MakeServer,
         folder: Path,
         s3: Any,
     ) -> None:
@@ -53,11 +56,13 @@ class Endpoint:
         self._deleting = threading.Event()
         # The same, for who waits for futures.
         self._delete_asked: Future[None] = Future()
+        self._update_asked: Future[tuple[Mapping[str, Any], MakeServer]] = Future()
+        self._updates = 0
         self._thread = threading.Thread(target=self._run, name=f"endpoint-{name}", daemon=True)
 
     @property
     def status(self) -> str:
-        """Creating, InService, Failed or Deleting."""
+        """Creating, InService, Updating, Failed or Deleting."""
         with self._lock:
             return str(self._state["EndpointStatus"])
 
@@ -94,6 +99,16 @@ class Endpoint:
         self._become("Deleting")
         self._delete_asked.set_result(None)
 
+    def update(self, config: Mapping[str, Any], make_server: MakeServer) -> bool:
+        """Serve by another configuration, once a server of it is ready; False where the endpoint is not in service."""
+        with self._lock:
+            if self._state["EndpointStatus"] != "InService":
+                return False
+            self._state.update(EndpointStatus="Updating", LastModifiedTime=now())
+            self._state.pop("FailureReason", None)
+        self._update_asked.set_result((config, make_server))
+        return True
+
     def describe(self) -> dict[str, Any]:
         """What the endpoint is, and how it is."""
         count = self.variant.get("InitialInstanceCount", 1)
@@ -106,7 +121,8 @@ class Endpoint:
             "DesiredInstanceCount": count,
         }
         with self._lock:
-            in_service = {"ProductionVariants": [variant]} if self._state["EndpointStatus"] == "InService" else {}
+            works = self._state["EndpointStatus"] in ("InService", "Updating")
+            in_service = {"ProductionVariants": [variant]} if works else {}
             return {
                 "EndpointName": self.name,
                 "EndpointArn": self.arn,
@@ -117,29 +133,33 @@ class Endpoint:
             }
 
     def _run(self) -> None:
-        root = self._folder / "root"
         try:
             while not self._deleting.is_set():
-                self._serve(self._make_server(root, self.log_path))
+                self._serve(self._make_server(self._root(), self.log_path))
                 self._deleting.wait(RESTART_DELAY)
         except (ServerFailedError, TransferError) as error:
             self._become("Failed", str(error))
         except Exception as error:  # noqa: BLE001 - whatever it was, it has to be told
             self._become("Failed", f"InternalServerError: {type(error).__name__}: {error}")
         finally:
-            shutil.rmtree(root, ignore_errors=True)
+            shutil.rmtree(self._folder / "roots", ignore_errors=True)
+
+    def _root(self) -> Path:
+        """What stands for `/` of the containers since the latest update."""
+        return self._folder / "roots" / str(self._updates)
 
     def _serve(self, server: ModelServer) -> None:
         """Run a server until it ends or the endpoint is deleted. Raises what keeps a new endpoint from service."""
-        limit = self.variant.get("ContainerStartupHealthCheckTimeoutInSeconds", PING_LIMIT)
         try:
-            server.start(self._s3)
-            server.wait_until_ready(limit, self._deleting)
+            self._make_ready(server, self.variant)
             with self._lock:
                 self._server = server
             self._become("InService")
-            either: set[Future[Any]] = {server.ended, self._delete_asked}
-            wait(either, return_when=FIRST_COMPLETED)
+            while not (server.ended.done() or self._deleting.is_set()):
+                any_of: set[Future[Any]] = {server.ended, self._delete_asked, self._update_asked}
+                wait(any_of, return_when=FIRST_COMPLETED)
+                if self._update_asked.done() and not self._deleting.is_set():
+                    server = self._succeed(server, *self._update_asked.result())
         except ServerFailedError as error:
             if self.status == "Creating":
                 raise ServerFailedError(
@@ -150,6 +170,30 @@ class Endpoint:
             with self._lock:
                 self._server = None
             server.stop()
+
+    def _make_ready(self, server: ModelServer, variant: Mapping[str, Any]) -> None:
+        server.start(self._s3)
+        server.wait_until_ready(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", PING_LIMIT), self._deleting)
+
+    def _succeed(self, server: ModelServer, config: Mapping[str, Any], make_server: MakeServer) -> ModelServer:
+        """The server that is at work after an update: one of the new configuration, or the old where that fails."""
+        self._update_asked = Future()
+        self._updates += 1
+        successor: ModelServer | None = None
+        try:
+            successor = make_server(self._root(), self.log_path)
+            self._make_ready(successor, config["ProductionVariants"][0])
+        except (ServerFailedError, TransferError) as error:
+            if successor is not None:
+                successor.stop()
+            self._become("InService", str(error))
+            return server
+        with self._lock:
+            self._config, self._make_server, self._server = config, make_server, successor
+            self.variant = config["ProductionVariants"][0]
+        self._become("InService")
+        server.stop()
+        return successor
 
     def _become(self, status: str, reason: str = "") -> None:
         with self._lock:

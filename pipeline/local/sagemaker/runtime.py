@@ -87,7 +87,7 @@ class SageMakerRuntimeService(RestJsonService):
         endpoint = self._find(name)
         # API reference, CreateEndpoint: names ignore case there, "but the case is preserved and must be matched in
         # InvokeEndpoint".
-        if endpoint is None or endpoint.name != name or endpoint.status != "InService":
+        if endpoint is None or endpoint.name != name or endpoint.status not in ("InService", "Updating"):
             raise ServiceError("ValidationError", f"Endpoint {name} of account {self._account_id} not found.")
         variant = endpoint.variant["VariantName"]
         if parameters.get("TargetVariant", variant) != variant:

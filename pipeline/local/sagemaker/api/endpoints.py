@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.local.protocol import ServiceError
 from pipeline.local.sagemaker.api.base import Operations
 from pipeline.local.sagemaker.containers import UnknownImageError, container_of
-from pipeline.local.sagemaker.endpoints import Endpoint
+from pipeline.local.sagemaker.endpoints import Endpoint, MakeServer
 from pipeline.local.sagemaker.jobs import now
 from pipeline.local.sagemaker.listing import is_listed, page
 from pipeline.local.sagemaker.serving import ModelServer, ServerFailedError
@@ -55,23 +55,7 @@ class EndpointOperations(Operations):
         name = parameters["EndpointName"]
         arn = self.arn("endpoint", name)
         config = self._config(parameters["EndpointConfigName"])
-        container = container_of(self.existing_model(config["ProductionVariants"][0]["ModelName"]))
-
-        def make_server(root: Path, log: Path) -> ModelServer:
-            try:
-                image = self.images.find(container["Image"])
-            except UnknownImageError as error:
-                raise ServerFailedError(str(error)) from error
-            return ModelServer(
-                container,
-                image,
-                environment=self.environment(),
-                variables={},
-                root=root,
-                log=log,
-                processes=self.processes,
-            )
-
+        make_server = self._server_of(config)
         folder = self.state_dir / "endpoints" / name.lower()
         endpoint = Endpoint(name, arn, config, make_server=make_server, folder=folder, s3=self.clients("s3"))
         with self.lock:
@@ -82,6 +66,13 @@ class EndpointOperations(Operations):
             self.endpoints[name.lower()] = endpoint
         self.tag(arn, parameters)
         return {"EndpointArn": arn}
+
+    def update_endpoint(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        endpoint = self._endpoint(parameters["EndpointName"])
+        config = self._config(parameters["EndpointConfigName"])
+        if not endpoint.update(config, self._server_of(config)):
+            raise ServiceError("ValidationException", f'Cannot update in-progress endpoint "{endpoint.arn}".')
+        return {"EndpointArn": endpoint.arn}
 
     def describe_endpoint(self, parameters: dict[str, Any]) -> dict[str, Any]:
         return self._endpoint(parameters["EndpointName"]).describe()
@@ -107,6 +98,27 @@ class EndpointOperations(Operations):
         with self.lock:
             endpoint = self.endpoints.get(name.lower())
         return None if endpoint is None or endpoint.is_gone else endpoint
+
+    def _server_of(self, config: Mapping[str, Any]) -> MakeServer:
+        """What makes a server of the configuration's model."""
+        container = container_of(self.existing_model(config["ProductionVariants"][0]["ModelName"]))
+
+        def make_server(root: Path, log: Path) -> ModelServer:
+            try:
+                image = self.images.find(container["Image"])
+            except UnknownImageError as error:
+                raise ServerFailedError(str(error)) from error
+            return ModelServer(
+                container,
+                image,
+                environment=self.environment(),
+                variables={},
+                root=root,
+                log=log,
+                processes=self.processes,
+            )
+
+        return make_server
 
     def _endpoint(self, name: str) -> Endpoint:
         endpoint = self.find_endpoint(name)
