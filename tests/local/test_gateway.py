@@ -160,3 +160,20 @@ def test_an_object_is_copied_out_of_a_mounted_folder(cloud: LocalCloud) -> None:
     s3.copy_object(Bucket="results", Key="copy", CopySource={"Bucket": "photos", "Key": "a b.jpg"})
     answer = s3.get_object(Bucket="results", Key="copy")
     assert (answer["Body"].read(), answer["ContentType"]) == (b"jpeg", "image/jpeg")
+
+
+@pytest.mark.parametrize("style", ["path", "virtual"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_endpoint_is_any_name_of_this_machine(cloud: LocalCloud, host: str, style: Any) -> None:
+    # Not every system knows bucket.localhost; a proxy is asked for it by name, and the gateway is one.
+    session: Any = boto3.Session("key", "secret", region_name=cloud.region)
+    client = session.client(
+        "s3",
+        endpoint_url=f"http://{host}:{cloud.endpoint_url.rpartition(':')[2]}",
+        config=Config(proxies={"http": cloud.endpoint_url}, s3={"addressing_style": style}),
+    )
+    client.create_bucket(Bucket="by-name")
+    client.put_object(Bucket="by-name", Key="folder/a b.jpg", Body=b"content")
+    assert client.get_object(Bucket="by-name", Key="folder/a b.jpg")["Body"].read() == b"content"
+    assert [item["Key"] for item in client.list_objects_v2(Bucket="by-name")["Contents"]] == ["folder/a b.jpg"]
+    client.close()
