@@ -105,15 +105,28 @@ class Ended:
         return str(self.description["status"])
 
     @cached_property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of predictions.parquet."""
+        rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(self._result("predictions.parquet"))).to_pylist()
+        return rows
+
+    @property
     def predicted(self) -> dict[str, dict[str, Any]]:
         """The rows of predictions.parquet by key."""
-        rows = pq.read_table(io.BytesIO(self._result("predictions.parquet"))).to_pylist()
-        return {row["key"]: row for row in rows}
+        return {row["key"]: row for row in self.rows}
 
     @cached_property
     def rejected(self) -> dict[str, dict[str, str]]:
         """The rows of rejected.csv by key."""
-        file = io.StringIO(self._result("rejected.csv").decode(), newline="")
+        return self._table("rejected.csv")
+
+    @cached_property
+    def failed(self) -> dict[str, dict[str, str]]:
+        """The rows of failed.csv by key."""
+        return self._table("failed.csv")
+
+    def _table(self, name: str) -> dict[str, dict[str, str]]:
+        file = io.StringIO(self._result(name).decode(), newline="")
         return {row["key"]: row for row in csv.DictReader(file)}
 
     @cached_property
