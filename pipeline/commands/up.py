@@ -148,7 +148,7 @@ def _greeting(cloud: "LocalCloud", stack: "Stack", state: Path) -> Iterator[str]
         yield "  export " + " ".join(f"{name}={environment[name]}" for name in names)
     yield ""
     yield f"Images go to s3://{images}, results to s3://{results}. Try:"
-    yield f"  aws s3 cp {shlex.quote(str(_EXAMPLE_PHOTO))} {inbox}"
+    yield f"  aws s3 cp {shlex.quote(str(_EXAMPLE_PHOTO)) if _EXAMPLE_PHOTO.exists() else 'photo.jpg'} {inbox}"
     yield f"  date | aws s3 cp - {inbox}_READY"
     yield f"  imagebatch runs {local_option}"
     yield ""
