@@ -43,7 +43,7 @@ class DurableQueue:
         self._name = name
         self._timers = timers
         self._work = work
-        self._closed = False
+        self.closed = False
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
         for number, due, item in database.items(name):
             self._plan(number, due, item)
@@ -57,7 +57,7 @@ class DurableQueue:
 
     def close(self) -> None:
         """Begin nothing more. What is not done stays on disk."""
-        self._closed = True
+        self.closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _plan(self, number: int, due: float, item: Mapping[str, Any]) -> None:
@@ -73,10 +73,12 @@ class DurableQueue:
         try:
             again = self._work(item)
         except Exception:  # noqa: BLE001 - what an item does to its work costs the others nothing
+            if self.closed:
+                return  # it failed because everything ends: the item waits on disk
             _log.exception("%s: gave up on %s", self._name, item)
             again = None
         if again is None:
             self._database.remove_item(number)
-        elif not self._closed:  # what failed because everything ends is tried anew next time, as if it had not been
+        elif not self.closed:  # what failed because everything ends is tried anew next time, as if it had not been
             self._database.change_item(number, again.due, again.item)
             self._plan(number, again.due, again.item)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import Protocol
 
 from pipeline.local.buckets import notifications, s3api
 from pipeline.local.buckets.base import Bucket, BucketError, no_such_bucket
@@ -23,8 +24,15 @@ from pipeline.local.http_messages import Body, Request, Response
 # S3 User Guide, "Bucket naming rules". What is no such name is none of a folder either.
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
-Listener = Callable[[str, Configuration, Change], None]
-"""Is told of a bucket's name, whom the bucket wants to be told, and what happened to an object."""
+
+class Listener(Protocol):
+    """Is told of buckets that are configured to tell of their objects."""
+
+    def changed(self, bucket: str, configuration: Configuration, change: Change) -> None:
+        """Something happened to an object."""
+
+    def configured(self, bucket: str, configuration: Configuration) -> None:
+        """The bucket is configured like this from now on."""
 
 
 class BucketService:
@@ -135,6 +143,8 @@ class BucketService:
         with self._lock:
             self._notifications.save(name, configuration)
             self._set_listener(name)
+        if self._listener is not None:
+            self._listener.configured(name, configuration)
         return Response(200)
 
     def _set_listener(self, name: str) -> None:
@@ -145,4 +155,4 @@ class BucketService:
 
     def _changed(self, name: str, change: Change) -> None:
         if self._listener is not None:
-            self._listener(name, self._notifications.of(name), change)
+            self._listener.changed(name, self._notifications.of(name), change)

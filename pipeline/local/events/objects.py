@@ -42,7 +42,21 @@ class ObjectEvents:
         self._account_id = account_id
         self._region = region
 
-    def __call__(self, bucket: str, configuration: Configuration, change: Change) -> None:
+    def configured(self, bucket: str, configuration: Configuration) -> None:
+        """Send queues and topics the message by which S3 tries them."""
+        test = {
+            "Service": "Amazon S3",
+            "Event": "s3:TestEvent",
+            "Time": xml.timestamp(now()),
+            "Bucket": bucket,
+            "RequestId": uuid.uuid4().hex[:16].upper(),
+            "HostId": uuid.uuid4().hex,
+        }
+        for destination in configuration.destinations:
+            if ":lambda:" not in destination.arn:
+                self._notify(bucket, destination, test)
+
+    def changed(self, bucket: str, configuration: Configuration, change: Change) -> None:
         request_id = uuid.uuid4().hex[:16].upper()
         if configuration.event_bridge:
             detail = self._detail(bucket, change, request_id)
@@ -51,7 +65,8 @@ class ObjectEvents:
         name = _RECORD_NAMES[change.operation]
         for destination in configuration.destinations:
             if destination.wants(f"s3:{name}", change.info.key):
-                self._notify(bucket, destination, self._record(bucket, change, name, destination.id, request_id))
+                record = self._record(bucket, change, name, destination.id, request_id)
+                self._notify(bucket, destination, {"Records": [record]})
 
     def _detail(self, bucket: str, change: Change, request_id: str) -> dict[str, Any]:
         info = change.info
@@ -98,12 +113,12 @@ class ObjectEvents:
             },
         }
 
-    def _notify(self, bucket: str, destination: Destination, record: dict[str, Any]) -> None:
+    def _notify(self, bucket: str, destination: Destination, document: dict[str, Any]) -> None:
         self._deliveries.send(
             Delivery(
                 source=f"arn:aws:s3:::{bucket}",
                 target=destination.arn,
-                payload=json.dumps({"Records": [record]}),
+                payload=json.dumps(document),
                 name=str(uuid.uuid4()),
                 created=now().timestamp(),
             )

@@ -1,21 +1,20 @@
 """EventBridge: the default bus, its rules and their targets. What is not served is refused by name."""
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pipeline.local.database import Database
 from pipeline.local.delivery import Deliveries, UnknownTargetError, check_target
 from pipeline.local.events.bus import Bus
 from pipeline.local.events.matchers import PatternError
-from pipeline.local.events.patterns import Pattern
+from pipeline.local.events.publishing import PublishingOperations, check_bus, invalid_pattern
 from pipeline.local.events.rules import BUS, Rule
-from pipeline.local.protocol import JsonService, ServiceError
+from pipeline.local.protocol import ServiceError
 from pipeline.local.scheduler.expressions import ExpressionError, parse_expression
 from pipeline.local.timers import Timers
 
@@ -23,7 +22,6 @@ T = TypeVar("T")
 
 _PAGE = 100
 _MAX_TARGETS = 5  # of a rule; EventBridge User Guide, "EventBridge quotas"
-_MAX_ENTRIES = 256 * 1024  # bytes of all entries of one PutEvents
 _MAX_TAGS = 50
 _UNSERVED = (
     "EcsParameters",
@@ -35,11 +33,10 @@ _UNSERVED = (
     "SageMakerPipelineParameters",
     "AppSyncParameters",
 )
-_EVENT_FIELDS = ("id", "account", "source", "time", "region", "resources", "detail-type")
 _NAME = re.compile(r"rule/(?:default/)?(.+)")
 
 
-class EventsService(JsonService):
+class EventsService(PublishingOperations):
     """EventBridge.
 
     Args:
@@ -47,9 +44,6 @@ class EventsService(JsonService):
         deliveries: gets events to targets.
         timers: for rules with a schedule.
     """
-
-    service: ClassVar[str] = "events"
-    signing_name: ClassVar[str] = "events"
 
     def __init__(
         self, database: Database, deliveries: Deliveries, timers: Timers, account_id: str, region: str
@@ -60,7 +54,7 @@ class EventsService(JsonService):
             self._plan(rule)
 
     def put_rule(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        _check_bus(parameters)
+        check_bus(parameters)
         name = parameters["Name"]
         pattern, schedule = parameters.get("EventPattern"), parameters.get("ScheduleExpression")
         if not pattern and not schedule:
@@ -90,14 +84,14 @@ class EventsService(JsonService):
         return self._existing(parameters).described()
 
     def list_rules(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        _check_bus(parameters)
+        check_bus(parameters)
         prefix = parameters.get("NamePrefix", "")
         rules = [rule.described() for rule in self.bus.rules() if rule.name.startswith(prefix)]
         page, token = _page(rules, parameters, lambda rule: rule["Name"])
         return {"Rules": page, "NextToken": token}
 
     def delete_rule(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        _check_bus(parameters)
+        check_bus(parameters)
         rule = self.bus.rule(parameters["Name"])
         if rule is not None and rule.targets:
             raise ServiceError("ValidationException", "Rule can't be deleted since it has targets.")
@@ -141,7 +135,7 @@ class EventsService(JsonService):
         return {"Targets": page, "NextToken": token}
 
     def list_rule_names_by_target(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        _check_bus(parameters)
+        check_bus(parameters)
         wanted = parameters["TargetArn"]
         names = [
             rule.name for rule in self.bus.rules() if any(target["Arn"] == wanted for target in rule.targets.values())
@@ -153,31 +147,8 @@ class EventsService(JsonService):
         return {"EventBuses": [self.describe_event_bus({})]}
 
     def describe_event_bus(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        _check_bus({"EventBusName": parameters.get("Name", BUS)})
+        check_bus({"EventBusName": parameters.get("Name", BUS)})
         return {"Name": BUS, "Arn": self.bus.arn(f"event-bus/{BUS}")}
-
-    def put_events(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        entries = parameters["Entries"]
-        if sum(map(_size, entries)) > _MAX_ENTRIES:
-            raise ServiceError(
-                "ValidationException",
-                f"Total size of the entries in the request is over the limit of {_MAX_ENTRIES} bytes.",
-            )
-        results = [self._put_event(entry) for entry in entries]
-        return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
-
-    def test_event_pattern(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        try:
-            event = json.loads(parameters["Event"])
-        except ValueError as error:
-            raise _invalid_event(f"it is not JSON: {error}") from error
-        missing = [name for name in _EVENT_FIELDS if not isinstance(event, dict) or name not in event]
-        if missing:
-            raise _invalid_event(f"'{missing[0]}' field missing")
-        try:
-            return {"Result": Pattern(parameters["EventPattern"]).matches(event)}
-        except PatternError as error:
-            raise _invalid_pattern(error) from error
 
     def tag_resource(self, parameters: dict[str, Any]) -> dict[str, Any]:
         rule = self._tagged(parameters)
@@ -196,30 +167,8 @@ class EventsService(JsonService):
     def list_tags_for_resource(self, parameters: dict[str, Any]) -> dict[str, Any]:
         return {"Tags": [{"Key": key, "Value": value} for key, value in self._tagged(parameters).tags.items()]}
 
-    def _put_event(self, entry: Mapping[str, Any]) -> dict[str, Any]:
-        for name in ("Source", "DetailType", "Detail"):
-            if not entry.get(name):
-                reason = f"Parameter {name} is not valid. Reason: {name} is a required argument."
-                return {"ErrorCode": "InvalidArgument", "ErrorMessage": reason}
-        if str(entry["Source"]).startswith("aws."):
-            return {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."}
-        if _bus_name(entry) != BUS:
-            told = f"There is no event bus {entry['EventBusName']} here: leave EventBusName out, or name {BUS}"
-            return {"ErrorCode": "ResourceNotFoundException", "ErrorMessage": told}
-        try:
-            detail = json.loads(entry["Detail"])
-        except ValueError:
-            detail = None
-        if not isinstance(detail, dict):
-            return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
-        event = self.bus.event(
-            entry["Source"], entry["DetailType"], detail, list(entry.get("Resources", ())), entry.get("Time")
-        )
-        self.bus.publish(event)
-        return {"EventId": event["id"]}
-
     def _existing(self, parameters: Mapping[str, Any], member: str = "Name") -> Rule:
-        _check_bus(parameters)
+        check_bus(parameters)
         rule = self.bus.rule(parameters[member])
         if rule is None:
             raise _no_rule(parameters[member])
@@ -236,7 +185,7 @@ class EventsService(JsonService):
         try:
             self.bus.save(rule)
         except PatternError as error:
-            raise _invalid_pattern(error) from error
+            raise invalid_pattern(error) from error
         except ValueError as error:
             raise ServiceError("ValidationException", str(error)) from error
 
@@ -279,34 +228,8 @@ def _check_target(target: Mapping[str, Any]) -> None:
         raise ServiceError("ValidationException", f"Target {target['Id']}: {what} is not served in the local cloud")
 
 
-def _bus_name(parameters: Mapping[str, Any]) -> str:
-    return str(parameters.get("EventBusName", BUS)).rpartition("/")[2]
-
-
-def _check_bus(parameters: Mapping[str, Any]) -> None:
-    if _bus_name(parameters) != BUS:
-        raise ServiceError(
-            "ResourceNotFoundException",
-            f"Event bus {parameters['EventBusName']} does not exist: the local cloud has the bus {BUS} alone.",
-        )
-
-
 def _no_rule(name: str) -> ServiceError:
     return ServiceError("ResourceNotFoundException", f"Rule {name} does not exist on EventBus {BUS}.")
-
-
-def _invalid_pattern(error: PatternError) -> ServiceError:
-    return ServiceError("InvalidEventPatternException", f"Event pattern is not valid. Reason: {error}")
-
-
-def _invalid_event(why: str) -> ServiceError:
-    return ServiceError("ValidationException", f"Parameter Event is not valid. Reason: {why}")
-
-
-def _size(entry: Mapping[str, Any]) -> int:
-    """An entry's size. Source: EventBridge User Guide, "Calculating PutEvents event entry size"."""
-    texts = [*(entry.get(name, "") for name in ("Source", "DetailType", "Detail")), *entry.get("Resources", ())]
-    return sum(len(str(text).encode()) for text in texts) + (14 if "Time" in entry else 0)
 
 
 def _page(entries: Iterable[T], parameters: Mapping[str, Any], key: Callable[[T], str]) -> tuple[list[T], str | None]:

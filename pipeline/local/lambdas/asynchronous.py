@@ -124,6 +124,8 @@ class AsynchronousOperations(RestJsonService):
             self._tell(event, pool.function, config, "EventAgeExceeded", None)
             return None
         _, result = pool.invoke(event.payload.encode(), event.request_id)
+        if result.failed and self._events.closed:
+            return Again(event.created, item)  # its worker was stopped with the cloud: the next one serves it
         event = replace(event, attempts=event.attempts + 1)
         if not result.failed:
             self._tell(event, pool.function, config, "Success", result)

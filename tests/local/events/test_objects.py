@@ -133,7 +133,8 @@ def test_a_queue_of_the_bucket_gets_a_record_as_aws_writes_it(s3: Any, queue: An
     )
     for key in ("elsewhere/a.jpg", "incoming/a.png", KEY):
         s3.put_object(Bucket="photos", Key=key, Body=b"hello")
-    (document,) = queue.documents()
+    tried, document = sorted(queue.documents(2), key=lambda each: "Records" in each)
+    assert shape(tried) == shape(json.loads((RECORDED / "s3_test_event.json").read_text()))
     assert shape(document) == shape(json.loads((RECORDED / "s3_notification.json").read_text()))
     record = document["Records"][0]
     assert record["eventName"] == "ObjectCreated:Put"

@@ -1,6 +1,7 @@
 """Events for functions: tried again, and told of when that does not help."""
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,20 +135,58 @@ def test_a_destination_that_is_not_served_is_refused(cloud: LocalCloud, create_f
 
 
 def test_an_event_that_waits_is_served_by_the_next_cloud(tmp_path: Path, zipped: Any, role: str) -> None:
-    def create(cloud: LocalCloud) -> Any:
-        client = cloud.client("lambda")
-        code = {"ZipFile": zipped(f"def handler(e, c): open({str(tmp_path / 'served')!r}, 'w').write(e['n'])")}
-        client.create_function(FunctionName="f", Code=code, Runtime="python3.12", Role=role, Handler="handler.handler")
-        return client
-
+    code = zipped(f"def handler(e, c): open({str(tmp_path / 'served')!r}, 'w').write(e['n'])")
     with LocalCloud(tmp_path / "state", hold_events=True) as cloud:
-        create(cloud).invoke(FunctionName="f", InvocationType="Event", Payload='{"n": "later"}')
+        create_in(cloud, code, role).invoke(FunctionName="f", InvocationType="Event", Payload='{"n": "later"}')
     with LocalCloud(tmp_path / "state", hold_events=True) as cloud:
         sqs = cloud.client("sqs")
         url = sqs.create_queue(QueueName="done")["QueueUrl"]
-        create(cloud).put_function_event_invoke_config(
+        create_in(cloud, code, role).put_function_event_invoke_config(
             FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": ARN + "done"}}
         )
         cloud.deliver()
         assert sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
     assert (tmp_path / "served").read_text() == "later"
+
+
+def test_an_event_that_a_cloud_was_stopped_at_is_served_by_the_next_one(
+    tmp_path: Path, zipped: Any, role: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = f"""
+import pathlib, time
+def handler(event, context):
+    begun = pathlib.Path({str(tmp_path / "begun")!r})
+    if not begun.exists():
+        begun.touch()
+        time.sleep(600)
+    return "served"
+"""
+    with LocalCloud(tmp_path / "state") as cloud:
+        create_in(cloud, zipped(source), role).invoke(FunctionName="f", InvocationType="Event", Payload="{}")
+        pause = threading.Event()
+        while not (tmp_path / "begun").exists():
+            pause.wait(0.01)
+    with LocalCloud(tmp_path / "state", hold_events=True) as cloud:
+        sqs = cloud.client("sqs")
+        url = sqs.create_queue(QueueName="done")["QueueUrl"]
+        create_in(cloud, zipped(source), role).put_function_event_invoke_config(
+            FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": ARN + "done"}}
+        )
+        cloud.deliver()
+        record = json.loads(sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"][0]["Body"])
+    assert record["requestContext"]["approximateInvokeCount"] == 1
+    assert "dropped" not in caplog.text
+
+
+def create_in(cloud: LocalCloud, code: bytes, role: str) -> Any:
+    """Creates the function in a cloud, and gives the client that did."""
+    client = cloud.client("lambda")
+    client.create_function(
+        FunctionName="f",
+        Code={"ZipFile": code},
+        Runtime="python3.12",
+        Role=role,
+        Handler="handler.handler",
+        Timeout=900,
+    )
+    return client
