@@ -7,6 +7,7 @@ and friends unescaped, and `str.splitlines` would cut a key in two there.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from io import RawIOBase
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlencode
@@ -136,13 +137,14 @@ def exists(s3: "S3Client", bucket: str, key: str) -> bool:
 class ListedObject:
     key: str
     size: int
+    stored_at: datetime
 
 
 def list_objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator[ListedObject]:
     """Every object whose key starts with `prefix`, in S3's order, page by page."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", ()):
-            yield ListedObject(item["Key"], item["Size"])
+            yield ListedObject(item["Key"], item["Size"], item["LastModified"])
 
 
 def list_folders(s3: "S3Client", bucket: str, prefix: str) -> list[str]:

@@ -21,6 +21,7 @@ from pipeline.contract import Task
 from pipeline.errors import CorruptPredictions, RunDoesNotAddUp, TooManyFailed
 from pipeline.inference import arrays
 from pipeline.inference.predictions import Prediction, ShardFailure, read_lines
+from pipeline.objects import ListedObject
 from pipeline.read_ahead import read_ahead
 from pipeline.results import causes, messages, tables
 from pipeline.results.originals import OriginalAnswers
@@ -115,9 +116,7 @@ def _read_batches(
 ) -> Iterator[tuple[Batch, Sequence[Verdict], Mapping[str, _Ended]]]:
     ended = {partition["id"]: partition for partition in partitions}
     # Listed once, not asked for one by one: S3 answers 403 instead of 404 where a policy limits listing to a prefix.
-    written = {
-        item.key: item.size for item in objects.list_objects(s3, run.bucket, keys.predictions_prefix(run.run_id))
-    }
+    written = {item.key: item for item in objects.list_objects(s3, run.bucket, keys.predictions_prefix(run.run_id))}
     transformed = keys.transform_outputs(written)
 
     def predictions(shard: BatchShard) -> str:
@@ -142,7 +141,7 @@ def _read_batches(
         return found, {shard.id: read_one(shard, found) for shard in batch.shards}
 
     def weight(batch: Batch) -> int:
-        bytes_written = sum(written.get(predictions(shard), 0) for shard in batch.shards)
+        bytes_written = sum(written[key].size for key in map(predictions, batch.shards) if key in written)
         return max(bytes_written, _BYTES_AHEAD // batches_ahead)
 
     ahead = read_ahead(read, plan.batches, threads=threads, budget=_BYTES_AHEAD, weight=weight)
@@ -151,20 +150,22 @@ def _read_batches(
 
 
 def _read_shard(
-    s3: "S3Client", run: Run, shard: BatchShard, predictions: str, written: Collection[str], ended: Mapping[str, Any]
+    s3: "S3Client",
+    run: Run,
+    shard: BatchShard,
+    predictions: str,
+    written: Mapping[str, ListedObject],
+    ended: Mapping[str, Any],
 ) -> _Stored | ShardFailure:
     """The predictions of a shard, at the key `predictions`, whose array is then among the results; or why there are
     none, as the job recorded it, or else as the job ended.
     """
     failure = keys.failed_shard_key(run.run_id, shard.partition, shard.id)
 
-    def read() -> _Stored:
-        found = s3.get_object(Bucket=run.bucket, Key=predictions)
-        return _Stored(tuple(read_lines(found["Body"].read().split(b"\n"))), found["LastModified"])
-
     try:
         if predictions in written:
-            stored = objects.unbroken(read)
+            lines = objects.get_bytes(s3, run.bucket, predictions).split(b"\n")
+            stored = _Stored(tuple(read_lines(lines)), written[predictions].stored_at)
             if run.contract.task is Task.RAW:
                 _keep_array(s3, run, shard, stored.predictions, written)
             return stored

@@ -16,6 +16,7 @@ from pipeline.errors import InvalidPrediction
 from pipeline.inference.foreign_outputs import read_scores
 from pipeline.inference.predictions import Prediction, Ranked, ShardFailure
 from pipeline.inference.ranking import Scores, activate, top_k
+from pipeline.objects import ListedObject
 from pipeline.results.reconcile import Answers, Failed
 from pipeline.runs import keys
 from pipeline.runs.originals import why_not_sent
@@ -33,11 +34,11 @@ _LARGEST_ANSWER = 16_000_000
 class OriginalAnswers:
     """The answers of a run's transform jobs. Several threads may read them.
 
-    `written` are the keys below the run's predictions, with their sizes.
+    `written` is what lies below the run's predictions, by key.
     """
 
     def __init__(
-        self, run: Run, payload: ImagePayload, format: Answer, written: Mapping[str, int], s3: "S3Client"
+        self, run: Run, payload: ImagePayload, format: Answer, written: Mapping[str, ListedObject], s3: "S3Client"
     ) -> None:
         self._run = run
         self._payload = payload
@@ -60,24 +61,18 @@ class OriginalAnswers:
                 failed.append(Failed(row, shard.partition, otherwise.error, otherwise.cause))
             else:
                 try:
-                    predicted.append(self._prediction(key, row, shard.id))
+                    predicted.append(self._prediction(self._written[key], row, shard.id))
                 except InvalidPrediction as error:
                     failed.append(Failed(row, shard.partition, type(error).__name__, str(error)))
         return Answers(tuple(predicted), tuple(failed))
 
-    def _prediction(self, key: str, row: Row, shard: str) -> tuple[Prediction, datetime]:
-        """The prediction in the answer at `key`, and when it was stored. Raises InvalidPrediction."""
-        if self._written[key] > _LARGEST_ANSWER:
+    def _prediction(self, answer: ListedObject, row: Row, shard: str) -> tuple[Prediction, datetime]:
+        """The prediction in an answer, and when it was stored. Raises InvalidPrediction."""
+        if answer.size > _LARGEST_ANSWER:
             raise InvalidPrediction(
-                f"{row.key}: the container's answer has {self._written[key]:,} bytes; at most {_LARGEST_ANSWER:,} are"
-                " read"
+                f"{row.key}: the container's answer has {answer.size:,} bytes; at most {_LARGEST_ANSWER:,} are read"
             )
-
-        def read() -> tuple[bytes, datetime]:
-            found = self._s3.get_object(Bucket=self._run.bucket, Key=key)
-            return found["Body"].read(), found["LastModified"]
-
-        body, stored_at = objects.unbroken(read)
+        body = objects.get_bytes(self._s3, self._run.bucket, answer.key)
         scores = read_scores(body, self._format, row.key)
         if self._labels and len(scores) != len(self._labels):
             raise InvalidPrediction(
@@ -85,8 +80,9 @@ class OriginalAnswers:
                 " labels"
             )
         contract = self._run.contract
-        (answer,) = activate(scores[None], contract.output.activation)
-        return Prediction(row, contract.name, contract.digest, self._run.run_id, shard, **self._told(answer)), stored_at
+        (numbers,) = activate(scores[None], contract.output.activation)
+        told = self._told(numbers)
+        return Prediction(row, contract.name, contract.digest, self._run.run_id, shard, **told), answer.stored_at
 
     def _told(self, answer: Scores) -> dict[str, Any]:
         if self._run.contract.task is Task.EMBEDDING:

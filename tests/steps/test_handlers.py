@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "DEFAULT_MODEL": "tiny",
     "DEFAULT_PREFIX": "incoming/",
     "DEFAULT_INSTANCE_TYPE": "ml.c7i.xlarge",
+    "TRANSFORM_MODEL": "tiny",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
 STEPS = ("start_run", "validate_images", "plan_inference", "plan_retry", "aggregate_predictions", "report_failure")
@@ -136,14 +137,14 @@ def test_what_a_transform_job_left_out_is_planned_again(
         {"Key": key, "Etag": s3.put_object(Bucket=IMAGES, Key=key, Body=body)["ETag"], "Size": len(body)}
         for key, body in bodies.items()
     ]
-    run = call("start_run", {"execution": EXECUTION, "input": {}})
+    run = call("start_run", {"execution": EXECUTION, "input": {"engine": "transform"}})
     batch = call("validate_images", {"run": run, "bucket": IMAGES, "items": items})
     mapped = write_map_results(s3, run["run_id"], [batch])
     (partition,) = call("plan_inference", {"run": run, "validated": [mapped]})["partitions"]
 
     retried = call("plan_retry", {"run": run, "partition": partition})
 
-    assert (retried["shards"], retried["retry_of"]) == (1, partition["job_name"])
+    assert (retried["missing"], retried["retry_of"]) == (1, partition["job_name"])
 
 
 @pytest.mark.usefixtures("model")
