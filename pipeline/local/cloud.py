@@ -29,7 +29,7 @@ from pipeline.local.buckets import Bucket
 from pipeline.local.cloudformation import CloudFormationService
 from pipeline.local.database import Database
 from pipeline.local.delivery import Deliveries
-from pipeline.local.events import EventsService, ObjectEvents
+from pipeline.local.events import EventsService, ExecutionEvents, ObjectEvents
 from pipeline.local.gateway import Gateway
 from pipeline.local.http_messages import Body, Request
 from pipeline.local.lambdas import LambdaService
@@ -158,6 +158,7 @@ class LocalCloud:
         schedules = SchedulerService(database, deliveries, self._timers, account_id, region)
         self._gateway.add([events, schedules])
         self._gateway.listen(ObjectEvents(events.bus, deliveries, account_id, region))
+        self._states.listen(ExecutionEvents(events.bus))
 
     @property
     def endpoint_url(self) -> str:

@@ -47,7 +47,8 @@ class Engine:
     def __init__(
         self, store: Store, clients: Callable[[str], Any], account_id: str, region: str, *, invocations: int = 16
     ) -> None:
-        store.abandon(time.time())
+        self._listener: Callable[[ExecutionRecord], None] = lambda _: None
+        self._abandoned = store.abandon(time.time())
         self.store = store
         self.client = clients
         self.account_id = account_id
@@ -98,6 +99,18 @@ class Engine:
     def background(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Run a call that blocks without waiting for it; what it raises is of no interest."""
         self._threads.submit(function, *arguments)
+
+    def listen(self, listener: Callable[[ExecutionRecord], None]) -> None:
+        """Call `listener` with each execution whose status has changed: from now on, and once with those that an
+        earlier process left running. It is called on the loop, so it must not wait."""
+        self._listener = listener
+        for record in self._abandoned:
+            listener(record)
+        self._abandoned = []
+
+    def status_changed(self, record: ExecutionRecord) -> None:
+        """Tell who listens; the record is saved."""
+        self._listener(record)
 
     def turn(self, key: str) -> AbstractAsyncContextManager[None]:
         """A place among the calls that may be under way at once for `key`."""

@@ -55,6 +55,7 @@ class Execution:
         else:
             frame.record("ExecutionRedriven", redriveCount=self.record.redrive_count)
         self.engine.store.save_execution(self.record)
+        self.engine.status_changed(self.record)
         self._task = asyncio.create_task(self._run(frame))
         self.when_ended(lambda: self._stopped_before_it_began(frame))
 
@@ -117,6 +118,7 @@ class Execution:
         self.record.stopped = self.engine.clock()
         self.record.status = status
         self.engine.store.save_execution(self.record)
+        self.engine.status_changed(self.record)
 
     def _keep_event(self, event: Event) -> None:
         self.engine.store.add_event(self.record.id, event)

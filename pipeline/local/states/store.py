@@ -61,9 +61,10 @@ class Store:
             self.flush()
             self._connection.close()
 
-    def abandon(self, now: float) -> None:
-        """End what an earlier process left running: nobody runs it any more."""
+    def abandon(self, now: float) -> list[ExecutionRecord]:
+        """End what an earlier process left running: nobody runs it any more. The executions that were."""
         with self._lock:
+            left = list(self._records(ExecutionRecord, "executions", "WHERE status = 'RUNNING' ORDER BY id", ()))
             cause = "The process that ran the execution ended before it did"
             sql = "UPDATE executions SET status = 'ABORTED', stopped = ?, cause = ? WHERE status = 'RUNNING'"
             self._connection.execute(sql, (now, cause))
@@ -71,6 +72,9 @@ class Store:
                 "UPDATE map_runs SET status = 'ABORTED', stopped = ? WHERE status = 'RUNNING'", (now,)
             )
             self._connection.commit()
+        for record in left:
+            record.status, record.stopped, record.cause = "ABORTED", now, cause
+        return left
 
     def flush(self) -> None:
         """Write what is buffered."""

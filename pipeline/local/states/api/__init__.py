@@ -18,6 +18,7 @@ from pipeline.local.states.api.machines import MachineOperations
 from pipeline.local.states.api.map_runs import MapRunOperations
 from pipeline.local.states.api.tags import TagOperations
 from pipeline.local.states.engine import Engine
+from pipeline.local.states.records import ExecutionRecord
 from pipeline.local.states.store import Store
 
 __all__ = ["StatesService"]
@@ -41,6 +42,10 @@ class StatesService(MachineOperations, ExecutionOperations, MapRunOperations, Ca
     ) -> None:
         self.store = Store(store_path)
         self.engine = Engine(self.store, clients, account_id, region)
+
+    def listen(self, listener: Callable[[ExecutionRecord], None]) -> None:
+        """Call `listener` with each execution whose status has changed."""
+        self.engine.listen(listener)
 
     def close(self) -> None:
         """Abort every execution and write what is known of them."""
