@@ -91,7 +91,8 @@ def _up(options: argparse.Namespace) -> int:
     try:
         _stand(request)
     except KeyboardInterrupt:
-        print(f"\nStopped. What is kept is in {request.state}; `imagebatch up` takes it up again.", file=sys.stderr)
+        again = "up" if request.state == DEFAULT_FOLDER else f"up --state {shlex.quote(str(request.state))}"
+        print(f"\nStopped. What is kept is in {request.state}: `imagebatch {again}` takes it up again.", file=sys.stderr)
     except (UsageError, ParameterError) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE

@@ -235,7 +235,12 @@ def _set_up_logging() -> LogFilter:
 def main() -> None:
     shown_root = sys.argv[1]
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
+    task_root = os.environ["LAMBDA_TASK_ROOT"]
+    sys.path.insert(0, task_root)
+    # AWS's runtime has boto3 without awscrt, unless a function brings it. Botocore would load it wherever it is
+    # installed, and take 30 ms longer to start.
+    if not os.path.exists(f"{task_root}/awscrt"):  # noqa: PTH110
+        sys.modules["awscrt"] = None  # type: ignore[assignment]
     api = RuntimeApi(os.environ["AWS_LAMBDA_RUNTIME_API"])
     log_filter = _set_up_logging()
     _limit_memory(int(os.environ["IMAGEBATCH_MEMORY_CEILING"]))

@@ -75,6 +75,22 @@ def test_a_worker_has_the_documented_variables_its_own_and_nothing_of_ours(
     assert "SECRET_OF_THE_PARENT" not in seen
 
 
+def test_botocore_signs_without_awscrt_as_in_awss_runtime_unless_a_function_brings_it(
+    create_function: Create, invoke: Invoke, cloud: LocalCloud, role: str, tmp_path: Path
+) -> None:
+    source = "import botocore.compat\ndef handler(event, context): return botocore.compat.HAS_CRT"
+    create_function("without", source)
+    assert invoke("without").payload is False
+    (tmp_path / "handler.py").write_text("import awscrt\ndef handler(event, context): return awscrt.MINE")
+    (tmp_path / "awscrt").mkdir()
+    (tmp_path / "awscrt" / "__init__.py").write_text("MINE = 'mine'")
+    code = {"S3Bucket": "local-source", "S3Key": str(tmp_path)}
+    cloud.client("lambda").create_function(
+        FunctionName="with", Runtime="python3.12", Role=role, Handler="handler.handler", Code=code
+    )
+    assert invoke("with").payload == "mine"
+
+
 def test_code_can_run_in_place_from_a_folder(cloud: LocalCloud, invoke: Invoke, role: str, tmp_path: Path) -> None:
     (tmp_path / "steps").mkdir()
     (tmp_path / "steps" / "one.py").write_text("def run(event, context): return __file__")
