@@ -91,8 +91,8 @@ def _up(options: argparse.Namespace) -> int:
     try:
         _stand(request)
     except KeyboardInterrupt:
-        again = "up" if request.state == DEFAULT_FOLDER else f"up --state {shlex.quote(str(request.state))}"
-        print(f"\nStopped. What is kept is in {request.state}: `imagebatch {again}` takes it up again.", file=sys.stderr)
+        where = "" if request.state == DEFAULT_FOLDER else f" --state {shlex.quote(str(request.state))}"
+        print(f"\nStopped. `imagebatch up{where}` takes up again what is in {request.state}.", file=sys.stderr)
     except (UsageError, ParameterError) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE

@@ -143,7 +143,7 @@ def test_a_cloud_is_where_it_says_with_a_run_a_line(up: Callable[..., Up], tmp_p
     assert lines[1].endswith(", 1 listed, 1 predicted")
     assert f"/runs/{run_id}/results/" in cloud.said
     assert cloud.end() == 0
-    assert f"`imagebatch up --state {cloud.state}` takes it up again" in cloud.said
+    assert f"`imagebatch up --state {cloud.state}` takes up again" in cloud.said
     assert not is_found(cloud.state)
 
 
