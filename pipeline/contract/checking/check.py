@@ -61,6 +61,11 @@ class Check:
         """
         contract = self._check_schema()
         names = self._check_labels(contract) if contract else None
+        if contract is not None and contract.payload is not None:
+            self._found(
+                note("model", "it lies in a container that is not ours: nothing here can be held to the contract.")
+            )
+            return self.report
         model = self._check_model()
         if contract is None or model is None:
             return self.report
@@ -88,7 +93,7 @@ class Check:
     def _check_schema(self) -> ModelContract | None:
         path = self._folder / CONTRACT_FILE
         try:
-            contract = parse_contract(path.read_bytes(), source=str(path))
+            contract = parse_contract(path.read_bytes(), source=str(path), images=True)
         except OSError as error:
             self._found(wrong("schema", f"{path} cannot be read: {error.strerror}."))
             return None
@@ -96,7 +101,8 @@ class Check:
             self._found(wrong("schema", f"{error}."))
             return None
         self._found(ok("schema", f"{CONTRACT_FILE} reads as a contract for {contract.task}, {contract.digest}."))
-        self._found(*unusual(contract))
+        if contract.payload is None:
+            self._found(*unusual(contract))
         return contract
 
     def _check_labels(self, contract: ModelContract) -> tuple[str, ...] | None:

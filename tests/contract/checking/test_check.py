@@ -57,6 +57,14 @@ def test_a_package_that_fits_passes_every_check(package: Make) -> None:
     ]
 
 
+def test_of_a_container_that_is_not_ours_contract_and_labels_are_checked_and_no_model_is_asked_for(
+    package: Make, foreign_contract: ModelContract
+) -> None:
+    report = Check(package(contract_json=json.dumps(foreign_contract.to_json()).encode(), model_onnx=None)).run()
+    assert report.passed
+    assert outcomes(report) == [("schema", "ok"), ("labels", "ok"), ("model", "note")]
+
+
 def test_each_finding_is_told_as_soon_as_it_is_made(package: Make) -> None:
     told: list[Any] = []
     assert Check(package(), told.append).run().findings == told
