@@ -105,14 +105,14 @@ def wait_for(condition: Callable[[], Any]) -> Any:
 
 
 def executions(cloud: LocalCloud, stack: Stack, count: int = 1) -> list[dict[str, Any]]:
-    """The executions of the machine with their inputs, once there are so many that have ended."""
+    """The executions of the machine with their inputs, once there are so many."""
     states = cloud.client("stepfunctions")
 
-    def ended() -> list[Any]:
-        found = states.list_executions(stateMachineArn=stack.outputs["Machine"], statusFilter="SUCCEEDED")
-        return found["executions"] if len(found["executions"]) >= count else []
+    def started() -> list[Any]:
+        found = states.list_executions(stateMachineArn=stack.outputs["Machine"])["executions"]
+        return found if len(found) >= count else []
 
-    return [states.describe_execution(executionArn=each["executionArn"]) for each in wait_for(ended)]
+    return [states.describe_execution(executionArn=each["executionArn"]) for each in wait_for(started)]
 
 
 def dead_letter(cloud: LocalCloud, stack: Stack) -> tuple[Any, dict[str, str]]:
@@ -208,3 +208,14 @@ def test_deploying_again_changes_what_is_there_and_deletes_what_is_gone(tmp_path
         rules = [rule["Arn"] for rule in cloud.client("events").list_rules()["Rules"]]
     assert rules == [second.outputs["Rule"]]
     assert second.outputs["Rule"] != first.outputs["Rule"]
+
+
+def test_an_event_that_comes_as_the_cloud_ends_is_delivered_by_the_next(tmp_path: Path, template: Path) -> None:
+    with LocalCloud(tmp_path / "state") as cloud:
+        stack = deploy(cloud, template, {})
+        keys = [f"inbox/{number}_READY" for number in range(20)]
+        for key in keys:
+            cloud.client("s3").put_object(Bucket=stack.outputs["Photos"], Key=key, Body=b"x")
+    with LocalCloud(tmp_path / "state") as cloud:
+        found = executions(cloud, stack, count=20)
+    assert sorted(json.loads(execution["input"])["detail"]["object"]["key"] for execution in found) == sorted(keys)

@@ -81,6 +81,8 @@ class Deliveries:
         failure = self._attempt(delivery)
         if failure is None:
             return None
+        if self._queue.closed:
+            return Again(delivery.created, item)  # the services are being closed: the next cloud's are tried
         delivery = replace(delivery, attempts=delivery.attempts + 1)
         due = self._clock() + _pause(delivery.attempts)
         if failure.lasting:

@@ -83,8 +83,7 @@ def _send_message(
     queue_url = clients("sqs").get_queue_url(QueueName=resource)["QueueUrl"]
     group = options.get("SqsParameters", {}).get("MessageGroupId")
     fifo = {"MessageGroupId": group, "MessageDeduplicationId": name} if group else {}
-    fifo |= _attributes(options)
-    return Call("sqs", "send_message", {"QueueUrl": queue_url, "MessageBody": payload, **fifo})
+    return Call("sqs", "send_message", {"QueueUrl": queue_url, "MessageBody": payload, **fifo, **_attributes(options)})
 
 
 def _publish(arn: str, _resource: str, payload: str, _name: str, options: Mapping[str, Any], _clients: Clients) -> Call:

@@ -101,7 +101,7 @@ class Bus:
                     payload=compiled.inputs[number](event, came),
                     name=f"{event['id']}_{place}",
                     created=now,
-                    options=target,
+                    options={name: value for name, value in target.items() if name.endswith("Parameters")},
                     dead_letters=target.get("DeadLetterConfig", {}).get("Arn"),
                     undelivered=dumps(event),
                     max_retries=policy.get("MaximumRetryAttempts", MAX_RETRIES),
