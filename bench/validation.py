@@ -19,8 +19,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +36,7 @@ import numpy as np
 from PIL import Image
 
 from bench.corpus import make_corpus
+from bench.processes import peak_rss
 from pipeline import aws
 from pipeline.contract import CentreCrop, ModelContract
 from pipeline.contract.packages import load_package
@@ -46,8 +45,8 @@ from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.local.buckets.folder import FolderBucket
 from pipeline.local.cloud import LocalCloud
 from pipeline.runs.run import Run
-from pipeline.runs.triggers import Trigger
 from pipeline.runs.sources import Prefix
+from pipeline.runs.triggers import Trigger
 from pipeline.validation.batch import validate_batch
 
 MODEL = Path(__file__).resolve().parents[1] / "examples" / "models" / "efficientnet-lite0"
@@ -196,17 +195,6 @@ def _validate_and_tell_peak() -> int:
     s3 = aws.object_reader()
     _validate(_run(), _listed(s3), s3)
     return peak_rss()
-
-
-def peak_rss() -> int:
-    """The most memory this process ever held, in bytes."""
-    # ru_maxrss begins with what the parent held when it made this process (getrusage(2) counts across exec).
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _validate(run: Run, items: Sequence[Item], s3: Any) -> None:

@@ -7,27 +7,20 @@ of all processes of the run together, sampled four times a second, at a quarter 
 """
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import psutil
 
 from bench import floor
 from bench.corpus import make_corpus
+from bench.processes import ROOT, measure
 from pipeline.cores import available_cores
 
-ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "examples" / "models" / "efficientnet-lite0"
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredRun:
     images: int
     seconds: float
     startup_seconds: float
@@ -63,39 +56,12 @@ def main() -> None:
             )
 
 
-def measure_run(photos: Path, out: Path) -> Measured:
+def measure_run(photos: Path, out: Path) -> MeasuredRun:
     """One `imagebatch run` in a process of its own, from the command to the results on disk."""
-    command = [sys.executable, "-m", "pipeline.cli", "run", str(photos), "--out", str(out), "--json"]
-    peak = 0
-    with tempfile.TemporaryFile("w+") as printed:
-        started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=printed, text=True, cwd=ROOT)
-        while process.poll() is None:
-            peak = max(peak, _tree_bytes(process.pid))
-            time.sleep(0.25)
-        seconds = time.perf_counter() - started
-        printed.seek(0)
-        report: dict[str, Any] = json.load(printed)
-    if process.returncode != 0:
-        raise SystemExit(f"imagebatch run failed: {report}")
+    run = measure(["-m", "pipeline.cli", "run", str(photos), "--out", str(out), "--json"])
+    report = run.printed
     images = report["summary"]["counts"]["predicted"]
-    return Measured(images, seconds, seconds - report["seconds"]["run"], peak)
-
-
-def _tree_bytes(pid: int) -> int:
-    try:
-        root = psutil.Process(pid)
-        return sum(_bytes(process) for process in [root, *root.children(recursive=True)])
-    except psutil.NoSuchProcess:
-        return 0
-
-
-def _bytes(process: psutil.Process) -> int:
-    try:
-        memory = process.memory_full_info()
-    except psutil.Error:
-        return 0  # it ended while the tree was being read
-    return int(getattr(memory, "pss", memory.uss))  # macOS has no proportional set size
+    return MeasuredRun(images, run.seconds, run.seconds - report["seconds"]["run"], run.peak_bytes)
 
 
 if __name__ == "__main__":
