@@ -47,7 +47,7 @@ _INSTANCE_TYPE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9-]+")
 
 @dataclass(frozen=True)
 class RunInput:
-    """A checked execution input. `top_k` is None for the contract's own, `instance_type` for the deployment's."""
+    """A checked execution input. None is for the contract's own `engine` and `top_k`, the stack's `instance_type`."""
 
     trigger: Trigger
     name: str | None
@@ -56,7 +56,7 @@ class RunInput:
     manifest: Manifest | None
     """What lists the sources in their place; it is read when everything else is in order."""
     model: str
-    engine: str
+    engine: str | None
     top_k: int | None
     max_failed_fraction: float
     instance_type: str | None
@@ -95,7 +95,7 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
         model=matching(
             "model", fields.get("model", settings.default_model), _MODEL, "a name such as efficientnet-lite0"
         ),
-        engine=_engine(fields.get("engine", PROCESSING)),
+        engine=_engine(fields["engine"]) if "engine" in fields else None,
         top_k=_top_k(fields.get("top_k")),
         max_failed_fraction=_fraction(fields.get("max_failed_fraction", DEFAULT_MAX_FAILED_FRACTION)),
         instance_type=_instance_type(fields.get("instance_type")),

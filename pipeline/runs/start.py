@@ -16,7 +16,7 @@ from pipeline.runs import claims, run_input
 from pipeline.runs.listings import check_listing
 from pipeline.runs.manifests import Named, read_manifest
 from pipeline.runs.run import Run
-from pipeline.runs.run_input import TRANSFORM, RunInput
+from pipeline.runs.run_input import PROCESSING, TRANSFORM, RunInput
 from pipeline.runs.sources import Listing, Source
 from pipeline.settings import StartRunSettings
 
@@ -34,8 +34,8 @@ def start_run(
     """
     given = run_input.parse(document, execution, settings)
     package = read_package(s3, settings.results_bucket, given.model)
-    _check_engine(given, package.contract)
-    if given.engine == TRANSFORM:
+    engine = _engine(given, package.contract)
+    if engine == TRANSFORM:
         _check_transform(given.model, package.contract, settings)
     _check_top_k(given, package.contract)
     named = read_manifest(s3, given.manifest, settings) if given.manifest else None
@@ -49,7 +49,7 @@ def start_run(
         sources=(),
         model=given.model,
         contract=package.contract,
-        engine=given.engine,
+        engine=engine,
         top_k=given.top_k or package.contract.output.top_k,
         max_failed_fraction=given.max_failed_fraction,
         instance_type=given.instance_type,
@@ -79,13 +79,16 @@ def _check_places(s3: "S3Client", sources: Iterable[Source], named: Named | None
             check_listing(s3, source.listing_bucket, source.listing_key)
 
 
-def _check_engine(given: RunInput, contract: ModelContract) -> None:
-    """Refuse to run ourselves what a container that is not ours has to."""
-    if contract.payload is not None and given.engine != TRANSFORM:
+def _engine(given: RunInput, contract: ModelContract) -> str:
+    """What the input asks for. A container that is not ours is run by transform jobs and nothing else."""
+    if contract.payload is None:
+        return given.engine or PROCESSING
+    if given.engine == PROCESSING:
         raise InvalidRunInput(
             f"engine: expected 'transform', got {given.engine!r}: the contract of {given.model!r} sends photos to a"
-            ' container that is not ours, which only transform jobs run. Start the run with {"engine": "transform"}.'
+            " container that is not ours, which only transform jobs run. Leave the field out."
         )
+    return TRANSFORM
 
 
 def _check_transform(model: str, contract: ModelContract, settings: StartRunSettings) -> None:

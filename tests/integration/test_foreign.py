@@ -79,7 +79,7 @@ def run(deployment: Any, speak: Callable[[str], None]) -> Callable[..., Any]:
 
     def run(format: str, *prefixes: str, **fields: Any) -> Any:
         speak(format)
-        return deployment.run(prefixes=list(prefixes), engine="transform", max_failed_fraction=0.9, **fields)
+        return deployment.run(prefixes=list(prefixes), max_failed_fraction=0.9, **fields)
 
     return run
 
@@ -182,6 +182,6 @@ def test_nothing_is_packed(deployment: Any, unwanted: Any) -> None:
 
 def test_the_engine_that_runs_models_of_ours_refuses_it(deployment: Any, speak: Callable[[str], None]) -> None:
     speak("csv")
-    ended = deployment.run(prefixes=["formats/"])
+    ended = deployment.run(prefixes=["formats/"], engine="processing")
     assert (ended.status, ended.description["error"]) == ("FAILED", "InvalidRunInput")
     assert "engine: expected 'transform', got 'processing'" in ended.description["cause"]

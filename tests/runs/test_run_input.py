@@ -50,7 +50,7 @@ def test_an_empty_input_runs_the_defaults() -> None:
     given = parse({})
 
     assert given.sources == (Prefix("example-images", "incoming/"),)
-    assert (given.model, given.engine, given.top_k, given.instance_type) == ("tiny", "processing", None, None)
+    assert (given.model, given.engine, given.top_k, given.instance_type) == ("tiny", None, None, None)
 
 
 @pytest.mark.parametrize("engine", ["processing", "transform"])

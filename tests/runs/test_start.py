@@ -211,15 +211,19 @@ def foreign(s3: Any, foreign_contract: ModelContract) -> None:
 def test_a_run_of_a_container_that_is_not_ours_starts_without_a_model_to_look_at(
     s3: Any, begin: Start, foreign_contract: ModelContract
 ) -> None:
-    started = begin({**TRANSFORM, "model": "foreign"}, transform_model="foreign")
-    assert load_run(s3, started).contract == foreign_contract
+    run = load_run(s3, begin({"model": "foreign"}, transform_model="foreign"))
+    assert (run.contract, run.engine) == (foreign_contract, "transform")
 
 
 @pytest.mark.usefixtures("foreign")
 @pytest.mark.parametrize(
     ("document", "transform_model", "message"),
     [
-        ({}, "foreign", r"engine: expected 'transform', got 'processing': the contract of 'foreign' sends photos to a"),
+        (
+            {"engine": "processing"},
+            "foreign",
+            r"engine: expected 'transform', got 'processing': the contract of 'foreign' sends photos to a",
+        ),
         (
             TRANSFORM,
             None,
