@@ -30,6 +30,8 @@ from pipeline.local.cloudformation import CloudFormationService
 from pipeline.local.database import Database
 from pipeline.local.delivery import Deliveries
 from pipeline.local.events import EventsService, ExecutionEvents, ObjectEvents
+from pipeline.local.faults import Faults
+from pipeline.local.faults.requests import OBSERVER
 from pipeline.local.gateway import Gateway
 from pipeline.local.http_messages import Body, Request
 from pipeline.local.lambdas import LambdaService
@@ -59,6 +61,7 @@ class LocalCloud:
         region: the region that clients are made for.
         account_id: the account that ARNs name.
         lambda_concurrency: how many workers one function may have at the same time; the number of cores when None.
+        faults: what goes wrong on purpose. Whoever uses `client` only watches, and is spared.
         hold_events: deliver no events and fire no schedules, those of an earlier cloud among them, before `deliver`.
 
     Raises:
@@ -74,6 +77,7 @@ class LocalCloud:
         region: str = "us-east-1",
         account_id: str = "123456789012",
         lambda_concurrency: int | None = None,
+        faults: Faults | None = None,
         hold_events: bool = False,
     ) -> None:
         if not _in_this_process.acquire(blocking=False):
@@ -84,6 +88,7 @@ class LocalCloud:
         with ExitStack() as cleanup:
             cleanup.callback(_in_this_process.release)
             self._timers = Timers(held=True)
+            self._faults = faults
             self._start(cleanup, state_dir, port, region, account_id, lambda_concurrency or available_cores())
             self._cleanup = cleanup.pop_all()
         if not hold_events:
@@ -100,7 +105,7 @@ class LocalCloud:
         self.state_dir = state_dir
         self.state_dir.mkdir(parents=True, exist_ok=True)
         _allow_many_files()
-        self._gateway = Gateway(self.state_dir / "s3", port)
+        self._gateway = Gateway(self.state_dir / "s3", port, self._faults)
         self._reset_moto()
         cleanup.callback(self._reset_moto)
         # One session for all clients, so that what botocore reads of its own data is read once. (Any: its client() is
@@ -108,7 +113,7 @@ class LocalCloud:
         self._session: Any = boto3.Session(
             aws_access_key_id=_ACCESS_KEY, aws_secret_access_key=_ACCESS_KEY, region_name=region
         )
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str | None], Any] = {}
         self._clients_lock = threading.Lock()
         cleanup.callback(self._close_clients)
         self._gateway.start()
@@ -124,9 +129,10 @@ class LocalCloud:
             state_dir=self.state_dir / "sagemaker",
             image_root=source_root,
             images=self._images,
-            clients=self.client,
+            clients=self._service_client,
             account_id=account_id,
             region=region,
+            faults=self._faults,
         )
         # A job ends in three steps: it is told to, its processes are killed, and its thread sees that they are gone.
         cleanup.callback(self._sagemaker.join)
@@ -134,22 +140,26 @@ class LocalCloud:
         cleanup.callback(self._sagemaker.stop)
         database = Database(self.state_dir / "events.sqlite")
         cleanup.callback(database.close)
-        deliveries = Deliveries(database, self._timers, self.client)
+        deliveries = Deliveries(database, self._timers, self._service_client)
         self._lambda = LambdaService(
             processes=processes,
             environment=self._child_environment,
             state_dir=self.state_dir / "lambda",
-            clients=self.client,
+            clients=self._service_client,
             concurrency=concurrency,
             account_id=account_id,
             region=region,
             database=database,
             timers=self._timers,
             deliveries=deliveries,
+            faults=self._faults,
         )
         cleanup.callback(self._lambda.close)
-        self._states = StatesService(self.client, self.state_dir / "states.sqlite", account_id, region)
+        self._states = StatesService(self._service_client, self.state_dir / "states.sqlite", account_id, region)
         cleanup.callback(self._states.close)
+        if faults := self._faults:
+            faults.stop_executions = self._states.stop_all
+            self._states.engine.retry_pace = lambda: faults.retry_pace
         self._cloudformation = CloudFormationService(self.state_dir / "stacks.json")
         self._gateway.add([self._cloudformation, self._lambda, self._sagemaker, self._states])
         events = EventsService(database, deliveries, self._timers, account_id, region)
@@ -168,9 +178,16 @@ class LocalCloud:
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service at this endpoint. One client serves all threads, and is made once."""
+        return self._client(service, OBSERVER if self._faults else None)
+
+    def _service_client(self, service: str) -> Any:
+        """The client by which the services of the cloud call each other."""
+        return self._client(service, None)
+
+    def _client(self, service: str, agent: str | None) -> Any:
         with self._clients_lock:
-            if service not in self._clients:
-                self._clients[service] = self._session.client(
+            if (service, agent) not in self._clients:
+                self._clients[service, agent] = self._session.client(
                     service,
                     endpoint_url=self.endpoint_url,
                     config=Config(
@@ -179,9 +196,10 @@ class LocalCloud:
                         read_timeout=960,  # longer than the longest Lambda invocation
                         retries={"mode": "standard", "total_max_attempts": 2},
                         s3={"addressing_style": "path"},
+                        user_agent_extra=agent,
                     ),
                 )
-            return self._clients[service]
+            return self._clients[service, agent]
 
     def environment(self) -> dict[str, str]:
         """The variables that make any AWS client in a child process talk to this cloud."""

@@ -16,6 +16,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from pipeline.local import wsgi
 from pipeline.local.buckets import Bucket
 from pipeline.local.buckets.service import BucketService, Listener
+from pipeline.local.faults import Faults
+from pipeline.local.faults.requests import RequestFaults
 from pipeline.local.http_messages import Request, Response
 from pipeline.local.http_server import HttpServer
 from pipeline.local.lambdas.urls import PREFIX as FUNCTION_URLS
@@ -30,14 +32,15 @@ _VIRTUAL_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.(s3[.
 class Gateway:
     """Serves on a port of 127.0.0.1 until `close`; any free port for 0. Services and buckets may be added meanwhile.
 
-    The objects of buckets lie below `buckets_dir`, those of an earlier gateway among them. Raises OSError for a port
-    that is taken.
+    The objects of buckets lie below `buckets_dir`, those of an earlier gateway among them; `faults` go wrong on
+    purpose. Raises OSError for a port that is taken.
     """
 
-    def __init__(self, buckets_dir: Path, port: int = 0) -> None:
+    def __init__(self, buckets_dir: Path, port: int = 0, faults: Faults | None = None) -> None:
         self._services: dict[str, JsonService] = {}
         self._buckets = BucketService(buckets_dir, self.moto)
         self._moto = DomainDispatcherApplication(create_backend_app)
+        self._faults = RequestFaults(faults) if faults else None
         self._server = HttpServer(self.answer, port=port)
         self.url = self._server.url
 
@@ -67,6 +70,12 @@ class Gateway:
     def answer(self, request: Request) -> Response:
         """Send one request to whoever answers it."""
         service = service_of(request)
+        if self._faults is None:
+            return self._answer(request, service)
+        place = bucket_and_key(request) if service in ("s3", "") else ("", "")
+        return self._faults.answer(request, service, place, lambda asked: self._answer(asked, service))
+
+    def _answer(self, request: Request, service: str) -> Response:
         ours = self._services.get(service)
         if ours is not None:
             return ours.serve(request)

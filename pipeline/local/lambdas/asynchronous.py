@@ -24,6 +24,7 @@ from pipeline.local.timers import Timers
 
 MAX_RETRIES, MAX_AGE = 2, 21_600
 SECONDS_BETWEEN_ATTEMPTS = (60, 120)
+SECONDS_AFTER_THROTTLING = 1
 _AT_ONCE = 32
 _LONGEST_MESSAGE = 1024  # characters of an error in a dead-letter queue's attribute
 _SETTINGS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
@@ -60,6 +61,10 @@ class AsynchronousOperations(RestJsonService):
     @abstractmethod
     def pool(self, given: str, qualifier: str | None = None) -> WorkerPool:
         """The workers of a function. Raises ServiceError: ResourceNotFoundException."""
+
+    @abstractmethod
+    def serve_event(self, pool: WorkerPool, payload: bytes, request_id: str | None = None) -> Result:
+        """What a function answers. Raises ServiceError where it is throttled."""
 
     def invoke_later(self, function: Function, payload: bytes) -> str:
         """Queue an event for a function; returns the request's id."""
@@ -123,7 +128,11 @@ class AsynchronousOperations(RestJsonService):
         if self._clock() - event.created > max_age:
             self._tell(event, pool.function, config, "EventAgeExceeded", None)
             return None
-        _, result = pool.invoke(event.payload.encode(), event.request_id)
+        try:
+            result = self.serve_event(pool, event.payload.encode(), event.request_id)
+        except ServiceError:
+            # Throttled: it goes back into the queue, and was no attempt (Developer Guide, "Asynchronous invocation").
+            return Again(self._clock() + SECONDS_AFTER_THROTTLING, item)
         if result.failed and self._events.closed:
             return Again(event.created, item)  # its worker was stopped with the cloud: the next one serves it
         event = replace(event, attempts=event.attempts + 1)

@@ -19,10 +19,12 @@ from botocore.exceptions import ClientError
 
 from pipeline.local.database import Database
 from pipeline.local.delivery import Deliveries
+from pipeline.local.faults import Faults
+from pipeline.local.faults.functions import invoked
 from pipeline.local.lambdas.asynchronous import AsynchronousOperations
 from pipeline.local.lambdas.functions import CONFIGURABLE, VERSION, Code, Function, in_place, unpack
 from pipeline.local.lambdas.urls import UrlOperations
-from pipeline.local.lambdas.workers import WorkerPool
+from pipeline.local.lambdas.workers import Result, WorkerPool
 from pipeline.local.processes import Processes
 from pipeline.local.protocol import ServiceError
 from pipeline.local.timers import Timers
@@ -48,6 +50,7 @@ class LambdaService(UrlOperations, AsynchronousOperations):
         clients: gives the boto3 client of a service of this cloud, to fetch code from a bucket.
         concurrency: how many workers one function may have at the same time.
         database, timers, deliveries: for asynchronous invocations.
+        faults: what goes wrong on purpose.
     """
 
     service = "lambda"
@@ -66,6 +69,7 @@ class LambdaService(UrlOperations, AsynchronousOperations):
         database: Database,
         timers: Timers,
         deliveries: Deliveries,
+        faults: Faults | None = None,
     ) -> None:
         UrlOperations.__init__(self, lambda: environment()["AWS_ENDPOINT_URL"], account_id, region)
         self._processes = processes
@@ -76,6 +80,7 @@ class LambdaService(UrlOperations, AsynchronousOperations):
         self._concurrency = concurrency
         self._arn_prefix = f"arn:aws:lambda:{region}:{account_id}:function:"
         self._pools: dict[str, WorkerPool] = {}
+        self._faults = faults
         self._lock = threading.Lock()
         self._background = ThreadPoolExecutor(max_workers=32, thread_name_prefix="lambda-warm")
         AsynchronousOperations.__init__(self, database, timers, deliveries)
@@ -144,13 +149,18 @@ class LambdaService(UrlOperations, AsynchronousOperations):
         if kind == "Event":
             self.invoke_later(pool.function, payload)
             return {"StatusCode": 202}
-        _, result = pool.invoke(payload)
+        result = self.serve_event(pool, payload)
         answer: dict[str, Any] = {"StatusCode": 200, "Payload": result.payload, "ExecutedVersion": VERSION}
         if result.failed:
             answer["FunctionError"] = "Unhandled"
         if parameters.get("LogType") == "Tail":
             answer["LogResult"] = base64.b64encode(result.log_tail).decode()
         return answer
+
+    def serve_event(self, pool: WorkerPool, payload: bytes, request_id: str | None = None) -> Result:
+        """What a function answers. Raises ServiceError where it is throttled, which only a plan of faults does."""
+        strike = self._faults.strike("function", pool.function.name) if self._faults else None
+        return invoked(lambda crash: pool.invoke(payload, request_id, crash)[1], strike)
 
     def function_arn(self, name: str, qualifier: str | None = None) -> str:
         return self.pool(name, qualifier).function.arn

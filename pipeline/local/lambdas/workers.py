@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.local.faults.functions import Crash
 from pipeline.local.http_messages import Request, Response
 from pipeline.local.http_server import HttpServer
 from pipeline.local.lambdas import runtime
@@ -85,8 +86,11 @@ class Worker:
             raise
         threading.Thread(target=self._watch, name=f"lambda-{function.name}", daemon=True).start()
 
-    def invoke(self, invocation: Invocation) -> Result:
-        """Serve one invocation, waiting for its result; a worker that fails at it is no longer alive."""
+    def invoke(self, invocation: Invocation, crash: Crash | None = None) -> Result:
+        """Serve one invocation, waiting for its result; a worker that fails at it is no longer alive.
+
+        With `crash`, it fails then, or when it would have answered.
+        """
         started = time.monotonic()
         log_start = self._log_path.stat().st_size
         with self._lock:
@@ -95,7 +99,7 @@ class Worker:
             self._current = invocation
         self._log(f"START RequestId: {invocation.request_id} Version: {VERSION}")
         self._queue.put(invocation)
-        result = self._await(invocation)
+        result = self._await(invocation, crash)
         milliseconds = (time.monotonic() - started) * 1000
         self._log(f"END RequestId: {invocation.request_id}")
         self._log(
@@ -113,19 +117,24 @@ class Worker:
         self._process.wait()
         self._api.close()
 
-    def _await(self, invocation: Invocation) -> Result:
+    def _await(self, invocation: Invocation, crash: Crash | None) -> Result:
         if not invocation.handed_over.wait(START_LIMIT):
             self.stop()
         try:
-            return invocation.result.get(timeout=self.function.timeout)
+            result = invocation.result.get(timeout=crash.seconds if crash else self.function.timeout)
+            if crash is None:
+                return result
         except queue.Empty:
-            with self._lock:
-                self._current = None
-            self.stop()
-            return _report(
-                "Sandbox.Timedout",
-                f"{_now()} {invocation.request_id} Task timed out after {self.function.timeout:.2f} seconds",
-            )
+            pass
+        with self._lock:
+            self._current = None
+        self.stop()
+        if crash is not None and crash.signal is not None:
+            return self._exit_report(invocation, -crash.signal)
+        return _report(
+            "Sandbox.Timedout",
+            f"{_now()} {invocation.request_id} Task timed out after {self.function.timeout:.2f} seconds",
+        )
 
     def _watch(self) -> None:
         """Wait for the process to end, and tell the invocation that it left behind."""
@@ -237,12 +246,14 @@ class WorkerPool:
         self._busy = 0
         self._closed = False
 
-    def invoke(self, payload: bytes, request_id: str | None = None) -> tuple[Invocation, Result]:
+    def invoke(
+        self, payload: bytes, request_id: str | None = None, crash: Crash | None = None
+    ) -> tuple[Invocation, Result]:
         """Serve one event, by an idle worker, a new one, or when it is this event's turn. A retry has an id already."""
         invocation = Invocation(payload, request_id or str(uuid.uuid4()))
         worker = self._take()
         try:
-            return invocation, worker.invoke(invocation)
+            return invocation, worker.invoke(invocation, crash)
         finally:
             self._give_back(worker)
 

@@ -135,7 +135,7 @@ async def _work(entry: Entry[definition.Work], frame: Frame) -> Exit:
         delay = retries.delay(failure)
         if delay is None:
             break
-        await asyncio.sleep(delay)
+        await asyncio.sleep(delay * frame.execution.engine.retry_pace())
         context = entry.context | {"State": entry.context["State"] | {"RetryCount": retries.count}}
         entry = Entry(state, entry.raw, context, entry.variables)
     if not isinstance(state, definition.Task) and not isinstance(failure, StatesRuntimeError):

@@ -5,6 +5,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, ClassVar
 
+from pipeline.local.faults import Faults
+from pipeline.local.faults.jobs import DisturbedProcesses
 from pipeline.local.processes import Processes
 from pipeline.local.protocol import JsonService, ServiceError
 from pipeline.local.sagemaker.containers import Images
@@ -26,6 +28,7 @@ class Operations(JsonService):
         images: what the images of models come to.
         clients: gives the boto3 client of a service of this cloud.
         account_id, region: what ARNs say.
+        faults: what goes wrong on purpose.
     """
 
     service: ClassVar[str] = "sagemaker"
@@ -42,6 +45,7 @@ class Operations(JsonService):
         clients: Callable[[str], Any],
         account_id: str,
         region: str,
+        faults: Faults | None = None,
     ) -> None:
         self.processes = processes
         self.environment = environment
@@ -51,6 +55,7 @@ class Operations(JsonService):
         self.clients = clients
         self.account_id = account_id
         self.region = region
+        self.faults = faults
         for left in state_dir.glob("*/*"):  # by a cloud that was killed before it could clear up
             clear(left)
         self.processing_jobs: JobRegister[ProcessingJob] = JobRegister("Processing", state_dir / "processing")
@@ -61,6 +66,11 @@ class Operations(JsonService):
         self.tags: dict[str, dict[str, str]] = {}
         self.lock = Lock()
         """Guards models, endpoints, their configurations, and tags."""
+
+    def processes_of(self, kind: str, name: str, stop: Callable[[str], None]) -> Processes:
+        """What starts the processes of a job: `kind` is processing_job or transform_job, `stop` stops one by name."""
+        strike = self.faults.strike(kind, name) if self.faults else None
+        return DisturbedProcesses(self.processes, strike, lambda: stop(name)) if strike else self.processes
 
     def arn(self, resource: str, name: str) -> str:
         """The ARN of a resource; names are in lower case there."""

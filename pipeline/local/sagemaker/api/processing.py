@@ -24,7 +24,7 @@ class ProcessingOperations(Operations):
             image_root=self.image_root,
             environment=self.environment(),
             s3=self.clients("s3"),
-            processes=self.processes,
+            processes=self.processes_of("processing_job", name, self.processing_jobs.stop),
         )
         self.processing_jobs.start(job)
         self.tag(job.arn, parameters)

@@ -36,7 +36,7 @@ class TransformOperations(Operations):
             images=self.images,
             environment=self.environment(),
             s3=self.clients("s3"),
-            processes=self.processes,
+            processes=self.processes_of("transform_job", name, self.transform_jobs.stop),
         )
         self.transform_jobs.start(job)
         self.tag(job.arn, parameters)
