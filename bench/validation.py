@@ -25,7 +25,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from hashlib import md5
 from io import BytesIO
 from pathlib import Path
@@ -35,22 +34,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bench import synthetic
 from bench.corpus import make_corpus
 from bench.processes import peak_rss
+from bench.synthetic import IMAGES, RESULTS
 from pipeline import aws
 from pipeline.contract import CentreCrop, ModelContract
-from pipeline.contract.packages import load_package
 from pipeline.images.decode import Decoded, decode
-from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.local.buckets.folder import FolderBucket
 from pipeline.local.cloud import LocalCloud
 from pipeline.runs.run import Run
-from pipeline.runs.sources import Prefix
-from pipeline.runs.triggers import Trigger
 from pipeline.validation.batch import validate_batch
 
-MODEL = Path(__file__).resolve().parents[1] / "examples" / "models" / "efficientnet-lite0"
-IMAGES, RESULTS = "bench-images", "bench-results"
 BATCH = 160
 # Photos of each size in a round: about a second of decoding.
 SIZES = {"500x375": 320, "1280x960": 80, "4000x3000": 12}
@@ -167,7 +162,7 @@ Times = list[tuple[float, float]]
 def _rounds(photos: Path, rounds: int) -> dict[str, Times]:
     """In the measured process."""
     data = {path.relative_to(photos).as_posix(): path.read_bytes() for path in sorted(photos.rglob("*.jpg"))}
-    run = _run()
+    run = synthetic.run(top_k=1)
     _check_floor(next(iter(data.values())), run.contract)
     memory, s3 = MemoryS3(data), aws.object_reader()
     listed = _listed(s3)
@@ -193,7 +188,7 @@ def _rounds(photos: Path, rounds: int) -> dict[str, Times]:
 
 def _validate_and_tell_peak() -> int:
     s3 = aws.object_reader()
-    _validate(_run(), _listed(s3), s3)
+    _validate(synthetic.run(top_k=1), _listed(s3), s3)
     return peak_rss()
 
 
@@ -234,26 +229,6 @@ def _settle(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-
-def _run() -> Run:
-    now = datetime.now(UTC)
-    return Run(
-        run_id="bench",
-        bucket=RESULTS,
-        execution_arn="bench",
-        trigger=Trigger("execution", "bench", now),
-        started_at=now,
-        sources=(Prefix(IMAGES, ""),),
-        model=MODEL.name,
-        contract=load_package(MODEL).contract,
-        engine="processing",
-        top_k=1,
-        max_failed_fraction=0,
-        instance_type=None,
-        limits=DEFAULT_LIMITS,
-        quarantine=Quarantine.LEAVE,
-    )
 
 
 def _photos(corpus: Path, size: str, count: int) -> Path:
