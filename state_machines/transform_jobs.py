@@ -85,7 +85,7 @@ def plan_retry(job: Task, completed: Pass) -> Task:
         "PlanRetryFunction",
         {"run.$": "$.run", "partition.$": "$.partition"},
         comment="Find what has no answer, and make a job of its own of it.",
-        timeout_seconds=70,
+        timeout_seconds=310,
         result_selector={
             "id.$": "$.Payload.id",
             "job_name.$": "$.Payload.job_name",
