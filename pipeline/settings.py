@@ -6,6 +6,7 @@
                                 TRANSFORM_INSTANCE_TYPE, IMAGES_PER_INSTANCE;
                                 JOB_SUBNET_IDS, JOB_SECURITY_GROUP_IDS
     PlanRetrySettings           JOB_NAME_PREFIX
+    ReportFailureSettings       RESULTS_BUCKET, TOPIC_ARN, STACK_NAME
 
 The other functions need none: the run pointer in their event says which bucket and which run.
 """
@@ -91,6 +92,22 @@ class PlanRetrySettings:
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
         return cls(job_name_prefix=environment.get("JOB_NAME_PREFIX", cls.job_name_prefix))
+
+
+@dataclass(frozen=True)
+class ReportFailureSettings:
+    results_bucket: str
+    topic_arn: str
+    stack: str
+    """What a message calls the stack, in the command that goes on with a run."""
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            results_bucket=required(environment, "RESULTS_BUCKET"),
+            topic_arn=required(environment, "TOPIC_ARN"),
+            stack=required(environment, "STACK_NAME"),
+        )
 
 
 def required(environment: Mapping[str, str], name: str) -> str:

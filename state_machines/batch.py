@@ -12,7 +12,9 @@
     AggregatePredictions
     Notify, PublishEvent, Done
 
-    any of them fails: ReportFailure, NotifyFailure, Failed
+An input that is wrong, which no redrive makes right, ends in InputRefused. Whatever else fails, fails where it is: a
+redrive enters the state that was not left, so what leads anywhere else could only fail again. People are told by
+ReportFailureFunction, which a rule calls when an execution has failed, timed out or been stopped (infra/template.yaml).
 
 The functions below follow that order. docs/architecture.md has the shapes that travel between states; a ResultSelector
 here names what a step answers, so a field that it does not name does not travel.
@@ -20,12 +22,11 @@ here names what a step answers, so a field that it does not name does not travel
 `${...}` are the template's DefinitionSubstitutions. They stand inside strings only: the rendering stays valid JSON.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from state_machines.processing_jobs import run_processing_jobs
 from state_machines.sdk import Catch, Chain, Choice, ChoiceRule, Fail, Graph, Map, Pass, State, Succeed, Task
-from state_machines.tasks import ALL, DIED, EVENTS_FAULTS, backoff, invoke, publish
+from state_machines.tasks import DIED, EVENTS_FAULTS, backoff, invoke, publish
 from state_machines.transform_jobs import run_transform_jobs
 
 # Where the items of a source come from: S3's own listing of a prefix, or the lines of pipeline/runs/listings.py.
@@ -62,7 +63,6 @@ def definition() -> dict[str, Any]:
     transform.next(aggregate)
     choose_engine.add_choice(ChoiceRule.StringEquals("$.plan.engine", "none"), nothing_to_infer(aggregate))
     choose_engine.add_choice(ChoiceRule.StringEquals("$.plan.engine", "transform"), transform)
-    catch_everything([*main, transform])
     machine = Graph(main, comment="imagebatch: predictions for every image of a run's sources.")
     rendered: dict[str, Any] = machine.to_dict()
     return rendered
@@ -70,7 +70,7 @@ def definition() -> dict[str, Any]:
 
 def start_run() -> Task:
     """Check the input and claim the run. The state becomes `{"run": ...}`: the input is kept in run.json."""
-    return invoke(
+    start = invoke(
         "StartRun",
         "StartRunFunction",
         {"execution": EXECUTION, "input.$": "$$.Execution.Input"},
@@ -92,6 +92,14 @@ def start_run() -> Task:
         },
         result_path="$",
     )
+    start.add_catch(Catch(error_equals=["InvalidRunInput"], result_path="$", next_step=refuse_input()))
+    return start
+
+
+def refuse_input() -> Chain:
+    """What a Lambda raised comes as JSON with a stack trace; whoever opens the execution reads a sentence."""
+    read = Pass("ReadInputError", parameters={"Error.$": "$.Error", "cause.$": "States.StringToJson($.Cause)"})
+    return Chain([read, Fail("InputRefused", error_path="$.Error", cause_path="$.cause.errorMessage")])
 
 
 def choose_start() -> Choice:
@@ -266,37 +274,3 @@ def publish_event() -> Task:
         result_path=None,
         retry=[backoff(EVENTS_FAULTS)],
     )
-
-
-def catch_everything(main: Iterable[State]) -> None:
-    """Send every failure of the main line to ReportFailure, with the error at `$.error`. StartRun is its first state.
-
-    Whatever goes wrong while reporting, the execution ends with the error that it was about to report.
-    """
-    failed = Fail("Failed", error_path="$.error.Error", cause_path="$.error.Cause")
-    notify_failure = publish("NotifyFailure", "$.error.message")
-    notify_failure.next(failed)
-    report = invoke(
-        "ReportFailure",
-        "ReportFailureFunction",
-        {"execution": EXECUTION, "state.$": "$", "error.$": "$.error"},
-        comment="Say what failed, what is safe, and how to go on.",
-        timeout_seconds=70,
-        result_selector={
-            "Error.$": "$.Payload.error",
-            "Cause.$": "$.Payload.cause",
-            "message.$": "$.Payload.message",
-        },
-        result_path="$.error",
-    )
-    report.next(notify_failure)
-    for state in (report, notify_failure):
-        state.add_catch(Catch(error_equals=ALL, result_path=None, next_step=failed))
-
-    # Nothing can be added to an execution's input that is not an object, and StartRun is where such an input fails.
-    start_failed = Pass("StartFailed", parameters={"error.$": "$"})
-    start_failed.next(report)
-    start, *others = [state for state in main if state.state_type in ("Task", "Map")]
-    start.add_catch(Catch(error_equals=ALL, result_path="$", next_step=start_failed))
-    for state in others:
-        state.add_catch(Catch(error_equals=ALL, result_path="$.error", next_step=report))

@@ -1,19 +1,15 @@
-"""ReportFailure: what failed, what is safe, and how to go on."""
+"""ReportFailure: what failed, what is safe, and how to go on. A rule calls it when an execution has not succeeded."""
 
 from typing import Any
 
 from pipeline import aws
-from pipeline.results import causes
-from pipeline.results.failures import root_error
-from pipeline.results.messages import run_failed
+from pipeline.results.announcing import report_failure
+from pipeline.settings import ReportFailureSettings
+
+SETTINGS = ReportFailureSettings.from_env()
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """`{"execution", "state", "error": {"Error", "Cause"}}` -> the message, and the error for the Fail state."""
-    error = root_error(event["error"], event["execution"]["arn"], aws.client("stepfunctions"))
-    return {
-        "message": run_failed(event["execution"], event["state"], error),
-        "error": error.get("Error", ""),
-        # What a Lambda raised comes as JSON with a stack trace; whoever opens the execution reads a sentence.
-        "cause": causes.readable(error.get("Cause")),
-    }
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """A "Step Functions Execution Status Change" event -> whether this call published the message about it."""
+    s3, stepfunctions, sns = aws.client("s3"), aws.client("stepfunctions"), aws.client("sns")
+    return report_failure(event["detail"], context.aws_request_id, SETTINGS, s3, stepfunctions, sns)

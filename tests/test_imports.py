@@ -28,6 +28,7 @@ SETTINGS = (
     "PROCESSING_BUCKET",
     "RESULTS_BUCKET",
     "SINGLE_MODEL",
+    "STACK_NAME",
     "TOPIC_ARN",
 )
 

@@ -84,7 +84,7 @@ def _told(found: "Standing") -> list[str]:
         where = objects.s3_uri(found.pointer["bucket"], f"{keys.RUNS_PREFIX}{found.pointer['run_id']}/")
         lines.append(f"Safe:    verdicts, shards and predictions so far are in {where}. There are no results.")
     lines += [
-        "Next:    no message is sent about it. Within 14 days the run goes on where it was with",
+        "Next:    within 14 days the run goes on where it was with",
         f"         aws stepfunctions redrive-execution --execution-arn {found.execution.arn}",
     ]
     return lines

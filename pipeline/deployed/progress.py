@@ -34,8 +34,8 @@ _PAUSE_PER_SECOND_OF_LISTING = 10
 _VERDICTS_A_POLL = 50
 _VERDICTS_AT_ONCE = 16
 _EVENTS_LOOKED_AT = 50
-# The summary is there once these states are entered, or, after a failure, it may be.
-_AFTER_RESULTS = frozenset({"Notify", "PublishEvent", "Done", "ReportFailure", "NotifyFailure", "Failed"})
+# The summary is there once these states are entered; where the first of them fails, it may be.
+_AFTER_RESULTS = frozenset({"AggregatePredictions", "Notify", "PublishEvent", "Done"})
 
 
 @dataclass(frozen=True)

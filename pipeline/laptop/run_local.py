@@ -116,6 +116,7 @@ class LocalStack:
         if not report.succeeded:
             logs = request.out / (report.run_id or execution.rpartition(":")[2]) / "logs"
             _keep_logs(cloud, self.log, logs)
+            report.notes.append("The run's cloud has ended with it: to go on, run it again.")
             report.notes.append(f"The logs of the local cloud, of every function and of every job are in {logs}")
         return report
 
@@ -248,7 +249,8 @@ def _download(cloud: LocalCloud, bucket: str, prefix: str, folder: Path) -> None
 
 
 def _receive(cloud: LocalCloud, inbox: str) -> dict[str, str] | None:
-    received = cloud.client("sqs").receive_message(QueueUrl=inbox, MaxNumberOfMessages=1)
+    # A failure is told of behind the run: by a function, which a rule calls.
+    received = cloud.client("sqs").receive_message(QueueUrl=inbox, MaxNumberOfMessages=1, WaitTimeSeconds=20)
     for message in received.get("Messages", []):
         envelope = json.loads(message["Body"])
         return {"subject": envelope.get("Subject", ""), "body": envelope["Message"]}

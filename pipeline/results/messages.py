@@ -1,4 +1,4 @@
-"""The message that people get when a run has ended: a subject and a body, as plain text.
+"""The message that people get when a run has finished: a subject and a body, as plain text.
 
 A subject obeys SNS: less than 100 characters of printable ASCII, no line breaks (SNS API, Publish, `Subject`). Keys of
 images are other people's text: in a body, whatever does not print (line breaks, marks that turn the writing direction)
@@ -7,8 +7,6 @@ is escaped, so that a key cannot pass for a line of the message.
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from pipeline.results import causes
 
 LONGEST_SUBJECT = 99
 _EXAMPLES = 10
@@ -39,26 +37,6 @@ _HINTS = {
     "decode_timeout": "Export the picture again from its source: this file keeps a decoder busy without end.",
 }
 
-# What to do about an error of pipeline/errors.py.
-_ADVICE = {
-    "InvalidRunInput": "Correct the input, and start the state machine again.",
-    "UnknownModel": "Upload the model package or name another model, and start the state machine again.",
-    "InvalidModelPackage": "Correct the model package, upload it, and start the state machine again.",
-    "InvalidContract": "Correct contract.json, upload it, and start the state machine again.",
-    "ContractMismatch": "Correct the model package (`imagebatch contract check` tries it on a laptop), upload it, and"
-    " start the state machine again.",
-    "RunDoesNotAddUp": "Do not use these results. Keep the run's objects for who looks into it, and start a new run.",
-    "TooManyFailed": "Remove the cause that failed.csv gives, or allow a higher max_failed_fraction; start a new run.",
-    "MissingSetting": "Deploy infra/template.yaml again: a function lacks a setting.",
-    "InvalidSetting": "Correct the parameter that the message is about, and deploy infra/template.yaml again.",
-}
-# A redrive enters the state that the execution ended in, which here is a Fail state (Step Functions Developer Guide,
-# "Redrive behavior of individual states"); and the input of a schedule or an upload is a run that is taken already.
-_START_AGAIN = (
-    "Remove the cause, if it was no passing fault of a service, and start a new run of the same images. "
-    "Do not redrive this execution: it would only fail again."
-)
-
 
 def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
     """The message about a run that succeeded; `summary` is summary.json."""
@@ -80,46 +58,7 @@ def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
         for name in ("predicted", "rejected", "failed")
         if counts[name] or name == "predicted"
     )
-    return _message(f"imagebatch: {told} ({summary['run_id']})", paragraphs)
-
-
-def run_failed(execution: Mapping[str, str], state: Mapping[str, Any], error: Mapping[str, str]) -> dict[str, str]:
-    """The message about a run that failed: what failed, what is safe, and how to go on.
-
-    `execution` is `{"arn", "name", "started_at"}`, `state` everything that the states before have left, `error` is
-    `{"Error", "Cause"}`.
-    """
-    name = error.get("Error", "") or "an unknown error"
-    run_id = state.get("run", {}).get("run_id", "")
-    doing, safe = _stage(state)
-    paragraphs = [
-        [f"The run {run_id or execution['name']} has failed while {doing}.", f"Execution {execution['arn']}"],
-        [
-            "What failed",
-            f"  {name}",
-            *(f"  {printable(line)}" for line in causes.readable(error.get("Cause")).splitlines()),
-        ],
-        ["What is safe", f"  {safe}"],
-        ["How to go on", f"  {_ADVICE.get(name, _START_AGAIN)}"],
-    ]
-    return _message(f"imagebatch FAILED: {name} while {doing} ({run_id or execution['name']})", paragraphs)
-
-
-def _stage(state: Mapping[str, Any]) -> tuple[str, str]:
-    """What the run was doing, and what there is of it, by how far its state has come."""
-    if "run" not in state:
-        return "starting", "Nothing was listed and nothing was written. The images are as they were."
-    run = state["run"]
-    here = f"s3://{run['bucket']}/runs/{run['run_id']}/"
-    if "validated" not in state:
-        return "validating images", f"The verdicts so far are in {here}verdicts/. The images are as they were."
-    if "plan" not in state:
-        return "planning inference", f"Every image is validated: {here}verdicts/ and {here}shards/."
-    if "results" in state:
-        return "announcing the results", f"The run is complete: {state['results']['results']}."
-    if "partitions" not in state:
-        return "running the model", f"Every image is validated, and the predictions so far are in {here}predictions/."
-    return "gathering results", f"The predictions are in {here}predictions/, and what was gathered in {here}results/."
+    return make(f"imagebatch: {told} ({summary['run_id']})", paragraphs)
 
 
 def _counts(summary: Mapping[str, Any]) -> list[str]:
@@ -202,7 +141,8 @@ def _files(summary: Mapping[str, Any]) -> list[str]:
     return [f"Results in {summary['results']}", *(f"  {name:<21}{_FILES[name]}" for name in names)]
 
 
-def _message(subject: str, paragraphs: Sequence[Sequence[str]]) -> dict[str, str]:
+def make(subject: str, paragraphs: Sequence[Sequence[str]]) -> dict[str, str]:
+    """`{"subject", "body"}` of paragraphs, which are lists of lines; empty ones are left out."""
     ascii_subject = "".join(letter if " " <= letter <= "~" else "?" for letter in subject)
     if len(ascii_subject) > LONGEST_SUBJECT:
         ascii_subject = f"{ascii_subject[: LONGEST_SUBJECT - 3]}..."

@@ -13,6 +13,8 @@ All keys lie in the results bucket:
     runs/<run_id>/predictions/<partition>/<shard>.safetensors.out                           of a transform job
     runs/<run_id>/predictions/<partition>/<key of a photo>.out              of a transform job that is sent originals
     runs/<run_id>/results/<name>, arrays/<shard>.npy
+    runs/<run_id>/messages/<execution>-<redrive>-<status>.json      what people were told of a failure
+    messages/<execution>-<redrive>-<status>.json            the same of an execution that has no run
     replays/<run_id>-<hash>.jsonl                           a listing of images that a replay of that run takes
 """
 
@@ -127,6 +129,11 @@ def results_prefix(run_id: str) -> str:
 
 def result_key(run_id: str, name: str) -> str:
     return f"{results_prefix(run_id)}{name}"
+
+
+def message_key(run_id: str | None, ending: str) -> str:
+    """What was told of one failure; `ending` names it: the execution, how often it was redriven, and how it ended."""
+    return f"{f'runs/{run_id}/' if run_id else ''}messages/{ending}.json"
 
 
 def replay_key(run_id: str, digest: str) -> str:

@@ -225,7 +225,7 @@ def test_the_summary_has_the_last_word(watcher: RunWatcher, execution: Execution
 
 
 def test_a_run_that_failed_before_its_results_is_still_watched(watcher: RunWatcher, execution: Execution) -> None:
-    execution.states.append("ReportFailure")
+    execution.states.append("AggregatePredictions")
 
     assert watcher.poll().fraction == 0.0
 

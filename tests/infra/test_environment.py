@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.settings import PlanInferenceSettings, PlanRetrySettings, StartRunSettings
+from pipeline.settings import PlanInferenceSettings, PlanRetrySettings, ReportFailureSettings, StartRunSettings
 from pipeline.single.process import ProcessSettings
 from pipeline.single.settings import DeliverySettings, EndpointSettings, MessageSettings, ValidationSettings
 
@@ -10,6 +10,7 @@ SETTINGS = {
     "StartRunFunction": [StartRunSettings],
     "PlanInferenceFunction": [PlanInferenceSettings],
     "PlanRetryFunction": [PlanRetrySettings],
+    "ReportFailureFunction": [ReportFailureSettings],
     "ValidateImageFunction": [ValidationSettings],
     "InvokeEndpointFunction": [ValidationSettings, EndpointSettings],
     "RankPredictionFunction": [MessageSettings],

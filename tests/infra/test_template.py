@@ -9,7 +9,7 @@ import yaml
 
 from pipeline.limits import DEFAULT_LIMITS, Animation, Quarantine
 from pipeline.runs.keys import SHARD_TAGS
-from pipeline.settings import PlanInferenceSettings, PlanRetrySettings, StartRunSettings
+from pipeline.settings import PlanInferenceSettings, PlanRetrySettings, ReportFailureSettings, StartRunSettings
 from pipeline.validation import quarantine
 
 FUNCTION_OF_TASK = {
@@ -18,7 +18,6 @@ FUNCTION_OF_TASK = {
     "PlanInference": "PlanInferenceFunction",
     "PlanRetry": "PlanRetryFunction",
     "AggregatePredictions": "AggregatePredictionsFunction",
-    "ReportFailure": "ReportFailureFunction",
 }
 
 
@@ -79,6 +78,7 @@ def test_every_handler_exists(functions, template_path):
         ("StartRunFunction", StartRunSettings),
         ("PlanInferenceFunction", PlanInferenceSettings),
         ("PlanRetryFunction", PlanRetrySettings),
+        ("ReportFailureFunction", ReportFailureSettings),
     ],
 )
 def test_a_function_finds_its_settings_in_its_environment(functions, template, function, settings):

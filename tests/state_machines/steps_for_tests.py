@@ -100,13 +100,3 @@ def aggregate_predictions(event, context):
         "results": "s3://results/",
         "message": {"subject": f"{event['run']['run_id']} finished", "body": "all is well"},
     }
-
-
-def report_failure(event, context):
-    if event["state"].get("run", {}).get("run_id") == "unplannable-unreportable":
-        raise OSError("nobody listens")
-    return {
-        "message": {"subject": f"{event['execution']['name']} failed", "body": event["error"]["Cause"]},
-        "error": event["error"]["Error"],
-        "cause": "in plain words",
-    }

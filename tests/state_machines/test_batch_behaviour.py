@@ -19,7 +19,6 @@ STEPS = {
     "PlanInferenceFunction": "plan_inference",
     "PlanRetryFunction": "plan_retry",
     "AggregatePredictionsFunction": "aggregate_predictions",
-    "ReportFailureFunction": "report_failure",
 }
 INPUTS = {
     "claimed": {"name": "claimed"},
@@ -35,7 +34,6 @@ INPUTS = {
     "transform-stopped": {"name": "transform-stopped"},
     "transform-unplannable": {"name": "transform-unplannable"},
     "unplannable": {"name": "unplannable"},
-    "unplannable-unreportable": {"name": "unplannable-unreportable"},
 }
 LISTED = ["chosen \u2028 +%2F.jpg", "elsewhere/poison", "é/last.jpg"]
 IMAGES = {"poisoned": ["first", "poison", "third"], "failing-job": ["only"]}
@@ -199,27 +197,20 @@ def test_a_run_with_nothing_to_infer_succeeds_with_a_message(ended, inbox):
     assert "empty finished" in inbox()
 
 
-def test_an_input_that_is_no_object_fails_in_the_words_of_start_run(ended, inbox):
+def test_an_input_that_is_no_object_fails_in_the_words_of_start_run(ended):
     described = ended("no-object")
-    assert (described["status"], described["error"]) == ("FAILED", "InvalidRunInput")
-    assert "no-object failed" in inbox()
-
-
-def test_a_failing_step_is_reported_before_the_execution_fails(ended, states, inbox):
-    described = ended("unplannable")
     assert (described["status"], described["error"], described["cause"]) == (
         "FAILED",
-        "RunDoesNotAddUp",
-        "in plain words",
+        "InvalidRunInput",
+        "the input: expected a JSON object",
     )
-    assert states("unplannable")[-3:] == ["ReportFailure", "NotifyFailure", "Failed"]
-    assert "unplannable failed" in inbox()
 
 
-def test_the_original_error_survives_a_report_that_fails(ended, states):
-    described = ended("unplannable-unreportable")
+def test_a_failing_step_ends_the_execution_where_it_is(ended, states):
+    described = ended("unplannable")
     assert (described["status"], described["error"]) == ("FAILED", "RunDoesNotAddUp")
-    assert states("unplannable-unreportable")[-2:] == ["ReportFailure", "Failed"]
+    assert json.loads(described["cause"])["errorMessage"] == "1 of 2 images is missing"
+    assert states("unplannable")[-1] == "PlanInference"
 
 
 def test_one_image_that_kills_its_function_costs_only_itself(ended, results):

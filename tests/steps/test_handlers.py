@@ -32,7 +32,7 @@ ENVIRONMENT = {
     "TRANSFORM_MODEL": "tiny",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
-STEPS = ("start_run", "validate_images", "plan_inference", "plan_retry", "aggregate_predictions", "report_failure")
+STEPS = ("start_run", "validate_images", "plan_inference", "plan_retry", "aggregate_predictions")
 
 
 @pytest.fixture
@@ -156,15 +156,6 @@ def test_an_image_that_killed_its_function_is_condemned(s3: Any, call: Callable[
     batch = call("validate_images", {"run": run, "bucket": IMAGES, "items": [item], "condemn": condemn})
 
     assert (batch["accepted"], batch["rejected"]) == (0, 1)
-
-
-def test_a_failure_is_reported_with_the_error_that_ends_the_run(call: Callable[[str, Any], Any]) -> None:
-    error = {"Error": "InvalidRunInput", "Cause": '{"errorMessage": "no field"}'}
-
-    report = call("report_failure", {"execution": EXECUTION, "state": {"error": error}, "error": error})
-
-    assert (report["error"], report["cause"]) == ("InvalidRunInput", "no field")
-    assert "no field" in report["message"]["body"]
 
 
 def test_a_function_without_its_settings_says_so_at_cold_start(

@@ -1,0 +1,124 @@
+"""People are told of a failure once, however often the event comes and whenever the function dies."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from pipeline import objects
+from pipeline.results.announcing import report_failure
+from pipeline.settings import ReportFailureSettings
+
+RESULTS = "example-results"
+SETTINGS = ReportFailureSettings(RESULTS, "topic", "imagebatch")
+DETAIL = {"executionArn": "arn:aws:states:us-east-1:123456789012:execution:imagebatch-batch:first", "status": "FAILED"}
+RUN_ID = "2026-11-20T0200-incoming-7f3a9c"
+
+
+class StepFunctions:
+    """One execution, whose PlanInference failed."""
+
+    def __init__(self) -> None:
+        self.described = {"status": "FAILED", "name": "first", "error": "OSError", "cause": "gone", "redriveCount": 0}
+        self.has_run = True
+
+    def describe_execution(self, executionArn: str) -> Any:  # noqa: N803 - the API's names
+        assert executionArn == DETAIL["executionArn"]
+        return self.described
+
+    def get_execution_history(self, **_: Any) -> Any:
+        output = json.dumps({"run": {"run_id": RUN_ID, "bucket": RESULTS}})
+        exited = {"stateExitedEventDetails": {"name": "StartRun", "output": output}}
+        return {"events": [exited] if self.has_run else []}
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "get_execution_history"
+        entered = [("StartRun", "Task"), ("PlanInference", "Task")] if self.has_run else [("StartRun", "Task")]
+        events = [
+            {
+                "type": f"{kind}StateEntered",
+                "timestamp": datetime(2026, 11, 20, tzinfo=UTC),
+                "stateEnteredEventDetails": {"name": name},
+            }
+            for name, kind in entered
+        ]
+        return type("Pages", (), {"paginate": lambda *_, **__: [{"events": events}]})()
+
+
+class Topic:
+    """Counts what is published; `fails` times it does not come through."""
+
+    def __init__(self, fails: int = 0) -> None:
+        self.fails = fails
+        self.subjects: list[str] = []
+
+    def publish(self, *, TopicArn: str, Subject: str, Message: str) -> None:  # noqa: N803
+        assert TopicArn == "topic"
+        assert Message
+        if self.fails:
+            self.fails -= 1
+            raise OSError("SNS does not answer")
+        self.subjects.append(Subject)
+
+
+@pytest.fixture
+def machine() -> StepFunctions:
+    return StepFunctions()
+
+
+def test_a_failure_is_told_with_what_the_run_was_doing(s3: Any, machine: StepFunctions) -> None:
+    topic = Topic()
+    answer = report_failure(DETAIL, "request", SETTINGS, s3, machine, topic)
+    assert answer == {"published": True, "key": f"runs/{RUN_ID}/messages/first-0-FAILED.json"}
+    assert topic.subjects == [f"imagebatch FAILED: OSError while planning inference ({RUN_ID})"]
+    assert objects.get_json(s3, RESULTS, answer["key"])["published"]
+
+
+def test_an_event_that_comes_twice_is_told_once(s3: Any, machine: StepFunctions) -> None:
+    topic = Topic()
+    for request in ("one", "another"):
+        report_failure(DETAIL, request, SETTINGS, s3, machine, topic)
+    assert len(topic.subjects) == 1
+
+
+def test_a_function_that_answers_twice_tells_once(s3: Any, machine: StepFunctions) -> None:
+    topic = Topic()
+    for _ in range(2):
+        report_failure(DETAIL, "the same", SETTINGS, s3, machine, topic)
+    assert len(topic.subjects) == 1
+
+
+def test_what_did_not_come_through_is_told_by_the_next_try_of_the_same_invocation(
+    s3: Any, machine: StepFunctions
+) -> None:
+    topic = Topic(fails=1)
+    with pytest.raises(OSError, match="does not answer"):
+        report_failure(DETAIL, "request", SETTINGS, s3, machine, topic)
+    assert not report_failure(DETAIL, "of another delivery", SETTINGS, s3, machine, topic)["published"]
+    assert report_failure(DETAIL, "request", SETTINGS, s3, machine, topic)["published"]
+    assert len(topic.subjects) == 1
+
+
+def test_an_execution_that_fails_again_after_a_redrive_is_told_again(s3: Any, machine: StepFunctions) -> None:
+    topic = Topic()
+    for count in range(2):
+        machine.described["redriveCount"] = count
+        report_failure(DETAIL, f"request {count}", SETTINGS, s3, machine, topic)
+    assert len(topic.subjects) == 2
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "PENDING_REDRIVE", "SUCCEEDED"])
+def test_nobody_is_told_of_a_failure_that_was_redriven_meanwhile(s3: Any, machine: StepFunctions, status: str) -> None:
+    machine.described["status"] = status
+    topic = Topic()
+    assert report_failure(DETAIL, "request", SETTINGS, s3, machine, topic) == {"published": False, "key": None}
+    assert topic.subjects == []
+
+
+def test_an_execution_without_a_run_is_told_of_by_its_name(s3: Any, machine: StepFunctions) -> None:
+    machine.has_run = False
+    topic = Topic()
+    answer = report_failure(DETAIL, "request", SETTINGS, s3, machine, topic)
+    assert answer["key"] == "messages/first-0-FAILED.json"
+    assert topic.subjects == ["imagebatch FAILED: OSError while starting (first)"]
