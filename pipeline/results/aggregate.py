@@ -20,11 +20,12 @@ from pipeline import aws, objects
 from pipeline.contract import Task
 from pipeline.errors import CorruptPredictions, RunDoesNotAddUp, TooManyFailed
 from pipeline.inference import arrays
-from pipeline.inference.predictions import Prediction, ShardFailure, read_lines
+from pipeline.inference.predictions import ShardFailure
 from pipeline.objects import ListedObject
 from pipeline.read_ahead import read_ahead
 from pipeline.results import causes, messages, tables
 from pipeline.results.originals import OriginalAnswers
+from pipeline.results.predicted import Predicted
 from pipeline.results.reconcile import Answers, reconcile
 from pipeline.results.summary import Tally, summarise
 from pipeline.runs import keys
@@ -50,7 +51,7 @@ _PROBLEMS_TOLD = 3
 class _Stored:
     """The predictions of a shard, as its job stored them."""
 
-    predictions: Sequence[Prediction]
+    predictions: Predicted
     stored_at: datetime
 
 
@@ -94,7 +95,7 @@ def _write_tables(run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]],
                     if isinstance(shard, _Stored):
                         predictions.add(shard.predictions, shard.stored_at)
                     elif isinstance(shard, Answers):
-                        predictions.add_unpacked(shard.predicted)
+                        predictions.add_unpacked(shard.predicted, shard.stored_at)
                 rejected.add_rejected(outcomes.rejected)
                 failed.add_failed(outcomes.failed)
         rejected.close()
@@ -164,8 +165,8 @@ def _read_shard(
 
     try:
         if predictions in written:
-            lines = objects.get_bytes(s3, run.bucket, predictions).split(b"\n")
-            stored = _Stored(tuple(read_lines(lines)), written[predictions].stored_at)
+            lines = objects.get_bytes(s3, run.bucket, predictions)
+            stored = _Stored(Predicted.parse(lines), written[predictions].stored_at)
             if run.contract.task is Task.RAW:
                 _keep_array(s3, run, shard, stored.predictions, written)
             return stored
@@ -176,9 +177,7 @@ def _read_shard(
     return _failure_of_job(shard, ended)
 
 
-def _keep_array(
-    s3: "S3Client", run: Run, shard: BatchShard, predictions: Sequence[Prediction], written: Collection[str]
-) -> None:
+def _keep_array(s3: "S3Client", run: Run, shard: BatchShard, predicted: Predicted, written: Collection[str]) -> None:
     """Have S3 copy a shard's array to the results, and forget the original in a while.
 
     Raises CorruptPredictions where the array is not what lines name.
@@ -186,11 +185,10 @@ def _keep_array(
     source = keys.array_key(run.run_id, shard.partition, shard.id)
     if source not in written:
         raise CorruptPredictions(f"the predictions of shard {shard.id} name rows of {source}, which is not there")
-    named = [(prediction.array, prediction.array_row) for prediction in predictions]
-    array = arrays.file_name(shard.id)
-    if named != [(array, row) for row in range(len(predictions))]:
+    array = f"{arrays.FOLDER}{arrays.file_name(shard.id)}"
+    if predicted.array_rows != [(array, row) for row in range(len(predicted))]:
         raise CorruptPredictions(f"the predictions of shard {shard.id} do not name the rows of {array} in their order")
-    target = keys.result_key(run.run_id, f"{arrays.FOLDER}{array}")
+    target = keys.result_key(run.run_id, array)
     # What is gathered again has the tag already, with which the result would be deleted.
     untagged = {"TaggingDirective": "REPLACE"}
     s3.copy({"Bucket": run.bucket, "Key": source}, run.bucket, target, untagged, Config=aws.COPY_IN_ONE_REQUEST)

@@ -17,6 +17,7 @@ from pipeline.inference.foreign_outputs import read_scores
 from pipeline.inference.predictions import Prediction, Ranked, ShardFailure
 from pipeline.inference.ranking import Scores, activate, top_k
 from pipeline.objects import ListedObject
+from pipeline.results.predicted import Predicted
 from pipeline.results.reconcile import Answers, Failed
 from pipeline.runs import keys
 from pipeline.runs.originals import why_not_sent
@@ -64,7 +65,8 @@ class OriginalAnswers:
                     predicted.append(self._prediction(self._written[key], row, shard.id))
                 except InvalidPrediction as error:
                     failed.append(Failed(row, shard.partition, type(error).__name__, str(error)))
-        return Answers(tuple(predicted), tuple(failed))
+        predictions = Predicted.of(prediction for prediction, _ in predicted)
+        return Answers(predictions, tuple(stored_at for _, stored_at in predicted), tuple(failed))
 
     def _prediction(self, answer: ListedObject, row: Row, shard: str) -> tuple[Prediction, datetime]:
         """The prediction in an answer, and when it was stored. Raises InvalidPrediction."""

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.inference.predictions import Prediction, ShardFailure
+from pipeline.inference.predictions import ShardFailure
+from pipeline.results.predicted import Predicted
 from pipeline.shards import Row
 from pipeline.validation.batches import Batch
 from pipeline.validation.verdicts import Accepted, Rejected, Verdict
@@ -34,20 +35,21 @@ class Failed:
 class Answers:
     """What became of photos that were sent one by one, and when each prediction was stored."""
 
-    predicted: tuple[tuple[Prediction, datetime], ...]
+    predicted: Predicted
+    stored_at: tuple[datetime, ...]
     failed: tuple[Failed, ...]
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    predicted: tuple[Prediction, ...]
+    predicted: tuple[Predicted, ...]
     rejected: tuple[Rejected, ...]
     failed: tuple[Failed, ...]
     problems: tuple[str, ...]
 
 
 def reconcile(
-    batch: Batch, verdicts: Sequence[Verdict], shards: Mapping[str, Sequence[Prediction] | ShardFailure | Answers]
+    batch: Batch, verdicts: Sequence[Verdict], shards: Mapping[str, Predicted | ShardFailure | Answers]
 ) -> Outcomes:
     """Match the verdicts of a batch with what became of its shards.
 
@@ -57,7 +59,7 @@ def reconcile(
     accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
     rejected = tuple(verdict for verdict in verdicts if isinstance(verdict, Rejected))
     problems = [*_miscounted(batch, len(accepted), len(rejected)), *_listed_twice(verdicts)]
-    predicted: list[Prediction] = []
+    predicted: list[Predicted] = []
     failed: list[Failed] = []
     for shard in batch.shards:
         rows = [verdict.row for verdict in accepted if verdict.shard == shard.id]
@@ -67,12 +69,11 @@ def reconcile(
         if isinstance(result, ShardFailure):
             failed.extend(Failed(row, shard.partition, result.error, result.cause) for row in rows)
             continue
-        predictions = [each for each, _ in result.predicted] if isinstance(result, Answers) else result
-        failures = result.failed if isinstance(result, Answers) else ()
-        predicted.extend(predictions)
+        predictions, failures = (result.predicted, result.failed) if isinstance(result, Answers) else (result, ())
+        predicted.append(predictions)
         failed.extend(failures)
-        ended = [*(each.row for each in predictions), *(each.row for each in failures)]
-        problems.extend(_mismatched(shard.id, rows, ended))
+        ended = [*predictions.images, *((each.row.key, each.row.etag) for each in failures)]
+        problems.extend(_mismatched(shard.id, [(row.key, row.etag) for row in rows], ended))
     return Outcomes(tuple(predicted), rejected, tuple(failed), tuple(problems))
 
 
@@ -85,13 +86,15 @@ def _miscounted(batch: Batch, accepted: int, rejected: int) -> Iterable[str]:
 
 
 def _listed_twice(verdicts: Iterable[Verdict]) -> Iterable[str]:
-    keys = Counter(verdict.row.key if isinstance(verdict, Accepted) else verdict.key for verdict in verdicts)
-    return (f"{key!r} has {count} verdicts" for key, count in keys.items() if count > 1)
+    keys = [verdict.row.key if isinstance(verdict, Accepted) else verdict.key for verdict in verdicts]
+    if len(set(keys)) < len(keys):
+        yield from (f"{key!r} has {count} verdicts" for key, count in Counter(keys).items() if count > 1)
 
 
-def _mismatched(shard: str, rows: Iterable[Row], ended: Iterable[Row]) -> Iterable[str]:
+def _mismatched(shard: str, rows: Sequence[tuple[str, str]], ended: Sequence[tuple[str, str]]) -> Iterable[str]:
     """An image is named by its key and ETag: the same key with other bytes is another image."""
-    expected = Counter((row.key, row.etag) for row in rows)
-    found = Counter((row.key, row.etag) for row in ended)
+    if rows == ended:  # as it nearly always is, and told at a fraction of the cost
+        return
+    expected, found = Counter(rows), Counter(ended)
     yield from (f"{key!r} was accepted and shard {shard} does not predict it" for key, _ in expected - found)
     yield from (f"{key!r} is predicted by shard {shard} more often than it was accepted" for key, _ in found - expected)

@@ -53,14 +53,15 @@ class Tally:
         return self.errors.total()
 
     def add(self, outcomes: Outcomes) -> None:
-        self.predicted += len(outcomes.predicted)
-        for prediction in outcomes.predicted:
-            answers = prediction.top[:1] if prediction.boxes is None else prediction.top
-            self.without_boxes += prediction.boxes == ()
-            self.labels.update({answer.label for answer in answers})
-            for answer in answers:
-                self.answers[answer.label] += 1
-                self.scores[answer.label] += answer.score
+        for predicted in outcomes.predicted:
+            self.predicted += len(predicted)
+            self.without_boxes += predicted.without_boxes
+            for answers in predicted.answers:
+                for label in {label for label, _ in answers}:
+                    self.labels[label] += 1
+                for label, score in answers:
+                    self.answers[label] += 1
+                    self.scores[label] += score
         for rejected in outcomes.rejected:
             self.reasons[rejected.reason] += 1
             if len(self.rejected_examples) < EXAMPLES:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.inference.predictions import Prediction, Ranked, ShardFailure
+from pipeline.results.predicted import Predicted
 from pipeline.results.reconcile import Failed, reconcile
 from pipeline.shards import Row
 from pipeline.validation.batches import Batch, BatchShard, Counts
@@ -35,16 +36,16 @@ def batch_of(verdicts: list[Verdict], **rows: int) -> Batch:
 
 def test_predicted_and_rejected_images_are_told_apart() -> None:
     verdicts: list[Verdict] = [accepted("a"), rejected("x"), accepted("b")]
-    outcomes = reconcile(batch_of(verdicts, b_0=2), verdicts, {"b-0": [prediction("a"), prediction("b")]})
+    outcomes = reconcile(batch_of(verdicts, b_0=2), verdicts, {"b-0": Predicted.of([prediction("a"), prediction("b")])})
 
-    assert [prediction.row.key for prediction in outcomes.predicted] == ["a", "b"]
+    assert [each.images for each in outcomes.predicted] == [[("a", "e"), ("b", "e")]]
     assert [verdict.key for verdict in outcomes.rejected] == ["x"]
     assert (outcomes.failed, outcomes.problems) == ((), ())
 
 
 def test_the_images_of_a_failed_shard_fail_with_its_error() -> None:
     verdicts: list[Verdict] = [accepted("a", "b-0"), accepted("b", "b-1")]
-    shards = {"b-0": [prediction("a")], "b-1": ShardFailure("b-1", "InvalidPrediction", "NaN")}
+    shards = {"b-0": Predicted.of([prediction("a")]), "b-1": ShardFailure("b-1", "InvalidPrediction", "NaN")}
 
     outcomes = reconcile(batch_of(verdicts, b_0=1, b_1=1), verdicts, shards)
 
@@ -54,28 +55,28 @@ def test_the_images_of_a_failed_shard_fail_with_its_error() -> None:
 
 def test_an_accepted_image_without_a_prediction_is_a_problem() -> None:
     verdicts: list[Verdict] = [accepted("a"), accepted("b")]
-    outcomes = reconcile(batch_of(verdicts, b_0=2), verdicts, {"b-0": [prediction("a")]})
+    outcomes = reconcile(batch_of(verdicts, b_0=2), verdicts, {"b-0": Predicted.of([prediction("a")])})
 
     assert outcomes.problems == ("'b' was accepted and shard b-0 does not predict it",)
 
 
 def test_a_prediction_of_an_image_that_was_not_accepted_is_a_problem() -> None:
     verdicts: list[Verdict] = [accepted("a"), rejected("x")]
-    outcomes = reconcile(batch_of(verdicts, b_0=1), verdicts, {"b-0": [prediction("a"), prediction("x")]})
+    outcomes = reconcile(batch_of(verdicts, b_0=1), verdicts, {"b-0": Predicted.of([prediction("a"), prediction("x")])})
 
     assert outcomes.problems == ("'x' is predicted by shard b-0 more often than it was accepted",)
 
 
 def test_a_prediction_of_other_bytes_is_no_prediction_of_the_image() -> None:
     verdicts: list[Verdict] = [accepted("a")]
-    outcomes = reconcile(batch_of(verdicts, b_0=1), verdicts, {"b-0": [prediction("a", etag="other")]})
+    outcomes = reconcile(batch_of(verdicts, b_0=1), verdicts, {"b-0": Predicted.of([prediction("a", etag="other")])})
 
     assert len(outcomes.problems) == 2
 
 
 def test_an_image_predicted_twice_is_a_problem() -> None:
     verdicts: list[Verdict] = [accepted("a")]
-    outcomes = reconcile(batch_of(verdicts, b_0=1), verdicts, {"b-0": [prediction("a"), prediction("a")]})
+    outcomes = reconcile(batch_of(verdicts, b_0=1), verdicts, {"b-0": Predicted.of([prediction("a"), prediction("a")])})
 
     assert outcomes.problems == ("'a' is predicted by shard b-0 more often than it was accepted",)
 
@@ -89,14 +90,14 @@ def test_an_image_judged_twice_is_a_problem() -> None:
 
 def test_fewer_verdicts_than_the_batch_counted_are_a_problem() -> None:
     verdicts: list[Verdict] = [accepted("a"), rejected("x")]
-    outcomes = reconcile(batch_of(verdicts, b_0=1), verdicts[:1], {"b-0": [prediction("a")]})
+    outcomes = reconcile(batch_of(verdicts, b_0=1), verdicts[:1], {"b-0": Predicted.of([prediction("a")])})
 
     assert outcomes.problems == ("batch b counted 1 accepted and 1 rejected, and its verdicts are 1 and 0",)
 
 
 def test_a_shard_with_other_rows_than_the_verdicts_name_is_a_problem() -> None:
     verdicts: list[Verdict] = [accepted("a", "b-0"), accepted("b", "b-0")]
-    shards = {"b-0": [prediction("a"), prediction("b")], "b-1": list[Prediction]()}
+    shards = {"b-0": Predicted.of([prediction("a"), prediction("b")]), "b-1": Predicted.of([])}
 
     outcomes = reconcile(batch_of(verdicts, b_0=1, b_1=1), verdicts, shards)
 
@@ -113,9 +114,11 @@ def test_every_image_has_exactly_one_outcome(fates: list[str]) -> None:
     predictions = [prediction(str(number)) for number, fate in enumerate(fates) if fate == "predicted"]
     batch = batch_of(verdicts, b_0=fates.count("predicted"), b_1=fates.count("failed"))
 
-    outcomes = reconcile(batch, verdicts, {"b-0": predictions, "b-1": ShardFailure("b-1", "JobFailed", "no")})
+    outcomes = reconcile(
+        batch, verdicts, {"b-0": Predicted.of(predictions), "b-1": ShardFailure("b-1", "JobFailed", "no")}
+    )
 
     assert outcomes.problems == ()
-    assert (len(outcomes.predicted), len(outcomes.rejected), len(outcomes.failed)) == tuple(
+    assert (sum(map(len, outcomes.predicted)), len(outcomes.rejected), len(outcomes.failed)) == tuple(
         map(fates.count, ("predicted", "rejected", "failed"))
     )

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pipeline.images.decode import Reason
 from pipeline.inference.predictions import Prediction, Ranked
 from pipeline.results import tables
+from pipeline.results.predicted import PREDICTIONS_SCHEMA, Predicted
 from pipeline.results.reconcile import Failed
 from pipeline.shards import Row
 from pipeline.validation.verdicts import Rejected
@@ -48,7 +49,7 @@ def prediction(key: str, top: tuple[Ranked, ...] = (Ranked("cat", 0, 0.75),), **
 def parquet(*predictions: Prediction) -> pa.Table:
     file = BytesIO()
     with tables.PredictionsTable(file) as table:
-        table.add(predictions, NOW)
+        table.add(Predicted.of(predictions), NOW)
     return pq.read_table(BytesIO(file.getvalue()))
 
 
@@ -118,7 +119,7 @@ def test_a_raw_answer_is_a_row_of_an_array_beside_the_table() -> None:
 def test_a_run_without_predictions_has_a_table_with_every_column() -> None:
     table = parquet()
 
-    assert (table.num_rows, table.column_names) == (0, tables.PREDICTIONS_SCHEMA.names)
+    assert (table.num_rows, table.column_names) == (0, PREDICTIONS_SCHEMA.names)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_rows_are_written_in_groups_of_bounded_size(
     file = BytesIO()
     with tables.PredictionsTable(file) as table:
         for number in range(5):
-            table.add([replace(prediction(str(number)), **answer)], NOW)
+            table.add(Predicted.of([replace(prediction(str(number)), **answer)]), NOW)
 
     found = pq.ParquetFile(BytesIO(file.getvalue()))
     assert [found.metadata.row_group(group).num_rows for group in range(found.num_row_groups)] == groups
@@ -183,7 +184,7 @@ def test_a_failed_image_says_which_partition_failed_it() -> None:
 @pytest.mark.parametrize(
     ("title", "columns"),
     [
-        ("predictions.parquet", tables.PREDICTIONS_SCHEMA.names),
+        ("predictions.parquet", PREDICTIONS_SCHEMA.names),
         ("rejected.csv", list(tables.REJECTED_COLUMNS)),
         ("failed.csv", list(tables.FAILED_COLUMNS)),
     ],
