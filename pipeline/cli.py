@@ -37,9 +37,11 @@ def parser() -> argparse.ArgumentParser:
     from pipeline.commands import (
         contract,
         doctor,
+        lookup,
         model,
         predict,
         replay,
+        report,
         run,
         runs,
         serve,
@@ -56,8 +58,9 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     run.add_to(commands)
     up.add_to(commands)
-    for command in (start, status, watch, stop, runs):
+    for command in (start, status, watch, stop, runs, report):
         command.add_to(commands)
+    lookup.add_to(commands)
     replay.add_to(commands)
     contract.add_to(commands)
     model.add_to(commands)

@@ -10,6 +10,7 @@
                                processing: RunProcessingJobs > RunProcessingJob (state_machines/processing_jobs.py)
                                transform: RunTransformJobs > RunTransformJob (state_machines/transform_jobs.py)
     AggregatePredictions
+    WriteReport                without it, where that fails
     Notify, PublishEvent, Done
 
 An input that is wrong, which no redrive makes right, ends in InputRefused. Whatever else fails, fails where it is: a
@@ -26,7 +27,7 @@ from typing import Any
 
 from state_machines.processing_jobs import run_processing_jobs
 from state_machines.sdk import Catch, Chain, Choice, ChoiceRule, Fail, Graph, Map, Pass, State, Succeed, Task
-from state_machines.tasks import DIED, EVENTS_FAULTS, backoff, invoke, publish
+from state_machines.tasks import ALL, DIED, EVENTS_FAULTS, backoff, invoke, publish
 from state_machines.transform_jobs import run_transform_jobs
 
 # Where the items of a source come from: S3's own listing of a prefix, or the lines of pipeline/runs/listings.py.
@@ -54,7 +55,8 @@ def definition() -> dict[str, Any]:
             choose_engine := Choice("ChooseEngine"),
             run_processing_jobs(),
             aggregate := aggregate_predictions(),
-            notify(),
+            report := write_report(),
+            announce := notify(),
             publish_event(),
             Succeed("Done", output_path="$.results"),
         ]
@@ -63,6 +65,7 @@ def definition() -> dict[str, Any]:
     transform.next(aggregate)
     choose_engine.add_choice(ChoiceRule.StringEquals("$.plan.engine", "none"), nothing_to_infer(aggregate))
     choose_engine.add_choice(ChoiceRule.StringEquals("$.plan.engine", "transform"), transform)
+    report.add_catch(Catch(error_equals=ALL, result_path=None, next_step=announce))
     machine = Graph(main, comment="imagebatch: predictions for every image of a run's sources.")
     rendered: dict[str, Any] = machine.to_dict()
     return rendered
@@ -244,6 +247,19 @@ def aggregate_predictions() -> Task:
             "message.$": "$.Payload.message",
         },
         result_path="$.results",
+    )
+
+
+def write_report() -> Task:
+    """The page about the results; a run that has them all does not fail over it."""
+    return invoke(
+        "WriteReport",
+        "WriteReportFunction",
+        {"run.$": "$.run", "message.$": "$.results.message"},
+        comment="Make report.html, and say in the message where it is.",
+        timeout_seconds=310,
+        result_selector={"subject.$": "$.Payload.message.subject", "body.$": "$.Payload.message.body"},
+        result_path="$.results.message",
     )
 
 

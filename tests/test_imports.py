@@ -92,8 +92,8 @@ def test_a_lambda_loads_no_model_runtime_no_sdk_and_no_local_cloud(step: str) ->
     assert loaded_by(f"steps.{step}") & HEAVY == set()
 
 
-@pytest.mark.parametrize("step", [step for step in STEPS if step != "aggregate_predictions"])
-def test_only_the_last_step_loads_a_parquet_writer(step: str) -> None:
+@pytest.mark.parametrize("step", [step for step in STEPS if step not in ("aggregate_predictions", "write_report")])
+def test_only_the_last_steps_load_parquet(step: str) -> None:
     assert "pyarrow" not in loaded_by(f"steps.{step}")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -233,10 +233,22 @@ def stop(stepfunctions: Any, arn: str, reason: str) -> None:
 
 def console_url(stepfunctions: Any, arn: str) -> str | None:
     """The address of an execution's page in the console of AWS; None where the client speaks to another cloud."""
-    host = urlsplit(stepfunctions.meta.endpoint_url).hostname or ""
-    _, partition, _, region, *_ = arn.split(":")
+    region = arn.split(":")[3]
+    console = _console(stepfunctions, region)
+    return f"{console}/states/home?region={region}#/v2/executions/details/{arn}" if console else None
+
+
+def object_console_url(s3: "S3Client", bucket: str, key: str) -> str | None:
+    """The address of an object's page in the console of AWS; None where the client speaks to another cloud."""
+    region = s3.meta.region_name
+    console = _console(s3, region)
+    return f"{console}/s3/object/{bucket}?region={region}&prefix={quote(key, safe='')}" if console else None
+
+
+def _console(client: Any, region: str) -> str | None:
+    host = urlsplit(client.meta.endpoint_url).hostname or ""
     for domain, console in _CONSOLES.items():
         if host.endswith(f".{domain}"):
-            console = "console.amazonaws-us-gov.com" if partition == "aws-us-gov" else console
-            return f"https://{region}.{console}/states/home?region={region}#/v2/executions/details/{arn}"
+            console = "console.amazonaws-us-gov.com" if region.startswith("us-gov-") else console
+            return f"https://{region}.{console}"
     return None

@@ -35,7 +35,7 @@ _VERDICTS_A_POLL = 50
 _VERDICTS_AT_ONCE = 16
 _EVENTS_LOOKED_AT = 50
 # The summary is there once these states are entered; where the first of them fails, it may be.
-_AFTER_RESULTS = frozenset({"AggregatePredictions", "Notify", "PublishEvent", "Done"})
+_AFTER_RESULTS = frozenset({"AggregatePredictions", "WriteReport", "Notify", "PublishEvent", "Done"})
 
 
 @dataclass(frozen=True)

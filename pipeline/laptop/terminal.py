@@ -18,6 +18,7 @@ from rich.text import Text
 from pipeline.deployed.progress import Progress
 from pipeline.results.causes import readable
 from pipeline.results.messages import printable
+from pipeline.runs.keys import REPORT
 
 if TYPE_CHECKING:
     from pipeline.laptop.run_local import RunReport
@@ -111,6 +112,8 @@ def show_report(console: Console, report: "RunReport") -> None:
         console.print(Text(readable(report.cause)), soft_wrap=True)
     if report.results:
         console.print(Text.assemble("\nResults: ", (f"{report.results}/", "bold"), _speed(report)), soft_wrap=True)
+        if (page := report.results / REPORT).exists():
+            console.print(Text.assemble("Report:  ", (str(page), "bold")), soft_wrap=True)
 
 
 def report_document(report: "RunReport") -> dict[str, Any]:

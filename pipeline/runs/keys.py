@@ -115,6 +115,7 @@ def failed_shard_key(run_id: str, partition: str, shard: str) -> str:
 
 
 SUMMARY = "summary.json"
+REPORT = "report.html"
 
 SHARD_TAGS = {"imagebatch": "shard"}
 """Shards are large and soon of no use, and so are arrays of which the results have a copy.

@@ -22,6 +22,7 @@ OF_STATE = {
     "RunProcessingJobs": Stage.PREDICTING,
     "RunTransformJobs": Stage.PREDICTING,
     "AggregatePredictions": Stage.GATHERING,
+    "WriteReport": Stage.ANNOUNCING,
     "Notify": Stage.ANNOUNCING,
     "PublishEvent": Stage.ANNOUNCING,
 }

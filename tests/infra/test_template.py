@@ -18,6 +18,7 @@ FUNCTION_OF_TASK = {
     "PlanInference": "PlanInferenceFunction",
     "PlanRetry": "PlanRetryFunction",
     "AggregatePredictions": "AggregatePredictionsFunction",
+    "WriteReport": "WriteReportFunction",
 }
 
 

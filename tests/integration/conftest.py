@@ -104,6 +104,12 @@ class Ended:
     def status(self) -> str:
         return str(self.description["status"])
 
+    @property
+    def output(self) -> dict[str, Any]:
+        """What the execution answered."""
+        output: dict[str, Any] = json.loads(self.description["output"])
+        return output
+
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """The rows of predictions.parquet."""

@@ -100,3 +100,9 @@ def aggregate_predictions(event, context):
         "results": "s3://results/",
         "message": {"subject": f"{event['run']['run_id']} finished", "body": "all is well"},
     }
+
+
+def write_report(event, context):
+    if event["run"]["run_id"] == "unreportable":
+        raise OSError("no room for a page")
+    return {"message": {**event["message"], "body": f"{event['message']['body']}, and there is a report"}}

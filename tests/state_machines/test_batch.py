@@ -59,7 +59,8 @@ def test_a_failure_stays_in_the_state_that_failed_where_a_redrive_finds_it(asl):
     """What a Catch leads elsewhere has left its state. An input that is wrong stays so while its execution lives."""
     caught = {name: state["Catch"] for name, state in asl["States"].items() if "Catch" in state}
     assert {name: [catch["ErrorEquals"] for catch in catches] for name, catches in caught.items()} == {
-        "StartRun": [["InvalidRunInput"]]
+        "StartRun": [["InvalidRunInput"]],
+        "WriteReport": [["States.ALL"]],  # a report that cannot be made fails no run
     }
     assert [name for name, state in asl["States"].items() if state["Type"] == "Fail"] == ["InputRefused"]
 

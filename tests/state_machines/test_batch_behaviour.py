@@ -19,11 +19,13 @@ STEPS = {
     "PlanInferenceFunction": "plan_inference",
     "PlanRetryFunction": "plan_retry",
     "AggregatePredictionsFunction": "aggregate_predictions",
+    "WriteReportFunction": "write_report",
 }
 INPUTS = {
     "claimed": {"name": "claimed"},
     "empty": {"name": "empty"},
     "failing-job": {"name": "failing-job"},
+    "unreportable": {"name": "unreportable"},
     "no-object": ["a", "list"],
     "listed": {"name": "listed"},
     "poisoned": {"name": "poisoned"},
@@ -195,6 +197,16 @@ def test_a_run_with_nothing_to_infer_succeeds_with_a_message(ended, inbox):
     output = json.loads(ended("empty")["output"])
     assert output["summary"] == {"partitions": []}
     assert "empty finished" in inbox()
+
+
+def test_a_report_that_cannot_be_made_fails_no_run(ended, states, inbox):
+    assert ended("unreportable")["status"] == "SUCCEEDED"
+    assert states("unreportable")[-4:] == ["WriteReport", "Notify", "PublishEvent", "Done"]
+    assert "unreportable finished" in inbox()
+
+
+def test_the_message_is_that_which_tells_of_the_report(ended, inbox):
+    assert json.loads(ended("empty")["output"])["message"]["body"] == "all is well, and there is a report"
 
 
 def test_an_input_that_is_no_object_fails_in_the_words_of_start_run(ended):
