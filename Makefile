@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PHOTOS ?= examples/photos
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-extras aws-cli check format asl lock clean
+.PHONY: help run test faults test-extras aws-cli check format asl lock clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ run: $(VENV)/.run ## Classify the example photos (or PHOTOS=folder) through the 
 
 test: $(VENV)/.dev ## Run the whole test suite
 	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+faults: $(VENV)/.dev ## Run a hundred and twenty runs in which something goes wrong, and see that nothing is lost
+	@$(BIN)/python tests/faults/campaign.py
 
 test-extras: $(VENV)/.extras ## Run the tests of what few need: HEIC photos, models of torch (a large download)
 	@PYTHONPATH=$(EXTRAS) $(BIN)/python -m pytest -n auto tests/images tests/inference/runtimes

@@ -1,10 +1,21 @@
 """Options of several commands that say what a run does, and how their text is read."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from pipeline.contract import LARGEST_TOP_K
 from pipeline.limits import DEFAULT_LIMITS, from_text
+
+
+def add_faults_option(command: argparse.ArgumentParser) -> None:
+    """What goes wrong on purpose."""
+    command.add_argument(
+        "--faults",
+        type=Path,
+        metavar="PLAN",
+        help="rehearse failures: let go wrong what the JSON file PLAN says (docs/faults.md)",
+    )
 
 
 def top_k(text: str) -> int:

@@ -50,6 +50,7 @@ def carry_out(
     from pipeline.errors import InvalidReplay, UnknownRun
     from pipeline.laptop.terminal import LiveRun
     from pipeline.local.deploy import ParameterError, TemplateError
+    from pipeline.local.faults import FaultPlanError
     from pipeline.local.sources import UsageError
 
     # Not before: an exception that is raised while modules load may be swallowed by the import system.
@@ -59,7 +60,7 @@ def carry_out(
     try:
         with live.shown():
             result = work(live)
-    except (UsageError, ParameterError, InvalidReplay, UnknownRun) as error:
+    except (UsageError, ParameterError, FaultPlanError, InvalidReplay, UnknownRun) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE
     except (TemplateError, BotoCoreError, ClientError, OSError) as error:

@@ -61,6 +61,7 @@ def add_to(commands: Any) -> None:
         metavar="NAME=VALUE",
         help="a parameter of infra/template.yaml, as in ScheduleState=ENABLED",
     )
+    arguments.add_faults_option(up)
     up.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
     up.set_defaults(command=_up)
 
@@ -79,6 +80,7 @@ def _up(options: argparse.Namespace) -> int:
 
     from pipeline.laptop.standing_cloud import CloudRequest
     from pipeline.local.deploy import ParameterError, TemplateError
+    from pipeline.local.faults import FaultPlanError
     from pipeline.local.sources import UsageError
 
     request = CloudRequest(
@@ -86,6 +88,7 @@ def _up(options: argparse.Namespace) -> int:
         port=options.port,
         models=options.model or [EXAMPLE_MODEL],
         parameters={name: value for parameter in options.parameter for name, value in parameter.items()},
+        faults=options.faults,
     )
     on_interrupt(interrupt)
     try:
@@ -93,7 +96,7 @@ def _up(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         where = "" if request.state == DEFAULT_FOLDER else f" --state {shlex.quote(str(request.state))}"
         print(f"\nStopped. `imagebatch up{where}` takes up again what is in {request.state}.", file=sys.stderr)
-    except (UsageError, ParameterError) as error:
+    except (UsageError, ParameterError, FaultPlanError) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE
     except (TemplateError, BotoCoreError, ClientError, OSError) as error:

@@ -24,6 +24,7 @@ from pipeline.laptop.deployment import CLOUD_LOG, deploy_stack, logging_to, open
 from pipeline.laptop.run_request import RunRequest
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack
+from pipeline.local.faults import Faults, load_plan, refuse_end_of_cloud
 from pipeline.local.sources import Source, UsageError, open_source
 from pipeline.names import fingerprint
 from pipeline.runs.keys import results_prefix
@@ -52,6 +53,8 @@ class RunReport:
     cause: str | None
     seconds: dict[str, float]
     notes: list[str] = field(default_factory=list)
+    faults: list[dict[str, Any]] = field(default_factory=list)
+    """What has gone wrong on purpose: the plan's rules, how many calls each has fitted, and how often it struck."""
 
     @property
     def succeeded(self) -> bool:
@@ -73,15 +76,21 @@ def local_stack(request: RunRequest, note: Note) -> Iterator["LocalStack"]:
     """A local cloud with the stack deployed, the images served and the model uploaded, ready for a run."""
     started = time.perf_counter()
     model = open_model(request.model)
+    plan = load_plan(request.faults) if request.faults else None
+    faults = Faults() if plan else None
+    if plan is not None:
+        refuse_end_of_cloud(plan)
     source = open_source(request.source, results=request.out)
-    with _scratch(request.out) as state, logging_to(state / CLOUD_LOG), LocalCloud(state) as cloud:
+    with _scratch(request.out) as state, logging_to(state / CLOUD_LOG), LocalCloud(state, faults=faults) as cloud:
         note(f"local cloud: {cloud.endpoint_url}")
         for_sagemaker = request.engine == TRANSFORM
         stack = deploy_stack(cloud, [model], request.parameters, for_sagemaker=for_sagemaker, warm_functions=True)
         for ignored in stack.ignored:
             note(f"means nothing on one machine: {ignored}")
         prefix = source.serve(cloud, stack.outputs["ImagesBucket"])
-        yield LocalStack(request, model.name, source, prefix, cloud, stack, state / CLOUD_LOG, started)
+        if faults is not None and plan is not None:
+            faults.use(plan)
+        yield LocalStack(request, model.name, source, prefix, cloud, stack, state / CLOUD_LOG, started, faults)
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,7 @@ class LocalStack:
     stack: Stack
     log: Path
     started: float
+    faults: Faults | None = None
 
     def run(self, images: Mapping[str, Any], watch: Watch) -> RunReport:
         """Run the state machine; `images` are the fields of its input that say over what."""
@@ -113,6 +123,7 @@ class LocalStack:
         report = _report(cloud, self.stack, described, request, inbox)
         report.seconds.update(startup=round(running_since - self.started, 3), run=round(running, 3))
         report.notes.extend(self.source.notes())
+        report.faults.extend(self.faults.tally() if self.faults else ())
         if not report.succeeded:
             logs = request.out / (report.run_id or execution.rpartition(":")[2]) / "logs"
             _keep_logs(cloud, self.log, logs)

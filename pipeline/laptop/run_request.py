@@ -34,6 +34,8 @@ class RunRequest:
     quarantine: Quarantine = Quarantine.LEAVE
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Of infra/template.yaml."""
+    faults: Path | None = None
+    """The plan of what goes wrong on purpose: of this run alone, and not of a replay."""
 
     def save(self, folder: Path) -> None:
         is_remote = self.source.startswith("s3:")

@@ -3,6 +3,7 @@
 .imagebatch/cloud.json      where it is, while it runs: pipeline/deployed/cloud_file.py
 .imagebatch/lock            held by the process that runs it, and by the system given back however that ends
 .imagebatch/cloud.log       what its services have logged
+.imagebatch/faults.jsonl     what has gone wrong on purpose, with --faults
 .imagebatch/stacks.json, states.sqlite, events.sqlite, s3/, sagemaker/, lambda/     what the services keep
 """
 
@@ -20,7 +21,10 @@ from pipeline.errors import UnknownDeployment
 from pipeline.laptop.deployment import CLOUD_LOG, STACK, deploy_stack, logging_to, open_model
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack
+from pipeline.local.faults import Faults, load_plan
 from pipeline.local.sources import UsageError
+
+FAULTS_JOURNAL = "faults.jsonl"
 
 
 @dataclass(frozen=True)
@@ -34,26 +38,33 @@ class CloudRequest:
     """Model packages; the first is the one that runs take by default."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Of infra/template.yaml."""
+    faults: Path | None = None
+    """The plan of what goes wrong on purpose."""
 
 
 @contextmanager
 def standing_cloud(request: CloudRequest) -> Iterator[tuple[LocalCloud, Stack]]:
     """A local cloud with the stack deployed. Events are delivered, and others find it, from when this yields.
 
-    Raises UsageError where the folder or the port cannot be had, or a model is none.
+    Raises UsageError where the folder or the port cannot be had, or a model is none; FaultPlanError.
     """
     models = [open_model(folder) for folder in request.models]
+    plan = load_plan(request.faults) if request.faults else None
     names = [model.name for model in models]
     if len(set(names)) < len(names):
         raise UsageError(f"Two models have the same name, which is their folder's: {', '.join(sorted(names))}")
-    with held(request.state) as state, logging_to(state / CLOUD_LOG), _cloud(state, request.port) as cloud:
-        stack = deploy_stack(cloud, models, request.parameters, for_sagemaker=True)
-        cloud.deliver()
-        CloudFile(cloud.endpoint_url, cloud.region, cloud.account_id, STACK, os.getpid()).write(state)
-        try:
-            yield cloud, stack
-        finally:
-            (state / cloud_file.FILE).unlink(missing_ok=True)
+    with held(request.state) as state, logging_to(state / CLOUD_LOG):
+        faults = Faults(state / FAULTS_JOURNAL) if plan else None
+        with _cloud(state, request.port, faults) as cloud:
+            stack = deploy_stack(cloud, models, request.parameters, for_sagemaker=True)
+            if faults is not None and plan is not None:
+                faults.use(plan)
+            cloud.deliver()
+            CloudFile(cloud.endpoint_url, cloud.region, cloud.account_id, STACK, os.getpid()).write(state)
+            try:
+                yield cloud, stack
+            finally:
+                (state / cloud_file.FILE).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -95,9 +106,9 @@ def _where(folder: Path) -> str:
 
 
 @contextmanager
-def _cloud(state: Path, port: int) -> Iterator[LocalCloud]:
+def _cloud(state: Path, port: int, faults: Faults | None) -> Iterator[LocalCloud]:
     try:
-        cloud = LocalCloud(state, port=port, hold_events=True)
+        cloud = LocalCloud(state, port=port, faults=faults, hold_events=True)
     except OSError as error:
         if error.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise

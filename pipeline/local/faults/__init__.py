@@ -4,6 +4,6 @@ One hook in each layer asks `Faults.strike` whether this call is to go wrong. A 
 """
 
 from pipeline.local.faults.injection import Faults, Injected, Strike
-from pipeline.local.faults.plan import FaultPlan, FaultPlanError, load_plan
+from pipeline.local.faults.plan import FaultPlan, FaultPlanError, load_plan, refuse_end_of_cloud
 
-__all__ = ["FaultPlan", "FaultPlanError", "Faults", "Injected", "Strike", "load_plan"]
+__all__ = ["FaultPlan", "FaultPlanError", "Faults", "Injected", "Strike", "load_plan", "refuse_end_of_cloud"]

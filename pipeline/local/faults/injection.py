@@ -15,10 +15,12 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from pipeline.local.faults.plan import EVERYWHERE, FaultPlan, Rule
 
@@ -101,6 +103,15 @@ class Faults:
     @property
     def retry_pace(self) -> float:
         return self.plan.retry_pace
+
+    def tally(self) -> list[dict[str, Any]]:
+        """The plan's rules, how many calls each has fitted, and how many faults of it have struck."""
+        with self._lock:
+            struck = Counter(each.rule for each in self._injected)
+            return [
+                {"on": str(counter.rule), "fault": counter.rule.fault, "fitted": counter.seen, "struck": struck[number]}
+                for number, counter in enumerate(self._counters)
+            ]
 
     def use(self, plan: FaultPlan) -> None:
         """Let things go wrong from now on as `plan` says."""

@@ -60,6 +60,11 @@ class Rule:
     times: int | None = None
     seconds: tuple[float, float] = (0.0, 1.0)
 
+    def __str__(self) -> str:
+        """What it strikes, for people: `function *-validate-images`, `request s3 GetObject`."""
+        patterns = (self.service, self.operation, self.name)
+        return " ".join([self.on, *(pattern for pattern in patterns if pattern != "*")])
+
 
 @dataclass(frozen=True)
 class FaultPlan:
@@ -93,6 +98,16 @@ def load_plan(path: Path) -> FaultPlan:
         raise FaultPlanError(f"The fault plan {str(path)!r} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise FaultPlanError(f"The fault plan {str(path)!r} does not read: {error}. See docs/faults.md") from error
+
+
+def refuse_end_of_cloud(plan: FaultPlan) -> None:
+    """For a cloud that nobody starts again. Raises FaultPlanError where the plan kills it."""
+    for number, rule in enumerate(plan.rules):
+        if rule.fault == "cloud_killed":
+            raise FaultPlanError(
+                f"faults[{number}].fault: cloud_killed would end the command, and nothing would be left to go on"
+                " with. Rehearse it with `imagebatch up --faults`, which is started again on the same folder"
+            )
 
 
 def _rule(document: Any, path: str) -> Rule:
