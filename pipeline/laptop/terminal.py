@@ -99,6 +99,8 @@ def show_report(console: Console, report: "RunReport") -> None:
     if report.summary:
         _show_labels(console, report.summary)
         _show_rejections(console, report.summary)
+    if report.faults:
+        console.print(_faults_table(report.faults))
     for note in report.notes:
         console.print(Text(note, style="yellow"), soft_wrap=True)
     if not report.succeeded:
@@ -114,6 +116,17 @@ def show_report(console: Console, report: "RunReport") -> None:
         console.print(Text.assemble("\nResults: ", (f"{report.results}/", "bold"), _speed(report)), soft_wrap=True)
         if (page := report.results / REPORT).exists():
             console.print(Text.assemble("Report:  ", (str(page), "bold")), soft_wrap=True)
+
+
+def _faults_table(faults: list[dict[str, Any]]) -> Table:
+    table = Table(title="\nwhat went wrong on purpose", title_justify="left", show_edge=False)
+    for column in ("on", "fault"):
+        table.add_column(column)
+    for column in ("calls that fit", "faults"):
+        table.add_column(column, justify="right")
+    for rule in faults:
+        table.add_row(escape(rule["on"]), rule["fault"], f"{rule['fitted']:,}", f"{rule['struck']:,}")
+    return table
 
 
 def report_document(report: "RunReport") -> dict[str, Any]:
