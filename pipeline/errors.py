@@ -24,7 +24,8 @@
     ├── CorruptArtifact        a file that this product wrote does not read back
     │   ├── CorruptShard
     │   ├── CorruptVerdicts
-    │   └── CorruptPredictions
+    │   ├── CorruptPredictions
+    │   └── CorruptLedger          an item of the ledger is no entry of this product's
     ├── InvalidPrediction      a model answered something that is no prediction: NaN, a wrong shape
     ├── RunDoesNotAddUp        an image was lost, or counted twice
     ├── TooManyFailed          more images failed than `max_failed_fraction` allows
@@ -152,6 +153,10 @@ class CorruptVerdicts(CorruptArtifact):
 
 class CorruptPredictions(CorruptArtifact):
     """A file of predictions has a line that is no prediction."""
+
+
+class CorruptLedger(CorruptArtifact):
+    """An item of the ledger is no entry that this product wrote. The message names the image."""
 
 
 class InvalidPrediction(ImageBatchError):

@@ -10,6 +10,7 @@ from pipeline.errors import ImageBatchError
 NAMES = {
     "ContractMismatch",
     "CorruptArtifact",
+    "CorruptLedger",
     "CorruptPredictions",
     "CorruptShard",
     "CorruptVerdicts",

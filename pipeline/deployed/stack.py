@@ -20,6 +20,8 @@ class Deployment:
     """ARN of the batch state machine."""
     bucket: str
     """The results bucket."""
+    ledger: str | None = None
+    """The table that remembers what was predicted; None where the stack was deployed with Incremental=no."""
 
 
 def find_deployment(cloudformation: Any, stack: str) -> Deployment:
@@ -39,7 +41,7 @@ def find_deployment(cloudformation: Any, stack: str) -> Deployment:
         ) from error
     outputs = _outputs(described)
     try:
-        return Deployment(outputs["StateMachineArn"], outputs["ResultsBucket"])
+        return Deployment(outputs["StateMachineArn"], outputs["ResultsBucket"], outputs.get("LedgerTable"))
     except KeyError as missing:
         raise UnknownDeployment(
             f"The stack {stack!r} ({described['StackStatus']}) has no output {missing}: it is not deployed yet, or was "

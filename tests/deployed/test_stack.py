@@ -38,6 +38,13 @@ def test_a_stack_says_which_machine_and_which_bucket(cloudformation: Stubber) ->
     assert find_deployment(cloudformation.client, "imagebatch") == Deployment("arn:machine", "results")
 
 
+def test_a_stack_that_keeps_a_ledger_says_which_table_it_is(cloudformation: Stubber) -> None:
+    stack = described("imagebatch", StateMachineArn="arn:machine", ResultsBucket="results", LedgerTable="ledger")
+    cloudformation.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": "imagebatch"})
+
+    assert find_deployment(cloudformation.client, "imagebatch").ledger == "ledger"
+
+
 def test_a_stack_that_is_not_there_is_named_with_those_that_are(cloudformation: Stubber) -> None:
     cloudformation.add_client_error("describe_stacks", "ValidationError", "Stack with id nowhere does not exist", 400)
     others = [

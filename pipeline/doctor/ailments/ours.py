@@ -60,6 +60,7 @@ AILMENTS = (
         "CorruptShard",
         "CorruptVerdicts",
         "CorruptPredictions",
+        "CorruptLedger",
         "CorruptArtifact",
         why="It was changed, cut off, or written by another version.",
         remedy="Start a new run. Keep the object that the message names, if it happens again: it should not.",
