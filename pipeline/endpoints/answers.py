@@ -15,6 +15,7 @@ Where the contract is for a container that is not ours, it says how that answers
 import codecs
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -36,6 +37,7 @@ UNKNOWN_INDEX = -1
 ENSEMBLE_OUTPUT = "ensemble_output"
 
 _NPY = b"\x93NUMPY"
+_INDEX = re.compile(r"[0-9]{1,9}")
 _CONTAINERS = ("predictions", "probabilities", "scores", "logits", "outputs", "output")
 
 
@@ -209,7 +211,7 @@ def _classified(text: bytes) -> Ranked:
     """`0.93:281:tabby`: score, index and label, as Triton's classification extension writes them."""
     score, _, rest = text.decode("utf-8", "replace").partition(":")
     index, _, label = rest.partition(":")
-    if not index.isascii() or not index.isdecimal():
+    if not _INDEX.fullmatch(index):
         raise UnexpectedAnswer(f"the text {text[:80]!r} is no classification; expected score:index:label")
     return Ranked(label or index, int(index), _number(score))
 

@@ -42,6 +42,8 @@ _NUMPY: Mapping[str, str] = {
 }
 DATATYPES = (*_NUMPY, "BYTES")
 _HEADER_SIZE = re.compile(r";\s*json-header-size\s*=\s*(\d{1,10})\s*(?:;|$)", re.IGNORECASE)
+_MOST_SIDES, _LONGEST_SIDE = 32, 2**31
+"""Of a shape: numpy takes hardly more, and no answer about an image has nearly as many."""
 _ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u([0-9a-f]{4})")
 
 
@@ -149,10 +151,15 @@ class _Output:
     def parse(cls, document: Any) -> "_Output":
         match document:
             case {"name": str(name), "datatype": str(datatype), "shape": [*shape]}:
-                size = (document.get("parameters") or {}).get("binary_data_size")
+                match document.get("parameters"):
+                    case {"binary_data_size": size}:
+                        pass
+                    case _:
+                        size = None
                 if (
                     datatype in DATATYPES
-                    and all(type(side) is int and side >= 0 for side in shape)
+                    and len(shape) <= _MOST_SIDES
+                    and all(type(side) is int and 0 <= side <= _LONGEST_SIDE for side in shape)
                     and (size is None or (type(size) is int and size >= 0))
                 ):
                     return cls(name, datatype, tuple(shape), size)
@@ -174,8 +181,7 @@ class _Output:
         if not isinstance(data, list):
             raise MalformedTensorsError(f"output {self.name!r:.80} has no data")
         if self.datatype == "BYTES":
-            texts = np.array(data, object).ravel()
-            return self._shaped([str(text).encode() for text in texts])
+            return self._shaped([self._text(text) for text in _leaves(data)])
         try:
             array = np.array(data, np.float32 if self.datatype == "BF16" else np.dtype(_NUMPY[self.datatype]))
         except (ValueError, TypeError, OverflowError) as error:
@@ -185,6 +191,14 @@ class _Output:
         if array.size != math.prod(self.shape):
             raise self._mismatch(f"{array.size} elements")
         return array.reshape(self.shape)
+
+    def _text(self, element: Any) -> bytes:
+        try:
+            if isinstance(element, str):
+                return element.encode()
+        except UnicodeEncodeError:
+            pass
+        raise MalformedTensorsError(f"the data of output {self.name!r:.80} has {element!a:.80}, which is no text")
 
     def _shaped(self, texts: Sequence[bytes]) -> Array:
         if len(texts) != math.prod(self.shape):
@@ -221,6 +235,18 @@ def _to_bfloat16(numbers: npt.NDArray[np.float32]) -> Array:
     rounded = (bits + (0x7FFF + ((bits >> 16) & 1))) >> 16
     quiet = (bits >> 16 & 0x8000) | 0x7FC0
     return np.where(np.isnan(numbers).reshape(-1), quiet, rounded).astype("<u2")
+
+
+def _leaves(nested: list[Any]) -> list[Any]:
+    """What stands in lists, however deep."""
+    leaves, rest = [], [nested]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, list):
+            rest.extend(reversed(each))
+        else:
+            leaves.append(each)
+    return leaves
 
 
 def _texts(content: memoryview, name: str) -> list[bytes]:

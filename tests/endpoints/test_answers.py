@@ -115,6 +115,13 @@ def test_classifications_of_triton_are_ranked_already() -> None:
     assert read(body, content_type).top(None, (), 5) == (Ranked("dog", 1, 0.75), Ranked("0", 0, 0.25))
 
 
+@pytest.mark.parametrize("text", [b"0.75:one:dog", b"0.75", b"0.75:" + b"9" * 5000])
+def test_a_text_of_triton_that_is_no_classification_is_refused(text: bytes) -> None:
+    body, content_type = tensors(ensemble_output=np.array([text], object))
+    with pytest.raises(UnexpectedAnswer, match="is no classification; expected score:index:label"):
+        read(body, content_type)
+
+
 def test_the_contracts_activation_makes_scores_of_logits(contract: ModelContract) -> None:
     top = read([1.0, 3.0, 2.0]).top(contract, LABELS, 2)
     exponentials = np.exp([1.0, 3.0, 2.0])
