@@ -55,13 +55,14 @@ class Row:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         """A row from a document that has at least its fields. Raises KeyError, TypeError or ValueError."""
-        texts = [document[name] for name in ("bucket", "key", "etag")]
-        counts = [document[name] for name in ("size", "width", "height")]
-        if not all(isinstance(text, str) for text in texts):
-            raise TypeError(f"bucket, key and etag should be text: {texts}")
-        if not all(type(count) is int and count >= 0 for count in counts):
-            raise TypeError(f"size, width and height should be whole numbers from 0: {counts}")
-        return cls(*texts, *counts)
+        bucket, key, etag = document["bucket"], document["key"], document["etag"]
+        size, width, height = document["size"], document["width"], document["height"]
+        if not (isinstance(bucket, str) and isinstance(key, str) and isinstance(etag, str)):
+            raise TypeError(f"bucket, key and etag should be text: {[bucket, key, etag]}")
+        # type() and not isinstance(): true and false are no numbers.
+        if not (type(size) is type(width) is type(height) is int and size >= 0 and width >= 0 and height >= 0):
+            raise TypeError(f"size, width and height should be whole numbers from 0: {[size, width, height]}")
+        return cls(bucket, key, etag, size, width, height)
 
 
 _VALUES = attrgetter(*Row.__slots__)
@@ -139,8 +140,7 @@ def parse(data: bytes | bytearray | memoryview, contract: ModelContract, name: s
     rows and images contradict each other.
     """
     header, start = _parse_header(data, name or "the shard")
-    metadata = header.get("__metadata__")
-    shard_id = str(metadata.get("shard", "")) if isinstance(metadata, dict) else ""
+    metadata, shard_id = header.get("__metadata__"), _id(header)
     name = name or f"shard {shard_id}"
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT or header.keys() - _HEADER_KEYS:
         raise CorruptShard(f"{name} is a safetensors file, but no shard of format {FORMAT}")
@@ -160,7 +160,20 @@ def parse(data: bytes | bytearray | memoryview, contract: ModelContract, name: s
     return Shard(images, rows, metadata["contract"], shard_id)
 
 
+def id_of(data: bytes | bytearray | memoryview) -> str:
+    """What a shard calls itself, of which perhaps only the beginning is there; empty where that does not say."""
+    try:
+        return _id(_parse_header(data, "")[0])
+    except CorruptShard:
+        return ""
+
+
 _HEADER_KEYS = {"__metadata__", "images"}
+
+
+def _id(header: Mapping[str, Any]) -> str:
+    metadata = header.get("__metadata__")
+    return str(metadata.get("shard", "")) if isinstance(metadata, dict) else ""
 
 
 def _parse_header(data: bytes | bytearray | memoryview, name: str) -> tuple[dict[str, Any], int]:

@@ -36,6 +36,20 @@ def test_the_last_line_needs_no_line_end(s3: Any) -> None:
     assert list(objects.get_lines(s3, BUCKET, "lines.jsonl")) == [1, 2]
 
 
+def test_more_lines_than_are_read_at_once_read_back_in_their_order(s3: Any) -> None:
+    objects.put_bytes(s3, BUCKET, "lines.jsonl", objects.dump_lines(range(1_001)))
+
+    assert list(objects.get_lines(s3, BUCKET, "lines.jsonl")) == list(range(1_001))
+
+
+@pytest.mark.parametrize("lines", [b"1,2\n3\n", b'{"a": 1}{"b": 2}\n', b"[1\n2]\n", b'1\n{"a": ', b'"\xff"\n'])
+def test_a_line_that_is_not_one_document_is_refused(s3: Any, lines: bytes) -> None:
+    objects.put_bytes(s3, BUCKET, "lines.jsonl", lines)
+
+    with pytest.raises(ValueError):  # noqa: PT011  (the words are those of json)
+        list(objects.get_lines(s3, BUCKET, "lines.jsonl"))
+
+
 BROKEN = (
     IncompleteReadError(actual_bytes=1, expected_bytes=2),
     ResponseStreamingError(error="connection reset"),

@@ -159,9 +159,9 @@ def _parse(lines: bytes) -> pa.RecordBatch | None:
         table = arrow_json.read_json(pa.BufferReader(lines), read_options=reading, parse_options=_PARSING)
     except (pa.ArrowException, ValueError):
         return None
-    if table.num_rows != count:
+    (read,) = table.to_batches() or (None,)
+    if read is None or read.num_rows != count:
         return None
-    (read,) = table.combine_chunks().to_batches()
     found = {name: read.column(name) for name in read.schema.names}
     if any(found[name].null_count for name in (*_TEXTS, *_COUNTS)):
         return None
