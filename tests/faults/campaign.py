@@ -65,7 +65,10 @@ def run_seeds(seeds: Sequence[int], verbose: bool = False) -> list[Trial]:
                 trial = carried_out(what, here, truths[what.engine], Path(folder) / f"up-{seed}", inbox)
                 trials.append(trial)
                 if verbose:
-                    print(f"{trial.seed:>4} {trial.seconds:6.1f} s {dict(trial.faults)} {trial.ways}", flush=True)
+                    print(
+                        f"{trial.seed:>4} {trial.seconds:6.1f} s {'good' if trial.is_good else 'BAD'} {trial.faults} {trial.ways}",
+                        flush=True,
+                    )
         finally:
             here.close()
     return trials
@@ -90,7 +93,7 @@ def carried_out(what: Scenario, here: Here, truth: Truth, folder: Path, inbox: I
 
 def table(trials: Sequence[Trial]) -> str:
     """Faults by kind, and what became of the runs."""
-    faults: Counter[str] = sum((trial.faults for trial in trials), Counter())
+    faults: Counter[str] = sum((Counter(trial.faults) for trial in trials), Counter())
     ways = Counter(way.partition(" (")[0] for trial in trials for way in trial.ways)
     width = max(map(len, faults), default=0)
     lines = [f"  {kind:<{width}}  {count:>5}" for kind, count in sorted(faults.items())]

@@ -26,7 +26,7 @@ class Trial:
 
     seed: int
     engine: str
-    faults: Counter[str] = field(default_factory=Counter)
+    faults: dict[str, int] = field(default_factory=dict)
     ways: list[str] = field(default_factory=list)
     """How it went on after each end but the last: redriven, resumed, started again."""
     images: int = 0
@@ -64,7 +64,7 @@ def bring_through(cloud: Cloud, scenario: Scenario, truth: Truth) -> Trial:
             break
         execution, way = _go_on(cloud, description, scenario.engine, failures)
         trial.ways.append(way)
-    trial.faults = Counter(f"{each['on']}: {each['fault']}" for each in cloud.injected()[faults_before:])
+    trial.faults = dict(Counter(f"{each['on']}: {each['fault']}" for each in cloud.injected()[faults_before:]))
     trial.images = len(photos())
     if description["status"] != "SUCCEEDED":
         trial.lost.append(f"the run did not end well: {description.get('error')}: {description.get('cause')}"[:600])

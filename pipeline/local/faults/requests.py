@@ -159,8 +159,9 @@ def _cut_off(request: Request, answer: Answer) -> Response:
             left -= len(read)
         raise ConnectionResetError("the connection breaks on purpose")
     response = answer(request)
-    parts = list(_parts(response))
-    whole = b"".join(parts)
+    whole = b"".join(_parts(response))
+    if request.method == "HEAD" or not whole:
+        raise ConnectionResetError("the connection breaks on purpose")
     headers = [(name, value) for name, value in response.headers if name.lower() != "content-length"]
 
     def half() -> Iterator[bytes]:
