@@ -19,6 +19,8 @@ from pipeline.serving.settings import MAX_CONCURRENT_TRANSFORMS, MAX_PAYLOAD_MB,
 
 logger = logging.getLogger(__name__)
 
+_INVOCATIONS = "/invocations"
+
 
 class Application:
     """Answers for one model, from any number of threads. Until `model` is set, it is loading."""
@@ -33,18 +35,26 @@ class Application:
 
     def get(self, path: str) -> Reply:
         """What `GET path` answers."""
-        unknown = self._unknown(path, {"/invocations": "POST"})
         try:
-            return self._get.get(path, unknown.reply)()
+            return self._get.get(path, self.refusal(path).reply)()
         except RefusedError as error:
             return error.reply()
 
     def check(self, path: str, content_type: str) -> None:
         """Raises RefusedError where `POST path` is refused whatever its body is."""
-        if path != "/invocations":
-            raise self._unknown(path, dict.fromkeys(self._get, "GET"))
+        if path != _INVOCATIONS:
+            raise self.refusal(path)
         payloads.reader(content_type)
         self._loaded()
+
+    def refusal(self, path: str) -> RefusedError:
+        """What a request for a path is told that is not there, or takes another method."""
+        methods = {**dict.fromkeys(self._get, "GET"), _INVOCATIONS: "POST"}
+        if method := methods.get(path):
+            detail = f"{path} takes {method}"
+            return RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", detail, {"Allow": method})
+        detail = f"there is no {path!r:.200}; there are {', '.join(methods)}"
+        return RefusedError(HTTPStatus.NOT_FOUND, "NotFound", detail)
 
     def invoke(self, content_type: str, body: memoryview) -> Reply:
         """What `POST /invocations` answers. `body` is not kept."""
@@ -72,13 +82,6 @@ class Application:
     def _ping(self) -> Reply:
         self._loaded()
         return Reply.json({"status": "ready"})
-
-    def _unknown(self, path: str, other_methods: dict[str, str]) -> RefusedError:
-        if method := other_methods.get(path):
-            detail = f"{path} takes {method}"
-            return RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", detail, {"Allow": method})
-        paths = ", ".join([*self._get, "/invocations"])
-        return RefusedError(HTTPStatus.NOT_FOUND, "NotFound", f"there is no {path!r:.200}; there are {paths}")
 
 
 def _execution_parameters() -> Reply:

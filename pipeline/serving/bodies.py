@@ -39,6 +39,8 @@ class Body:
     """A body that a head has announced. Raises RefusedError where the head announces none that is taken."""
 
     def __init__(self, headers: Message, limit: int) -> None:
+        self.received = 0
+        """How many bytes of it have been read: into the beginning of the buffer."""
         self._limit = limit
         codings, lengths = headers.get_all("Transfer-Encoding", []), headers.get_all("Content-Length", [])
         self._is_chunked = bool(codings)
@@ -56,7 +58,7 @@ class Body:
         if self._is_chunked:
             return self._read_chunks(file, buffer)
         target = buffer.room(self._length)
-        _fill(file, target)
+        self._fill(file, target)
         return target
 
     def _read_chunks(self, file: BufferedIOBase, buffer: Buffer) -> memoryview:
@@ -67,7 +69,7 @@ class Body:
                 raise _too_large(f"the body has more than {length} bytes", self._limit)
             if end > capacity:
                 capacity = min(max(end, 2 * capacity), self._limit)
-            _fill(file, buffer.room(capacity, kept=length)[length:end])
+            self._fill(file, buffer.room(capacity, kept=length)[length:end])
             length = end
             if _line(file).strip(b"\r\n"):
                 raise _malformed("a chunk is longer than it says")
@@ -75,6 +77,14 @@ class Body:
             if not _line(file).strip(b"\r\n"):
                 return buffer.room(length)
         raise _malformed(f"the body has more than {_MOST_TRAILERS} trailers")
+
+    def _fill(self, file: BufferedIOBase, target: memoryview) -> None:
+        while target:
+            got = file.readinto1(target)
+            if not got:
+                raise ConnectionResetError(f"the client stopped in the middle of the body, {len(target)} bytes short")
+            self.received += got
+            target = target[got:]
 
 
 def _length(lengths: list[str]) -> int:
@@ -101,12 +111,6 @@ def _line(file: BufferedIOBase) -> bytes:
             raise ConnectionResetError("the client stopped in the middle of the body")
         raise _malformed(f"a chunk begins with more than {_LONGEST_LINE} bytes that are no size")
     return line
-
-
-def _fill(file: BufferedIOBase, target: memoryview) -> None:
-    got = file.readinto(target)
-    if got < len(target):
-        raise ConnectionResetError(f"the client stopped in the middle of the body, {len(target) - got} bytes short")
 
 
 def _malformed(detail: str) -> RefusedError:

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
 from pipeline.serving.bodies import Body
+from pipeline.serving.payloads import subject
 from pipeline.serving.replies import RefusedError, Reply
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Connection(BaseHTTPRequestHandler):
 
     server: "Server"
     protocol_version = "HTTP/1.1"
+    # Of a request that is no HTTP: with the library's 0.9, the refusal would be a body without a status.
+    default_request_version = "HTTP/1.0"
     timeout = IDLE_TIMEOUT
     disable_nagle_algorithm = True
 
@@ -74,7 +77,8 @@ class Connection(BaseHTTPRequestHandler):
         except RefusedError as error:
             self._refuse(error)
         else:
-            self._send(reply)
+            if reply is not None:
+                self._send(reply)
 
     def handle_expect_100(self) -> bool:
         """Whether the client is told to go on and send its body."""
@@ -83,6 +87,9 @@ class Connection(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What http.server refuses by itself: a head that does not read, a method that nobody knows."""
         status = HTTPStatus(code)
+        if status is HTTPStatus.NOT_IMPLEMENTED:
+            self._refuse(self.server.application.refusal(self._path))
+            return
         self._refuse(RefusedError(status, "MalformedRequest", message or status.description))
 
     def version_string(self) -> str:
@@ -101,21 +108,32 @@ class Connection(BaseHTTPRequestHandler):
         """Of the request, without its query."""
         return self.path.partition("?")[0]
 
+    @property
+    def _content_type(self) -> str:
+        return str(self.headers.get("Content-Type", ""))
+
     def _accepted(self) -> Body | None:
         """The body that the head announces; None where the request has been refused."""
         try:
-            self.server.application.check(self._path, self.headers.get("Content-Type", ""))
+            self.server.application.check(self._path, self._content_type)
             return Body(self.headers, self.server.application.max_payload)
         except RefusedError as error:
             self._refuse(error)
             return None
 
-    def _invoke(self, body: Body) -> Reply:
+    def _invoke(self, body: Body) -> Reply | None:
+        """The answer; None where the client did not send the whole body."""
         with self.server.buffer() as buffer:
             self._is_unread = True
-            data = body.read(self.rfile, buffer)
+            try:
+                data = body.read(self.rfile, buffer)
+            except (ConnectionError, TimeoutError) as error:
+                what = subject(self._content_type, buffer.room(body.received))
+                logger.warning("%s: %s, after %d bytes: %s", self.client_address[0], what, body.received, error)
+                self.close_connection = True
+                return None
             self._is_unread = False
-            return self.server.application.invoke(self.headers.get("Content-Type", ""), data)
+            return self.server.application.invoke(self._content_type, data)
 
     def _refuse(self, error: RefusedError) -> None:
         logger.warning("refused %d %s: %s", error.status, error.reason, error.detail)

@@ -52,6 +52,12 @@ def reader(content_type: str) -> Reader:
     return found
 
 
+def subject(content_type: str, body: memoryview) -> str:
+    """What the log calls a body of which only the beginning came: the shard's own name where that is in it."""
+    shard = shards.id_of(body) if content_type.partition(";")[0].strip().lower() == SHARD else ""
+    return f"shard {shard}" if shard else content_type
+
+
 def _shard(model: ServedModel, content_type: str, body: memoryview) -> Iterable[str]:
     shard = shards.parse(body, model.contract)
     lines = [prediction.to_line() for prediction in model.predict(shard)]
@@ -115,8 +121,9 @@ def _array(body: memoryview, contract: ModelContract) -> Images:
     file = BytesIO(body[: npy.MAGIC_LEN + 4 + 10_000])
     try:
         version = npy.read_magic(file)
-        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
-        shape, is_fortran, dtype = read_header(file)
+        shape, is_fortran, dtype = _NPY_HEADERS[version](file)
+    except KeyError as error:
+        raise _malformed(f"the body is a .npy file of version {error}; expected (1, 0) or (2, 0)") from error
     except Exception as error:  # the header is Python, and a broken one raises whatever Python's parser does
         raise _malformed(f"the body is no .npy file: {error}") from error
     expected = contract.input.pixel_shape
@@ -130,7 +137,11 @@ def _array(body: memoryview, contract: ModelContract) -> Images:
     size = shape[0] * contract.input.bytes_per_image
     if len(data) != size:
         raise _malformed(f"the array has {len(data)} bytes; uint8 {list(shape)} has {size}")
-    return np.frombuffer(data, np.uint8).reshape(shape)
+    return np.frombuffer(data, np.uint8).reshape(-1, *expected)
+
+
+_NPY_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+"""Version 3.0 is for names of fields, which an array of pixels does not have."""
 
 
 def _check_count(images: int) -> None:

@@ -190,6 +190,17 @@ def test_an_array_that_the_model_does_not_take_is_refused(model: ServedModel, ar
         ask(model, "application/x-npy", saved(array))
 
 
+def test_a_truth_value_among_the_dimensions_is_the_number_that_it_is_to_python(model: ServedModel) -> None:
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (True, 8, 8, 3)}".ljust(118)
+    body = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(8 * 8 * 3)
+    assert len(ask(model, "application/x-npy", body)) == 1
+
+
+def test_an_array_of_another_version_is_refused_by_its_version(model: ServedModel) -> None:
+    with pytest.raises(RefusedError, match=r"version \(3, 0\)"):
+        ask(model, "application/x-npy", b"\x93NUMPY\x03\x00" + saved(np.zeros((1, 8, 8, 3), np.uint8))[8:])
+
+
 def test_an_array_of_objects_is_not_unpickled(model: ServedModel) -> None:
     file = io.BytesIO()
     np.save(file, np.array([{}]), allow_pickle=True)

@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline.contract import ModelContract
 from pipeline.serving.application import Application
 from pipeline.serving.connections import Connection
 from pipeline.serving.model import ServedModel
 from pipeline.serving.server import Server
 from pipeline.serving.settings import ServingSettings
+from pipeline.shards import Row, pack
 
 
 @pytest.fixture
@@ -35,6 +38,11 @@ def plain(server: Server) -> Iterator[socket.socket]:
     """A connection on which anything can be sent."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         yield connection
+
+
+def a_shard(contract: ModelContract, name: str) -> bytes:
+    images = np.zeros((1, *contract.input.pixel_shape), np.uint8)
+    return pack(images, [Row("bucket", "a.png", "etag", 1, 2, 3)], contract, name).read()
 
 
 def everything(connection: socket.socket) -> bytes:
@@ -93,12 +101,42 @@ def test_a_path_that_is_none_is_not_found(plain: socket.socket, path: str) -> No
     assert b" 404 Not Found" in everything(plain)
 
 
-def test_a_method_that_nobody_knows_is_refused_in_json(plain: socket.socket) -> None:
-    plain.sendall(b"BREW /invocations HTTP/1.1\r\n\r\n")
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "BREW"])
+def test_another_method_is_refused_and_told_which_to_use(plain: socket.socket, method: str) -> None:
+    plain.sendall(f"{method} /invocations HTTP/1.1\r\n\r\n".encode())
     plain.shutdown(socket.SHUT_WR)
     answer = everything(plain)
-    assert answer.startswith(b"HTTP/1.1 501")
-    assert b'"detail": "Unsupported method (\'BREW\')"' in answer
+    assert answer.startswith(b"HTTP/1.1 405")
+    assert b"\r\nAllow: POST\r\n" in answer
+    assert b'"detail": "/invocations takes POST"' in answer
+
+
+def test_another_method_for_a_path_that_is_not_there_is_not_found(plain: socket.socket) -> None:
+    plain.sendall(b"PUT /models HTTP/1.1\r\n\r\n")
+    plain.shutdown(socket.SHUT_WR)
+    assert everything(plain).startswith(b"HTTP/1.1 404")
+
+
+@pytest.mark.parametrize("greeting", [b"\x16\x03\x01\x02", b"hello", b"PRI * HTTP/2.0"])
+def test_what_is_no_http_is_refused_with_a_status(plain: socket.socket, greeting: bytes) -> None:
+    plain.sendall(greeting + b"\r\n\r\n")
+    plain.shutdown(socket.SHUT_WR)
+    assert re.match(rb"HTTP/1.1 (400|505) ", everything(plain))
+
+
+@pytest.mark.parametrize("in_chunks", [False, True], ids=["by its length", "in chunks"])
+def test_a_shard_that_a_client_stops_in_is_named_in_the_log(
+    server: Server, contract: ModelContract, caplog: pytest.LogCaptureFixture, in_chunks: bool
+) -> None:
+    body = a_shard(contract, "batch-0")
+    length = b"Transfer-Encoding: chunked" if in_chunks else b"Content-Length: %d" % len(body)
+    head = b"POST /invocations HTTP/1.1\r\nContent-Type: application/x-imagebatch-shard\r\n" + length + b"\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as stopping:
+        stopping.sendall(head + (b"%x\r\n" % len(body) if in_chunks else b"") + body[:-10])
+        stopping.shutdown(socket.SHUT_WR)
+        assert everything(stopping) == b""
+    assert "shard batch-0, " in caplog.text
+    assert "the client stopped in the middle of the body, 10 bytes short" in caplog.text
 
 
 def test_a_server_that_stops_does_not_wait_for_a_client_that_says_nothing(server: Server, plain: socket.socket) -> None:
