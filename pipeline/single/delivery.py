@@ -5,11 +5,12 @@ for good goes to the dead letters, in the form that the state machine uses; what
 calls again (twice, and sends it there after that: AWS::Lambda::EventInvokeConfig).
 """
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from pipeline import aws, objects
+from pipeline import aws
 from pipeline.errors import ImageBatchError
 from pipeline.single.events import is_from_a_service, separate
 
@@ -21,21 +22,21 @@ Serve = Callable[[Any], dict[str, Any]]
 def deliver(event: Any, serve: Serve, dead_letters: str) -> dict[str, Any]:
     """What `serve` answers to a caller; `{"results": [...]}` for an event, which is served record by record.
 
-    `dead_letters` is the URL of the queue. Raises ImageBatchError to a caller, and for an event what a retry may help,
-    when its other records have been served.
+    `dead_letters` is the URL of the queue. Raises to a caller whatever `serve` does, and for an event what a retry may
+    help (an endpoint that is busy, a fault of a service), when its other records have been served.
     """
     if not is_from_a_service(event):
         return serve(event)
     results: list[dict[str, Any]] = []
-    may_pass: ImageBatchError | None = None
+    may_pass: Exception | None = None
     for part in separate(event):
         try:
             results.append(serve(part))
-        except ImageBatchError as error:
-            if error.worth_a_retry:
-                may_pass = error
-            else:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other records are served
+            if isinstance(error, ImageBatchError) and not error.worth_a_retry:
                 results.append(_give_up(part, error, dead_letters))
+            else:
+                may_pass = error
     if may_pass:
         raise may_pass
     return {"results": results}
@@ -46,7 +47,8 @@ def _give_up(event: Any, error: ImageBatchError, dead_letters: str) -> dict[str,
     logger.error("%s: %s", reason["Error"], reason["Cause"])
     aws.client("sqs").send_message(
         QueueUrl=dead_letters,
-        MessageBody=objects.dump_json({"event": event, "error": reason}).decode(),
+        # In ASCII: SQS refuses some characters that a key may have, U+FFFE for one.
+        MessageBody=json.dumps({"event": event, "error": reason}),
         MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": reason["Error"]}},
     )
     return {"outcome": "failed", "error": reason}

@@ -75,7 +75,13 @@ def read_image(s3: "S3Client", image: Image, limits: Limits) -> Content:
             raise UnreadableImage(
                 f"{image.uri!a} was replaced while it was being predicted. Its new upload is an event of its own."
             ) from error
-        why = why_unreadable(error)
-        if why is None:
-            raise
-        raise UnreadableImage(f"{image.uri!a} cannot be read: {why}") from error
+        if why := why_refused(error):
+            raise UnreadableImage(f"{image.uri!a} cannot be read: {why}") from error
+        raise
+
+
+def why_refused(error: ClientError) -> str | None:
+    """Why S3 does not give out what an event names, and never will; None where that may pass."""
+    if objects.error_code(error) == "NoSuchBucket":
+        return "NoSuchBucket: there is no such bucket. Correct the name in the event."
+    return why_unreadable(error)

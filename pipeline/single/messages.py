@@ -95,7 +95,8 @@ def _message(
     text = "\n\n".join([f"[{shown(image.key, _LONGEST_KEY)}] {said}", *paragraphs])
     known = identity(image)
     document = {"id": known, "outcome": outcome, "image": image.to_json(), **document}
-    data = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    # In ASCII: a queue refuses some characters that a key may have, U+FFFE for one.
+    data = json.dumps(document, allow_nan=False)
     forms = {"default": text, "email": text, "sms": _sms(image.key, short), **dict.fromkeys(PROGRAMS, data)}
     name = plain(image.key.rpartition("/")[2], 40)
     subject = plain(f"imagebatch: [{name}] {short}", LONGEST_SUBJECT)

@@ -21,7 +21,7 @@ from pipeline.errors import InvalidSetting, UnreadableImage
 from pipeline.job_network import JobNetwork
 from pipeline.settings import JOB_NAME_PREFIX, positive, required
 from pipeline.single.events import NAME_ENDINGS, meant_image
-from pipeline.validation.unreadable import why_unreadable
+from pipeline.single.images import why_refused
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -94,7 +94,7 @@ def process_image(event: Any, settings: ProcessSettings, s3: "S3Client", sagemak
             CopySourceIfMatch=etag,
         )
     except ClientError as error:
-        if why := why_unreadable(error) or _why_replaced(error):
+        if why := why_refused(error) or _why_replaced(error):
             raise UnreadableImage(f"{image.uri!a} cannot be copied: {why}") from error
         raise
     source = {"image_uri": image.uri, "etag": etag.strip('"')}

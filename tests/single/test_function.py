@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from pipeline import aws
 from pipeline.errors import EndpointFailed, EndpointRefused, EndpointUnavailable, InvalidEvent, UnreadableImage
 from pipeline.single.function import PredictImage
 
@@ -91,6 +93,14 @@ def test_what_is_wrong_for_good_with_an_event_goes_to_the_dead_letters(
     assert letter["error"]["Cause"].startswith("'s3://example-images/single/none.jpg' cannot be read: NoSuchKey")
 
 
+def test_a_dead_letter_has_no_character_that_a_queue_refuses(function: PredictImage, s3: Any) -> None:
+    key = "single/\ufffe\uffff.jpg"
+    function.answer(created(key))
+    (letter,) = aws.client("sqs").receive_message(QueueUrl=function.delivery.dead_letters)["Messages"]
+    assert letter["Body"].isascii()
+    assert json.loads(letter["Body"])["event"] == created(key)
+
+
 def test_what_may_pass_is_for_lambda_to_try_again(
     function: PredictImage, endpoint: Stubber, dead_letters: Read, uploaded: str
 ) -> None:
@@ -121,6 +131,22 @@ def test_a_record_that_may_pass_does_not_keep_the_others_from_being_predicted(
     with pytest.raises(EndpointUnavailable, match=r"single/a\.jpg"):
         function.answer(event)
     assert [envelope["Subject"] for envelope in inbox()] == ["imagebatch: [b.jpg] is a: cat (0.93)"]
+
+
+def test_a_fault_of_a_service_does_not_keep_the_other_records_from_being_predicted(
+    function: PredictImage, answers: Answers, inbox: Read, uploaded: str
+) -> None:
+    answers(b'{"probabilities": [0.93, 0.07]}')
+    s3 = aws.client("s3")
+
+    def slow_down(params: dict[str, Any], **_: Any) -> None:
+        if params["Key"] == "single/b.jpg":
+            raise ClientError({"Error": {"Code": "SlowDown"}}, "GetObject")
+
+    s3.meta.events.register("before-parameter-build.s3.GetObject", slow_down)
+    with pytest.raises(ClientError, match="SlowDown"):
+        function.answer(notified("single/b.jpg", uploaded))
+    assert [envelope["Subject"] for envelope in inbox()] == ["imagebatch: [a.jpg] is a: cat (0.93)"]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,11 @@ def test_an_image_that_is_too_large_is_rejected_unread(s3: Any) -> None:
     assert found.rejection == Rejection(Reason.TOO_MANY_BYTES, "5 bytes; at most 4 are read")
 
 
+def test_a_bucket_that_is_not_there_is_named(s3: Any) -> None:
+    with pytest.raises(UnreadableImage, match=r"^'s3://no-such-bucket/a.jpg' cannot be read: NoSuchBucket"):
+        read_image(s3, Image("no-such-bucket", "a.jpg"), Limits())
+
+
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState", "KMS.DisabledException"])
 def test_what_s3_refuses_for_good_is_unreadable(s3: Any, code: str) -> None:
     stubber = Stubber(s3)

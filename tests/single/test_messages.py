@@ -167,6 +167,10 @@ def test_the_whole_key_is_in_the_document() -> None:
     assert json.loads(told(DAISY, image=Image("b", key))["sqs"])["image"]["key"] == key
 
 
+def test_a_document_has_no_character_that_a_queue_refuses() -> None:
+    assert told(DAISY, image=Image("b", "\ufffe\uffff.jpg"))["sqs"].isascii()
+
+
 def test_the_largest_message_is_within_what_sns_takes() -> None:
     image = Image("b" * 63, "\U0001f600" * 256, "e" * 64, 1, "JPEG")
     top = [Ranked("\U0001f600" * 100, 1, 0.5)] * messages.MOST_LABELS

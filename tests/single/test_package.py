@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from pipeline.contract import ModelContract
 from pipeline.errors import InvalidContract, InvalidModelPackage, UnknownModel
@@ -27,6 +28,13 @@ def test_a_package_needs_no_model(s3: Any, contract: ModelContract) -> None:
 def test_a_package_that_is_not_there_is_named(s3: Any) -> None:
     with pytest.raises(UnknownModel, match=r"there is no s3://example-results/models/none/contract\.json"):
         read_package(s3, RESULTS, "none")
+
+
+def test_a_package_that_is_not_there_is_named_to_who_may_not_list_the_bucket(s3: Any) -> None:
+    stubber = Stubber(s3)
+    stubber.add_client_error("get_object", service_error_code="AccessDenied", http_status_code=403)
+    with stubber, pytest.raises(UnknownModel, match=r"there is no s3://example-results/models/gone/contract\.json"):
+        read_package(s3, RESULTS, "gone")
 
 
 @pytest.mark.usefixtures("settings")

@@ -133,9 +133,10 @@ def test_a_refusal_is_raised_for_a_retry(jobs: Jobs, process: Callable[..., Any]
         process()
 
 
-def test_an_image_that_is_not_there_is_named(jobs: Jobs, process: Callable[..., Any]) -> None:
-    with pytest.raises(UnreadableImage, match=r"'s3://example-images/none\.jpg' cannot be copied: "):
-        process({"key": "none.jpg"})
+@pytest.mark.parametrize("uri", [f"s3://{IMAGES}/none.jpg", "s3://no-such-bucket/a.jpg"])
+def test_an_image_that_is_not_there_is_named(jobs: Jobs, process: Callable[..., Any], uri: str) -> None:
+    with pytest.raises(UnreadableImage, match=f"'{uri}' cannot be copied: "):
+        process({"image_path": uri})
     assert jobs.requests == []
 
 
