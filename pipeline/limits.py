@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
+from pipeline.given import shown
+
 FORMATS = frozenset({"AVIF", "BMP", "GIF", "HEIF", "JPEG", "PNG", "TIFF", "WEBP"})
 """Pillow's names of the formats there are decoders for. HEIF's has to be installed: pipeline/images/decoders.py."""
 
@@ -77,7 +79,7 @@ def from_text(fields: Mapping[str, str]) -> dict[str, Any]:
 def _formats(name: str, value: Any) -> frozenset[str]:
     known = ", ".join(sorted(FORMATS))
     if not isinstance(value, list | tuple) or not value or not all(isinstance(item, str) for item in value):
-        raise ValueError(f"{name}: expected a list of formats out of {known}, got {value!r:.200}")
+        raise ValueError(f"{name}: expected a list of formats out of {known}, got {shown(value)}")
     formats = frozenset(OTHER_NAMES.get(item.strip().upper(), item.strip().upper()) for item in value)
     if foreign := sorted(formats - FORMATS):
         raise ValueError(f"{name}: {foreign[0]!r} is not decoded here; the formats are {known}")
@@ -86,13 +88,13 @@ def _formats(name: str, value: Any) -> frozenset[str]:
 
 def _count(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}: expected a whole number of at least 1, got {value!r:.200}")
+        raise ValueError(f"{name}: expected a whole number of at least 1, got {shown(value)}")
     return value
 
 
 def _animation(name: str, value: Any) -> Animation:
     if not isinstance(value, str) or value not in set(Animation):
-        raise ValueError(f"{name}: expected one of {', '.join(Animation)}, got {value!r:.200}")
+        raise ValueError(f"{name}: expected one of {', '.join(Animation)}, got {shown(value)}")
     return Animation(value)
 
 

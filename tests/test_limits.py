@@ -32,13 +32,13 @@ def test_formats_have_the_names_that_people_use_for_them() -> None:
     [
         ({"max_pixel": 1}, "max_pixel: there is no such limit; the limits are formats, max_bytes, max_pixels"),
         ({"max_pixels": 0}, "max_pixels: expected a whole number of at least 1, got 0"),
-        ({"max_pixels": True}, "max_pixels: expected a whole number of at least 1, got True"),
+        ({"max_pixels": True}, "max_pixels: expected a whole number of at least 1, got true"),
         ({"max_bytes": 1.5}, "max_bytes: expected a whole number of at least 1, got 1.5"),
         ({"min_side": "32"}, "min_side: expected a whole number of at least 1, got '32'"),
         ({"formats": []}, "formats: expected a list of formats out of AVIF, BMP, GIF"),
         ({"formats": "JPEG"}, "formats: expected a list of formats out of AVIF, BMP, GIF"),
         ({"formats": ["JPEG", "PDF"]}, "formats: 'PDF' is not decoded here; the formats are AVIF"),
-        ({"animated": True}, "animated: expected one of first_frame, reject, got True"),
+        ({"animated": True}, "animated: expected one of first_frame, reject, got true"),
     ],
 )
 def test_what_is_no_limit_is_refused_by_name(fields: dict[str, Any], words: str) -> None:

@@ -7,20 +7,15 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from pipeline.errors import InvalidRunInput
+from pipeline.given import shown
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")  # S3 User Guide, "General purpose bucket naming rules"
 LONGEST_KEY = 1024
 """Bytes (S3 User Guide, "Naming Amazon S3 objects")."""
-_LONGEST_SHOWN = 200
 
 
 def refuse(field: str, expected: str, value: Any) -> NoReturn:
     raise InvalidRunInput(f"{field}: expected {expected}, got {shown(value)}.")
-
-
-def shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
 
 
 def matching(field: str, value: Any, pattern: re.Pattern[str], expected: str) -> str:

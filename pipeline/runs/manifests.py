@@ -21,8 +21,9 @@ from botocore.exceptions import ClientError
 
 from pipeline import objects
 from pipeline.errors import InvalidRunInput
+from pipeline.given import shown
 from pipeline.runs import keys
-from pipeline.runs.fields import LONGEST_KEY, bucket, refuse, shown
+from pipeline.runs.fields import LONGEST_KEY, bucket, refuse
 from pipeline.runs.listings import ListedImage, write_listing
 from pipeline.runs.source_fields import MAX_SOURCES, check_prefix
 from pipeline.runs.sources import Listing, Prefix, Source, in_order

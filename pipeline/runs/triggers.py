@@ -2,8 +2,8 @@
 
     a person or the CLI     any input without `schedule`
     a schedule              "schedule": {"arn", "time", "time_zone"}: EventBridge Scheduler fills in the first two,
-                            <aws.scheduler.schedule-arn> and <aws.scheduler.scheduled-time>. A scheduled rule of
-                            EventBridge sends a "Scheduled Event" instead
+                            <aws.scheduler.schedule-arn> and <aws.scheduler.scheduled-time>. A schedule without an
+                            input, and a scheduled rule of EventBridge, send a "Scheduled Event" instead
     an uploaded object      EventBridge's "Object Created" event of S3, as it comes, of a marker or a manifest
                             (pipeline/runs/control_files.py)
 
@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 from pipeline.errors import InvalidRunInput
 from pipeline.objects import s3_uri
 from pipeline.runs import control_files
-from pipeline.runs.fields import refuse, shown, utc_time
+from pipeline.runs.fields import refuse, utc_time
 from pipeline.runs.sources import Prefix
 
 EXECUTION, SCHEDULE, MARKER, MANIFEST = "execution", "schedule", "marker", "manifest"
@@ -100,17 +100,15 @@ def of_event(event: Mapping[str, Any], marker: str) -> tuple[Trigger, Prefix | M
         match event["source"], event["detail-type"]:
             case "aws.s3", "Object Created":
                 return _of_object(event, marker)
-            case "aws.events", "Scheduled Event":
+            case "aws.scheduler" | "aws.events", "Scheduled Event":
                 return _of_schedule(str(event["resources"][0]), utc_time("time", event["time"])), None
             case source, kind:
                 raise InvalidRunInput(
                     f"An event {kind!r} from {source!r} does not start a run; "
-                    "'Object Created' from 'aws.s3' and 'Scheduled Event' from 'aws.events' do."
+                    "'Object Created' from 'aws.s3' and 'Scheduled Event' from 'aws.scheduler' or 'aws.events' do."
                 )
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        raise InvalidRunInput(
-            f"The event is not complete: {error!r} is missing or malformed in {shown(event)}."
-        ) from error
+    except (KeyError, IndexError, TypeError):
+        refuse("the event", "source, time, resources and detail as EventBridge sends them", event)
 
 
 def _of_object(event: Mapping[str, Any], marker: str) -> tuple[Trigger, Prefix | Manifest]:

@@ -182,7 +182,7 @@ def test_the_date_is_that_of_the_schedule_s_own_clock() -> None:
         ),
         ({"prefixes": ["{date:%B}/"]}, "prefixes[0]: {date:%B} has no code %B; the codes are %Y %y %m"),
         ({"prefixes": ["{date:%d}/", "20/a/"]}, "s3://example-images/20/a/ lies within s3://example-images/20/"),
-        ({"prefixes": None}, "prefixes: expected a list of 1 to 100 prefixes, got None"),
+        ({"prefixes": None}, "prefixes: expected a list of 1 to 100 prefixes, got null"),
         ({"prefixes": ["a/", "b/", "a/c/"]}, "s3://example-images/a/c/ lies within s3://example-images/a/"),
         ({"prefixes": ["a", "a"]}, "lies within"),
         ({"prefixes": ["s3://example-results/"]}, "takes in runs/ of the results bucket"),
@@ -218,6 +218,7 @@ def test_the_date_is_that_of_the_schedule_s_own_clock() -> None:
         ({"quarantine": "delete"}, "quarantine: expected one of leave, copy, tag, got 'delete'"),
         ({"quarantine": None}, "quarantine: expected one of leave, copy, tag"),
         ({"schedule": {"arn": "a"}}, 'schedule: expected an object {"arn", "time", "time_zone"}'),
+        ({"schedule": {"arn": "a"}}, 'got {"arn": "a"}.'),
         ({"schedule": {"arn": "", "time": "2026-11-20"}}, "schedule.arn: expected the ARN of a schedule, got ''"),
         (
             {"schedule": {"arn": "a", "time": "2026-11-20", "time_zone": "Zurich"}},

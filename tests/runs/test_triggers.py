@@ -99,6 +99,24 @@ def test_a_scheduled_rule_is_identified_by_its_arn_and_time() -> None:
     assert brought is None
 
 
+def test_a_schedule_without_an_input_is_identified_by_its_arn_and_time() -> None:
+    trigger, brought = triggers.of_event(recorded("scheduler_default"), "_READY")
+
+    assert trigger.kind == "schedule"
+    assert trigger.identity == (
+        "arn:aws:scheduler:us-east-1:123456789012:schedule/default/nightly 2026-11-20T02:00:00+00:00"
+    )
+    assert brought is None
+
+
+@pytest.mark.parametrize(
+    "damage", [{"detail": {}}, {"detail": 5}, {"detail": {"bucket": [], "object": "a"}}, {"detail": None}]
+)
+def test_an_event_that_is_none_is_shown_with_what_was_expected(damage: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRunInput, match=r'^the event: expected source, time, .*, got \{"version": "0", '):
+        triggers.of_event({**recorded("marker_created"), **damage}, "_READY")
+
+
 def test_a_marker_brings_its_folder() -> None:
     trigger, brought = triggers.of_event(recorded("marker_created"), "_READY")
 
@@ -155,11 +173,6 @@ def test_an_object_that_is_no_batch_is_refused_by_name(key: str) -> None:
 def test_an_event_that_starts_no_run_is_named() -> None:
     with pytest.raises(InvalidRunInput, match=r"'Object Deleted' from 'aws\.s3' does not start a run"):
         triggers.of_event({**recorded("marker_created"), "detail-type": "Object Deleted"}, "_READY")
-
-
-def test_an_event_without_its_detail_says_what_is_missing() -> None:
-    with pytest.raises(InvalidRunInput, match=r"KeyError\('detail'\) is missing"):
-        triggers.of_event({"source": "aws.s3", "detail-type": "Object Created"}, "_READY")
 
 
 @pytest.mark.parametrize(
