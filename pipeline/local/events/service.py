@@ -34,6 +34,8 @@ _UNSERVED = (
     "AppSyncParameters",
 )
 _NAME = re.compile(r"rule/(?:default/)?(.+)")
+# Rules are stricter than Scheduler (EventBridge User Guide, "Rate expressions").
+_WRONG_NUMBER = re.compile(r"rate\((1 +\w+s|(?!1 )\d+ +\w+[^s])\)")
 
 
 class EventsService(PublishingOperations):
@@ -211,6 +213,8 @@ class EventsService(PublishingOperations):
         invalid = "Parameter ScheduleExpression is not valid."
         if expression.startswith("at("):
             raise ServiceError("ValidationException", f"{invalid} at(...) is for EventBridge Scheduler alone")
+        if _WRONG_NUMBER.search(expression):
+            raise ServiceError("ValidationException", f"{invalid} Expected 1 hour, say, or 2 hours")
         try:
             parse_expression(expression, ZoneInfo("UTC"), datetime.now(UTC))
         except ExpressionError as error:

@@ -2,6 +2,7 @@
 
 Source: EventBridge Scheduler User Guide, "Schedule types". In spring a local time that does not exist is skipped; in
 autumn one that comes twice fires once. A rate counts time on the clock, whatever the zone does: its day is 24 hours.
+Its unit may be one or several, whatever the number: CreateSchedule lists `hour` and `hours` alike.
 """
 
 import datetime
@@ -15,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pipeline.local.scheduler.cron import Cron, CronError
 
 _FORM = re.compile(r"(rate|cron|at)\((.*)\)")
-_RATE = re.compile(r"([1-9]\d*) +(minute|hour|day)(s?)")
+_RATE = re.compile(r"([1-9]\d*) +(minute|hour|day)s?")
 _AT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}")
 _LONGEST_SHIFT = datetime.timedelta(hours=3)  # that clocks have been put back at once
 
@@ -104,10 +105,8 @@ def parse_zone(name: str) -> ZoneInfo:
 
 def _period(text: str, whole: str) -> datetime.timedelta:
     match = _RATE.fullmatch(text.strip())
-    if match is None or (match[1] == "1") == bool(match[3]):
-        raise ExpressionError(
-            f"{whole!r} is no rate: expected a number and minutes, hours or days; or 1 minute, 1 hour, 1 day"
-        )
+    if match is None:
+        raise ExpressionError(f"{whole!r} is no rate: expected a number and minutes, hours or days")
     return datetime.timedelta(**{f"{match[2]}s": int(match[1])})
 
 

@@ -131,6 +131,7 @@ def test_a_pattern_is_tried_without_a_rule(events: Any) -> None:
         ("put_rule", {"Name": "r"}, "ValidationException"),
         ("put_rule", {"Name": "r", "EventPattern": '{"source": "x"}'}, "InvalidEventPatternException"),
         ("put_rule", {"Name": "r", "ScheduleExpression": "rate(5 minute)"}, "ValidationException"),
+        ("put_rule", {"Name": "r", "ScheduleExpression": "rate(1 minutes)"}, "ValidationException"),
         ("put_rule", {"Name": "r", "ScheduleExpression": "at(2026-11-20T00:00:00)"}, "ValidationException"),
         ("put_rule", {"Name": "r", "EventPattern": PATTERN, "EventBusName": "x"}, "ResourceNotFoundException"),
         ("put_rule", {"Name": "a b", "EventPattern": PATTERN}, "ValidationException"),

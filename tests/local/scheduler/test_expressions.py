@@ -22,6 +22,12 @@ def test_a_rate_fires_at_its_start_and_then_every_period() -> None:
     assert moments("rate(90 minutes)", before) == ["2026-11-20T02:00Z", "2026-11-20T03:30Z", "2026-11-20T05:00Z"]
 
 
+@pytest.mark.parametrize("text", ["rate(1 hour)", "rate(1 hours)", "rate(60 minute)", "rate(60 minutes)"])
+def test_the_unit_of_a_rate_may_be_one_or_several(text: str) -> None:
+    before = START - timedelta(seconds=1)
+    assert moments(text, before, count=2) == ["2026-11-20T02:00Z", "2026-11-20T03:00Z"]
+
+
 def test_a_rate_goes_on_from_where_it_was() -> None:
     assert moments("rate(1 day)", START + timedelta(days=7), count=1) == ["2026-11-28T02:00Z"]
 
@@ -77,8 +83,6 @@ def test_a_daily_schedule_fires_at_its_local_time_and_never_twice_a_day(
     ("text", "problem"),
     [
         ("every night", "is no schedule expression"),
-        ("rate(1 minutes)", "is no rate"),
-        ("rate(5 minute)", "is no rate"),
         ("rate(0 minutes)", "is no rate"),
         ("rate(1 week)", "is no rate"),
         ("at(2026-11-20)", "names no time"),
