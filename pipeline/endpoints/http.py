@@ -7,7 +7,7 @@ import http.client
 import socket
 import ssl
 import time
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pipeline.endpoints import triton_protocol
 from pipeline.endpoints.codec import Request, Response
@@ -28,8 +28,8 @@ class HttpEndpoint:
     """An endpoint at `url`, http or https. Raises ValueError where the text is no such address."""
 
     def __init__(self, url: str, timeout: float = 60.0, limit: int = LIMIT) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        parts = _parsed(url)
+        if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError(f"{url!r} is no address of an endpoint; expected http://HOST:PORT")
         self.name = url
         self.limit = limit
@@ -101,6 +101,16 @@ class HttpEndpoint:
             pieces.append(piece)
             size += len(piece)
         raise UnexpectedAnswer(f"{self.name} answers more than {_LONGEST_ANSWER:,} bytes")
+
+
+def _parsed(url: str) -> SplitResult | None:
+    """The parts of an address; None where its host or its port is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # which is read only when it is asked for
+    except ValueError:
+        return None
+    return parts
 
 
 def _left(deadline: float) -> float:

@@ -86,7 +86,9 @@ def _request(
     if not codec.sends_file:
         raise ImageTooLarge(f"{too_large}. The contract's input is too large for an endpoint: run a batch instead.")
     if contract is None:
-        raise ImageTooLarge(f"{too_large}. With the model's package, its contract says how to make the image smaller.")
+        raise ImageTooLarge(
+            f"{too_large}. The contract in the model's package says how to make it smaller (predict --model DIR --fit)."
+        )
     if contract.payload:
         raise ImageTooLarge(
             f"{too_large}. The contract {contract.name} leaves it to the container what becomes of an image, so nobody"

@@ -29,7 +29,7 @@ def failed(file: str, error: Exception, text: str, *, as_json: bool) -> str:
         retry = isinstance(error, ImageBatchError) and error.worth_a_retry
         return json.dumps({"file": file, "error": type(error).__name__, "detail": text, "worth_a_retry": retry})
     named = text if repr(file)[1:-1] in text or ascii(file)[1:-1] in text else f"{file!r}: {text}"
-    return f"imagebatch: {named}"
+    return f"imagebatch: {printable(named)}"
 
 
 def _rows(prediction: Prediction) -> list[str]:

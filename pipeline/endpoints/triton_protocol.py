@@ -239,7 +239,8 @@ def _to_bfloat16(numbers: npt.NDArray[np.float32]) -> Array:
 
 def _leaves(nested: list[Any]) -> list[Any]:
     """What stands in lists, however deep."""
-    leaves, rest = [], [nested]
+    leaves: list[Any] = []
+    rest: list[Any] = [nested]
     while rest:
         each = rest.pop()
         if isinstance(each, list):
