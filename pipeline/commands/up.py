@@ -140,7 +140,9 @@ def _greeting(cloud: "LocalCloud", stack: "Stack", state: Path) -> Iterator[str]
     """Where the cloud is, what to do with it, and what it forgets."""
     environment = cloud.environment()
     images, results = stack.outputs["ImagesBucket"], stack.outputs["ResultsBucket"]
-    inbox = f"s3://{images}/{stack.parameters.get('InboxPrefix', 'incoming/')}"
+    inbox = f"s3://{images}/{stack.parameters['InboxPrefix']}"
+    marker = inbox + stack.parameters["MarkerName"]
+    photo = str(_EXAMPLE_PHOTO) if _EXAMPLE_PHOTO.exists() else "photo.jpg"
     local_option = "--local" if state == DEFAULT_FOLDER else f"--local={shlex.quote(str(state))}"
     yield f"A local cloud with the stack {stack.name} is up at {cloud.endpoint_url}, until Ctrl-C."
     yield ""
@@ -152,8 +154,8 @@ def _greeting(cloud: "LocalCloud", stack: "Stack", state: Path) -> Iterator[str]
         yield "  export " + " ".join(f"{name}={environment[name]}" for name in names)
     yield ""
     yield f"Images go to s3://{images}, results to s3://{results}. Try:"
-    yield f"  aws s3 cp {shlex.quote(str(_EXAMPLE_PHOTO)) if _EXAMPLE_PHOTO.exists() else 'photo.jpg'} {inbox}"
-    yield f"  date | aws s3 cp - {inbox}_READY"
+    yield f"  aws s3 cp {shlex.quote(photo)} {shlex.quote(inbox)}"
+    yield f"  date | aws s3 cp - {shlex.quote(marker)}"
     yield f"  imagebatch runs {local_option}"
     yield ""
     yield f"Objects, executions, rules and schedules are kept in {state}, and the log of it all in {state}/cloud.log."

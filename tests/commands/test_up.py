@@ -1,0 +1,39 @@
+"""What `imagebatch up` says when it is up: commands to paste."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.commands.up import _greeting
+from pipeline.deployed.cloud_file import DEFAULT_FOLDER
+from pipeline.local.cloud import LocalCloud
+from pipeline.local.deploy import Stack
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
+    with LocalCloud(tmp_path) as cloud:
+        yield cloud
+
+
+def pasted(cloud: LocalCloud, **parameters: str) -> list[list[str]]:
+    """The commands of the greeting of a stack with these parameters, as a shell splits them."""
+    outputs = {"ImagesBucket": "images", "ResultsBucket": "results"}
+    chosen = {"InboxPrefix": "incoming/", "MarkerName": "_READY", **parameters}
+    stack = Stack("imagebatch", outputs, {}, (), "", {}, chosen, "", {})
+    return [shlex.split(line) for line in _greeting(cloud, stack, DEFAULT_FOLDER) if line.startswith("  ")]
+
+
+def test_the_marker_to_paste_is_the_one_that_starts_a_run(cloud: LocalCloud) -> None:
+    assert ["date", "|", "aws", "s3", "cp", "-", "s3://images/in/DONE"] in pasted(
+        cloud, InboxPrefix="in/", MarkerName="DONE"
+    )
+
+
+def test_an_inbox_with_a_blank_is_one_word_of_the_command(cloud: LocalCloud) -> None:
+    assert [command[-1] for command in pasted(cloud, InboxPrefix="my photos/") if "cp" in command] == [
+        "s3://images/my photos/",
+        "s3://images/my photos/_READY",
+    ]
