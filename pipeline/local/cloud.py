@@ -21,10 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3
 from botocore.config import Config
 
 from pipeline.cores import available_cores
+from pipeline.local import clients
 from pipeline.local.buckets import Bucket
 from pipeline.local.cloudformation import CloudFormationService
 from pipeline.local.database import Database
@@ -108,11 +108,8 @@ class LocalCloud:
         self._gateway = Gateway(self.state_dir / "s3", port, self._faults)
         self._reset_moto()
         cleanup.callback(self._reset_moto)
-        # One session for all clients, so that what botocore reads of its own data is read once. (Any: its client() is
-        # typed per service by literals, and the name is a variable here.)
-        self._session: Any = boto3.Session(
-            aws_access_key_id=_ACCESS_KEY, aws_secret_access_key=_ACCESS_KEY, region_name=region
-        )
+        # One session for all clients, so that what botocore reads of its own data is read once.
+        self._session = clients.session(_ACCESS_KEY, region)
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._clients_lock = threading.Lock()
         cleanup.callback(self._close_clients)
