@@ -11,12 +11,16 @@ floor       the same listing page by page from the same S3 by boto3, and nothing
 
 Each number of keys is a process of its own, with a local cloud in it whose images bucket makes its listing up. Memory
 is that of the whole tree at its peak, the S3 that lists among it; `function` is the planning handler's process alone.
+Processor time, S3's included, is what a machine that does other things at the same time disturbs least.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
+
+import boto3
 
 from bench import step, synthetic
 from bench.processes import ROOT, measure
@@ -56,13 +60,14 @@ def main() -> None:
 def _print(rows: list[Json]) -> None:
     print(
         f"{'keys':>10}{'floor':>10}{'validate':>10}{'plan':>9}{'both':>9}{'ratio':>7}{'a key':>11}"
-        f"{'peak memory':>14}{'function':>11}"
+        f"{'of processor':>14}{'floor':>10}{'peak memory':>14}{'function':>11}"
     )
     for row in rows:
         both = row["validate"] + row["plan"]
         print(
             f"{row['keys']:>10,}{row['floor']:>8.1f} s{row['validate']:>8.1f} s{row['plan']:>7.2f} s{both:>7.1f} s"
-            f"{both / row['floor']:>7.2f}{both / row['keys'] * 1e6:>8.0f} us{row['peak_bytes'] / 1e6:>11.0f} MB"
+            f"{both / row['floor']:>7.2f}{both / row['keys'] * 1e6:>8.0f} us{row['cpu'] / row['keys'] * 1e6:>11.0f} us"
+            f"{row['floor_cpu'] / row['keys'] * 1e6:>7.0f} us{row['peak_bytes'] / 1e6:>11.0f} MB"
             f"{row['function_bytes'] / 1e6:>8.0f} MB"
         )
 
@@ -74,8 +79,11 @@ def _measure(count: int) -> Json:
         s3, states = cloud.client("s3"), cloud.client("stepfunctions")
         s3.create_bucket(Bucket=RESULTS)
         objects.put_json(s3, RESULTS, keys.run_key(run.run_id), run.to_json())
-        floor = _list(s3, count)
+        cpu = time.process_time()
+        floor = _list(cloud.environment(), count)
+        floor_cpu, cpu = time.process_time() - cpu, time.process_time()
         validated = _validate(states, run)
+        cpu = time.process_time() - cpu
         environment = cloud.environment() | {"DEFAULT_INSTANCE_TYPE": "ml.c7i.xlarge"}
         event = {"run": run.pointer, "validated": [validated["output"]]}
         planned = step.take("steps.plan_inference", event, environment)
@@ -86,11 +94,20 @@ def _measure(count: int) -> Json:
         "floor": floor,
         "validate": validated["seconds"],
         "plan": planned.seconds,
+        "cpu": cpu + planned.cpu_seconds,
+        "floor_cpu": floor_cpu,
         "function_bytes": planned.peak_bytes,
     }
 
 
-def _list(s3: Any, count: int) -> float:
+def _list(environment: Mapping[str, str], count: int) -> float:
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
     began = time.perf_counter()
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=IMAGES, Prefix=PREFIX)
     if sum(page["KeyCount"] for page in pages) != count:
