@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
         predict,
         replay,
         report,
+        resume,
         run,
         runs,
         serve,
@@ -58,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     run.add_to(commands)
     up.add_to(commands)
-    for command in (start, status, watch, stop, runs, report):
+    for command in (start, status, watch, stop, resume, runs, report):
         command.add_to(commands)
     lookup.add_to(commands)
     replay.add_to(commands)

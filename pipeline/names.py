@@ -68,9 +68,12 @@ def shard_id(batch: str, number: int) -> str:
     return f"{batch}-{number}"
 
 
-def partition_id(number: int) -> str:
-    """The name of the `number`-th partition of a plan; partitions sort by number up to 9,999."""
-    return f"p{number:04d}"
+def partition_id(number: int, resumed: int = 0) -> str:
+    """The name of the `number`-th partition of a plan; partitions sort by number up to 9,999.
+
+    `resumed` is how often the run was taken over: names of jobs, and folders, are used up.
+    """
+    return f"r{resumed}p{number:04d}" if resumed else f"p{number:04d}"
 
 
 def job_name(prefix: str, run: str, partition: str) -> str:

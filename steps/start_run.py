@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline import aws
+from pipeline.runs import resuming
 from pipeline.runs.start import start_run
 from pipeline.settings import StartRunSettings
 
@@ -11,4 +12,7 @@ SETTINGS = StartRunSettings.from_env()
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"execution": {"arn", "name", "started_at"}, "input"}` -> the run's pointer, and whether it was claimed."""
-    return start_run(event["input"], event["execution"], SETTINGS, aws.client("s3"))
+    given, execution, s3 = event["input"], event["execution"], aws.client("s3")
+    if resuming.is_resumption(given):
+        return resuming.resume(given, execution, SETTINGS.results_bucket, s3, aws.client("stepfunctions"))
+    return start_run(given, execution, SETTINGS, s3)

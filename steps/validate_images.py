@@ -7,6 +7,7 @@ from pipeline import aws
 from pipeline.images import decoders
 from pipeline.runs.run import load_run
 from pipeline.validation.batch import validate_batch
+from pipeline.validation.stored import validate_once
 
 decoders.install(os.environ.get("DECODERS", ""))
 
@@ -14,4 +15,7 @@ decoders.install(os.environ.get("DECODERS", ""))
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run": {"bucket", "key"}, "bucket", "items", "condemn"?}` -> a batch result (validation/batches.py)."""
     s3 = aws.object_reader()
-    return validate_batch(load_run(s3, event["run"]), event["bucket"], event["items"], s3, event.get("condemn"))
+    run, bucket, items = load_run(s3, event["run"]), event["bucket"], event["items"]
+    if condemned := event.get("condemn"):
+        return validate_batch(run, bucket, items, s3, condemned)
+    return validate_once(run, bucket, items, s3, lambda: validate_batch(run, bucket, items, s3))

@@ -20,8 +20,8 @@ def add_to(commands: Any) -> None:
     stop = commands.add_parser(
         "stop",
         help="stop a run of a deployed stack",
-        description="Stop a run, its validation and the jobs that it has under way. What it wrote so far stays, and a "
-        "redrive of the execution goes on from there. The exit code is 1 where the run had ended otherwise before.",
+        description="Stop a run, its validation and the jobs that it has under way. What it wrote so far stays, and "
+        "`imagebatch resume` goes on from there. The exit code is 1 where the run had ended otherwise before.",
     )
     status.add_run_argument(stop)
     stop.add_argument(
@@ -58,13 +58,13 @@ def _stop_in(deployed: cloud.Cloud, options: argparse.Namespace) -> int:
     if options.json:
         print_json({**found.to_json(), "stopped": stopped})
     elif stopped:
-        print("\n".join(_told(found)))
+        print("\n".join(_told(found, deployed.options)))
     else:
         print(f"There was nothing to stop: {found.run_id or execution.name}. {telling.outcome(execution)}")
     return 0 if execution.status == "ABORTED" else EXIT_FAILED
 
 
-def _told(found: "Standing") -> list[str]:
+def _told(found: "Standing", options: str) -> list[str]:
     """What was stopped, what is safe, and how to go on."""
     from pipeline import objects
     from pipeline.runs import keys
@@ -83,8 +83,5 @@ def _told(found: "Standing") -> list[str]:
     else:
         where = objects.s3_uri(found.pointer["bucket"], f"{keys.RUNS_PREFIX}{found.pointer['run_id']}/")
         lines.append(f"Safe:    verdicts, shards and predictions so far are in {where}. There are no results.")
-    lines += [
-        "Next:    within 14 days the run goes on where it was with",
-        f"         aws stepfunctions redrive-execution --execution-arn {found.execution.arn}",
-    ]
-    return lines
+    name = found.run_id or found.execution.name
+    return [*lines, f"Next:    imagebatch resume {name}{options} goes on where it was"]

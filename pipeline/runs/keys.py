@@ -8,6 +8,7 @@ All keys lie in the results bucket:
     runs/<run_id>/listings/<bucket>.jsonl                   the images of that bucket that a manifest names
     runs/<run_id>/verdicts/<batch>.jsonl
     runs/<run_id>/shards/<shard>.safetensors
+    runs/<run_id>/batches/<batch>.json                      the batch's result
     runs/<run_id>/plan.json, plan/<partition>.manifest, <partition>-retry.manifest
     runs/<run_id>/predictions/<partition>/<shard>.jsonl, <shard>.npy, <shard>.failed.json    of a Processing job
     runs/<run_id>/predictions/<partition>/<shard>.safetensors.out                           of a transform job
@@ -56,6 +57,10 @@ def verdicts_prefix(run_id: str) -> str:
 
 def verdicts_key(run_id: str, batch: str) -> str:
     return f"{verdicts_prefix(run_id)}{batch}.jsonl"
+
+
+def batch_key(run_id: str, batch: str) -> str:
+    return f"runs/{run_id}/batches/{batch}.json"
 
 
 def shards_prefix(run_id: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pipeline import names, objects
 from pipeline.errors import RunDoesNotAddUp
 from pipeline.runs import job_inputs, keys, transform_requests
+from pipeline.runs.finished import finished_shards
 from pipeline.runs.run import Run
 from pipeline.runs.run_input import TRANSFORM
 from pipeline.settings import PlanInferenceSettings
@@ -122,28 +123,35 @@ def plan_inference(
         _check_items(stepfunctions, source.uri, mapped["MapRunArn"], found)
         batches.extend(found)
     _check_apart(batches)
-    plan = make_plan(run, sorted(batches, key=lambda batch: batch.id), settings)
+    shards = (shard for batch in batches for shard in batch.shards)
+    done = finished_shards(run, shards, s3) if run.resumed else {}
+    plan = make_plan(run, sorted(batches, key=lambda batch: batch.id), settings, done)
     for partition, manifest in job_inputs.manifests(run, plan.batches, s3):
-        objects.put_json(s3, run.bucket, keys.manifest_key(run.run_id, partition), manifest)
+        if partition not in done.values():
+            objects.put_json(s3, run.bucket, keys.manifest_key(run.run_id, partition), manifest)
     objects.put_json(s3, run.bucket, keys.plan_key(run.run_id), plan.to_json(run.run_id))
     return plan.between_states(run.run_id)
 
 
-def make_plan(run: Run, batches: Sequence[Batch], settings: PlanInferenceSettings) -> Plan:
+def make_plan(
+    run: Run, batches: Sequence[Batch], settings: PlanInferenceSettings, done: Mapping[str, str] | None = None
+) -> Plan:
     """As few jobs as the engine allows, but at most 100, each with about as many bytes.
 
+    `done` are shards that need no job any more, and the partition of an earlier plan that their predictions are of.
     A manifest is of one bucket (S3DataSource, `S3Uri`), and so is a job that is sent originals.
     """
+    done = done or {}
     counts = Counts.total(batch.counts for batch in batches)
     by_bucket: dict[str, list[BatchShard]] = defaultdict(list)
-    for shard in (shard for batch in batches for shard in batch.shards if shard.is_sent):
+    for shard in (shard for batch in batches for shard in batch.shards if shard.is_sent and shard.id not in done):
         by_bucket[shard.originals].append(shard)
     wanted = _transform_jobs if run.engine == TRANSFORM else _processing_jobs
     shared: list[list[BatchShard]] = []
     for _, shards in sorted(by_bucket.items()):
         shared += balance(shards, min(wanted(run, shards, settings), MAX_JOBS // len(by_bucket), len(shards)))
-    shares = {names.partition_id(number): share for number, share in enumerate(shared)}
-    partition_of = {shard.id: partition for partition, share in shares.items() for shard in share}
+    shares = {names.partition_id(number, run.resumed): share for number, share in enumerate(shared)}
+    partition_of = {**done, **{shard.id: partition for partition, share in shares.items() for shard in share}}
     return Plan(
         engine=run.engine if shares else NOTHING_TO_DO,
         counts=counts,

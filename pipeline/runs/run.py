@@ -46,6 +46,8 @@ class Run:
     """What the answer for an image adds to an array; 0 without arrays, or where the model leaves it open."""
     marker: str = DEFAULT_MARKER
     """The name of objects that say of their folder that it is complete, and are no images."""
+    resumed: int = 0
+    """How often another execution took the run over."""
 
     @property
     def pointer(self) -> dict[str, Any]:
@@ -80,6 +82,7 @@ class Run:
             "replays": self.replays,
             "array_row_bytes": self.array_row_bytes,
             "marker": self.marker,
+            "resumed": self.resumed,
         }
 
     @classmethod
@@ -105,6 +108,7 @@ class Run:
             replays=document["replays"],
             array_row_bytes=document["array_row_bytes"],
             marker=document["marker"],
+            resumed=document["resumed"],
         )
 
 

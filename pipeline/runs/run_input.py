@@ -6,6 +6,7 @@ optional. An event has none, and says itself what the run is over: the folder of
 
     {"prefixes": ["incoming/{date:%Y/%m/%d}/"], "top_k": 3}
     {"images": [{"listing": "s3://...", "bucket": "..."}]}      objects that somebody chose
+    {"resume": "<run_id>"}                                      a run that there is (pipeline/runs/resuming.py)
 """
 
 import json
@@ -39,6 +40,7 @@ _FIELDS = (
     "quarantine",
     "replays",
     "schedule",
+    "resume",
 )
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,120}")

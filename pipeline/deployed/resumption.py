@@ -1,0 +1,66 @@
+"""Go on with a run: redrive its execution where that helps, or have a new execution take it over.
+
+A redrive enters the state that failed once more, with the input that it had. So it does not help where that input is
+what is wrong: what validation or jobs have left has to be made again (pipeline/runs/resuming.py).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pipeline import names, objects
+from pipeline.deployed import executions, history
+from pipeline.deployed.executions import Execution
+from pipeline.deployed.stack import Deployment
+from pipeline.results import causes
+
+_WRONG_INPUT = "InvalidRunInput"
+# Errors about what an earlier state has left. TooManyFailed is one of partitions whose jobs failed.
+_OF_WHAT_IS_THERE = {"RunDoesNotAddUp", "TooManyFailed", "CorruptArtifact", "CorruptVerdicts", "CorruptPredictions"}
+
+
+@dataclass(frozen=True)
+class Resumed:
+    execution: str | None
+    """The ARN of the execution that goes on with the run; None where none does."""
+    told: str
+
+
+def resume(stepfunctions: Any, deployment: Deployment, execution: Execution) -> Resumed:
+    """Go on with the run of an execution that has ended."""
+    pointer = history.find_pointer(stepfunctions, execution.arn)
+    called = str(pointer["run_id"]) if pointer else execution.name
+    if execution.is_running or execution.status == "PENDING_REDRIVE":
+        return Resumed(None, f"{called} is under way: there is nothing to resume.")
+    if execution.succeeded:
+        return Resumed(None, f"{called} has succeeded: there is nothing to resume.")
+    if execution.error == _WRONG_INPUT:
+        cause = causes.readable(execution.cause)
+        return Resumed(None, f"{called} cannot go on with the input that it has; start it with another. {cause}")
+    if execution.error not in _OF_WHAT_IS_THERE and _redrive(stepfunctions, execution.arn):
+        return Resumed(execution.arn, f"Redriven: {execution.arn}")
+    if pointer is None:
+        return Resumed(None, f"{called} had not become a run yet, and cannot be redriven any more: start it again.")
+    return _take_over(stepfunctions, deployment, execution, called)
+
+
+def _redrive(stepfunctions: Any, arn: str) -> bool:
+    """Redrive an execution; False where it cannot be: after 14 days, or with too long a history."""
+    try:
+        stepfunctions.redrive_execution(executionArn=arn)
+    except ClientError as error:
+        if objects.error_code(error) in ("ExecutionNotRedrivable", "ExecutionLimitExceeded"):
+            return False
+        raise
+    return True
+
+
+def _take_over(stepfunctions: Any, deployment: Deployment, execution: Execution, run_id: str) -> Resumed:
+    """A new execution; called after the one that failed, so that two people who resume it start one."""
+    name = f"resume-{names.slug(run_id, 40)}-{names.fingerprint(execution.arn, str(execution.stopped), length=12)}"
+    try:
+        started = executions.start(stepfunctions, deployment, {"resume": run_id}, name)
+    except ValueError as error:
+        return Resumed(None, f"{run_id} cannot be resumed: {error}.")
+    return Resumed(started.execution, f"{'Started' if started.is_new else 'Started before'}: {started.execution}")

@@ -1,0 +1,106 @@
+"""Resume a run in an execution of its own, where a redrive of the one that failed would only fail again.
+
+    {"resume": "<run_id>"} ──► run.json, which now names this execution ──► the same states, over what is not done yet
+
+What is done is found by its name: batches whose results are stored (validation/stored.py) are not read again, and
+shards whose predictions are there (finished.py) are not planned again. run.json is rewritten only if it is as it was
+read, so that of two resumptions at once one has the run, and the other ends as a trigger does that came twice.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pipeline import objects
+from pipeline.errors import InvalidRunInput
+from pipeline.runs.keys import run_key
+from pipeline.runs.run import Run
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+FIELD = "resume"
+_RUN_ID = re.compile(r"[0-9A-Za-z-]{1,120}")
+_ATTEMPTS = 5
+_LOST = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
+# S3 answers so for an object that is not there, where the function may not list its folder.
+_NOT_SHOWN = {"AccessDenied", "403"}
+
+
+def is_resumption(document: Any) -> bool:
+    """Whether an execution's input asks for a run to be resumed."""
+    return isinstance(document, Mapping) and FIELD in document
+
+
+def resume(
+    document: Mapping[str, Any], execution: Mapping[str, str], bucket: str, s3: "S3Client", stepfunctions: Any
+) -> dict[str, Any]:
+    """What StartRun answers: the run's pointer, and in `claimed` whether this execution has it now.
+
+    It does not get a run whose execution is under way, or has succeeded; `note` says so. Raises InvalidRunInput where
+    there is no such run.
+    """
+    run_id = _run_id(document)
+    for _ in range(_ATTEMPTS):
+        run, etag = _read(s3, bucket, run_id)
+        if run.execution_arn == execution["arn"]:  # this function was retried after it had written
+            return {**run.pointer, "claimed": True, "note": ""}
+        status = _status(stepfunctions, run.execution_arn)
+        if status in ("RUNNING", "PENDING_REDRIVE", "SUCCEEDED"):
+            had = "has succeeded" if status == "SUCCEEDED" else "is under way"
+            note = f"The run {run_id} {had}, in the execution {run.execution_arn}. Nothing was done here."
+            return {**run.pointer, "claimed": False, "note": note}
+        mine = replace(run, execution_arn=execution["arn"], resumed=run.resumed + 1)
+        if _write(s3, mine, etag):
+            return {**mine.pointer, "claimed": True, "note": ""}
+    raise TimeoutError(f"Others wrote s3://{bucket}/{run_key(run_id)} {_ATTEMPTS} times meanwhile; resume it again.")
+
+
+def _run_id(document: Mapping[str, Any]) -> str:
+    if others := sorted(set(document) - {FIELD}):
+        raise InvalidRunInput(
+            f"resume: expected no other field beside it, since a run goes on with the input that it has; got {others}."
+        )
+    run_id = document[FIELD]
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        raise InvalidRunInput(f"resume: expected the id of a run, got {run_id!r:.100}.")
+    return run_id
+
+
+def _read(s3: "S3Client", bucket: str, run_id: str) -> tuple[Run, str]:
+    try:
+        found = s3.get_object(Bucket=bucket, Key=run_key(run_id))
+        return Run.from_json(json.loads(found["Body"].read())), found["ETag"]
+    except ClientError as error:
+        if not objects.is_missing(error) and objects.error_code(error) not in _NOT_SHOWN:
+            raise
+        where = objects.s3_uri(bucket, run_key(run_id))
+        raise InvalidRunInput(
+            f"resume: there is no run {run_id!r} ({where}); `imagebatch runs` lists the latest."
+        ) from error
+
+
+def _status(stepfunctions: Any, execution: str) -> str:
+    try:
+        return str(stepfunctions.describe_execution(executionArn=execution)["status"])
+    except ClientError as error:
+        if objects.error_code(error) == "ExecutionDoesNotExist":  # Step Functions keeps them for 90 days
+            return "FORGOTTEN"
+        raise
+
+
+def _write(s3: "S3Client", run: Run, etag: str) -> bool:
+    body = objects.dump_json(run.to_json())
+    try:
+        s3.put_object(
+            Bucket=run.bucket, Key=run_key(run.run_id), Body=body, ContentType="application/json", IfMatch=etag
+        )
+    except ClientError as error:
+        if objects.error_code(error) in _LOST:
+            return False
+        raise
+    return True

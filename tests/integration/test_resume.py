@@ -1,0 +1,157 @@
+"""`imagebatch resume`: whatever ended a run, it ends with the predictions of a run that nothing happened to."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos" / "garden"
+CONTRACT = {
+    "version": 1,
+    "name": "tiny",
+    "task": "classification",
+    "input": {
+        "name": "input",
+        "dtype": "float32",
+        "layout": "NCHW",
+        "height": 8,
+        "width": 8,
+        "channels": 3,
+        "colour": "RGB",
+    },
+    "pixels": {"resize": {"method": "squash", "interpolation": "bilinear"}},
+    "numbers": {"mean": 0, "std": 255},
+    "output": {"name": "logits", "activation": "softmax", "top_k": 1, "labels": "labels.txt"},
+}
+
+
+@pytest.fixture(scope="module")
+def upload(deployed: Callable[..., Any], classifier: Callable[..., bytes]) -> Callable[[bool], Any]:
+    """`upload(True)` puts a model `tiny` that works, `upload(False)` one that answers what are no numbers; the
+    deployment."""
+    deployment = deployed()
+    deployment.put({f"incoming/{path.name}": path.read_bytes() for path in PHOTOS.iterdir()})
+
+    def put(works: bool) -> Any:
+        model = onnx.load_from_string(classifier(3))
+        if not works:
+            weights = model.graph.initializer[0]
+            weights.CopyFrom(onnx.numpy_helper.from_array(np.full((3, 3), np.nan, np.float32), weights.name))
+        package = {"contract.json": json.dumps(CONTRACT).encode(), "labels.txt": b"a\nb\nc\n"}
+        for file, body in {**package, "model.onnx": model.SerializeToString()}.items():
+            bucket = deployment.stack.outputs["ResultsBucket"]
+            deployment.s3.put_object(Bucket=bucket, Key=f"models/tiny/{file}", Body=body)
+        return deployment
+
+    return put
+
+
+@pytest.fixture(scope="module")
+def undisturbed(upload: Callable[[bool], Any]) -> Any:
+    return upload(True).run(model="tiny")
+
+
+@pytest.fixture
+def resume(upload: Callable[[bool], Any], imagebatch: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments: imagebatch("resume", *arguments, **upload(True).cloud.environment())
+
+
+def run_id_of(deployment: Any, execution: str) -> str:
+    history = deployment.cloud.client("stepfunctions").get_execution_history(executionArn=execution)
+    exited = (event["stateExitedEventDetails"] for event in history["events"] if "stateExitedEventDetails" in event)
+    run_id: str = json.loads(next(exited)["output"])["run"]["run_id"]
+    return run_id
+
+
+def of_run(deployment: Any, run_id: str) -> str:
+    """The execution that has a run."""
+    body = deployment.s3.get_object(Bucket=deployment.stack.outputs["ResultsBucket"], Key=f"runs/{run_id}/run.json")
+    arn: str = json.loads(body["Body"].read())["execution_arn"]
+    return arn
+
+
+def answers(ended: Any) -> dict[str, Any]:
+    return {key: (row["etag"], row["label"], row["scores"]) for key, row in ended.predicted.items()}
+
+
+def test_a_run_whose_jobs_failed_is_taken_over_and_validates_nothing_twice(
+    upload: Callable[[bool], Any], undisturbed: Any, resume: Callable[..., Any]
+) -> None:
+    deployment = upload(False)
+    failed = deployment.run(model="tiny")
+    run_id = run_id_of(deployment, failed.description["executionArn"])
+    assert failed.description["error"] == "TooManyFailed"
+
+    resumed = resume(run_id, "--wait")
+
+    assert resumed.code == 0, resumed.stderr
+    assert resumed.stdout.startswith("Started: ")
+    ended = deployment.wait(of_run(deployment, run_id))
+    assert ended.description["executionArn"] != failed.description["executionArn"]
+    assert (ended.counts, answers(ended)) == (undisturbed.counts, answers(undisturbed))
+    assert "validated before" in deployment.cloud.logs(deployment.stack.resources["ValidateImagesFunction"])
+
+
+def test_a_run_that_was_resumed_is_done_and_cannot_be_resumed_again(
+    upload: Callable[[bool], Any], undisturbed: Any, resume: Callable[..., Any]
+) -> None:
+    again = resume(undisturbed.output["summary"]["run_id"])
+
+    assert again.code == 1
+    assert "has succeeded: there is nothing to resume" in again.stderr
+
+
+def test_a_run_that_was_stopped_is_redriven(
+    upload: Callable[[bool], Any], undisturbed: Any, resume: Callable[..., Any]
+) -> None:
+    deployment = upload(True)
+    machine = deployment.cloud.client("stepfunctions")
+    started = machine.start_execution(
+        stateMachineArn=deployment.stack.outputs["StateMachineArn"], input=json.dumps({"model": "tiny"})
+    )["executionArn"]
+    machine.stop_execution(executionArn=started)
+
+    resumed = resume(started, "--wait")
+
+    assert resumed.code == 0, resumed.stderr
+    assert resumed.stdout.startswith(f"Redriven: {started}\n")
+    assert answers(deployment.wait(started)) == answers(undisturbed)
+
+
+def test_two_people_who_resume_a_run_at_once_resume_one(
+    upload: Callable[[bool], Any], undisturbed: Any, resume: Callable[..., Any]
+) -> None:
+    deployment = upload(False)
+    failed = deployment.run(model="tiny")
+    run_id = run_id_of(deployment, failed.description["executionArn"])
+
+    with ThreadPoolExecutor(2) as pool:
+        told = [future.result().stdout.splitlines()[0] for future in [pool.submit(resume, run_id) for _ in range(2)]]
+
+    assert len({line.partition(": ")[2] for line in told}) == 1
+    arn = told[0].partition(": ")[2]
+    assert answers(deployment.wait(arn)) == answers(undisturbed)
+    assert of_run(deployment, run_id) == arn
+
+
+def test_a_run_that_is_taken_over_while_it_goes_on_is_left_alone(
+    upload: Callable[[bool], Any], undisturbed: Any
+) -> None:
+    ended = upload(True).run(resume=undisturbed.output["summary"]["run_id"])
+
+    assert ended.status == "SUCCEEDED"
+    assert "has succeeded" in ended.output["note"]
+
+
+def test_an_input_that_is_wrong_is_not_resumed(upload: Callable[[bool], Any], resume: Callable[..., Any]) -> None:
+    failed = upload(True).run(prefixs=[])
+
+    refused = resume(failed.description["name"])
+
+    assert refused.code == 1
+    assert "start it with another. The input has no field 'prefixs'" in refused.stderr
