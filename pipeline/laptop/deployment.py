@@ -7,7 +7,7 @@ import logging
 import logging.handlers
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,14 +89,21 @@ def _upload_packed(cloud: LocalCloud, model: Model) -> str:
     return s3_uri(bucket, key)
 
 
+class _Log(logging.handlers.RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Say nothing: what cannot be logged (on a full disk) is not for the terminal either."""
+
+
 @contextmanager
 def logging_to(path: Path) -> Iterator[None]:
     """What the local cloud logs is for who looks into a failure; the terminal is for runs."""
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=_LARGEST_LOG, backupCount=1, encoding="utf-8")
+    handler = _Log(path, maxBytes=_LARGEST_LOG, backupCount=1, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     try:
         yield
     finally:
         logging.getLogger().removeHandler(handler)
-        handler.close()
+        # Closing writes what could not be written before.
+        with suppress(OSError):
+            handler.close()

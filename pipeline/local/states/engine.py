@@ -5,6 +5,7 @@ are boto3's, which block: they run on the pool, whose threads appear only when t
 """
 
 import asyncio
+import logging
 import threading
 import time
 import uuid
@@ -27,6 +28,8 @@ from pipeline.local.states.store import Store
 from pipeline.local.states.tokens import TaskTokens
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 _THREADS = 512
 _FLUSH_SECONDS = 0.25
@@ -107,12 +110,15 @@ class Engine:
         earlier process left running. It is called on the loop, so it must not wait."""
         self._listener = listener
         for record in self._abandoned:
-            listener(record)
+            self.status_changed(record)
         self._abandoned = []
 
     def status_changed(self, record: ExecutionRecord) -> None:
-        """Tell who listens; the record is saved."""
-        self._listener(record)
+        """Tell who listens; the record is saved. An execution goes on, or has ended, whether or not it can be told."""
+        try:
+            self._listener(record)
+        except Exception:  # noqa: BLE001
+            _log.exception("that %s is %s could not be told", record.arn, record.status)
 
     def turn(self, key: str) -> AbstractAsyncContextManager[None]:
         """A place among the calls that may be under way at once for `key`."""

@@ -128,3 +128,14 @@ def test_closing_aborts_what_runs_and_refuses_what_comes_later(store_path: Path,
 
 async def _nothing() -> None:
     pass
+
+
+def test_an_execution_ends_as_it_does_whether_or_not_its_status_can_be_told(
+    service: StatesService, machines: Any
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    service.listen(full)
+
+    assert machines.run({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}).status == "SUCCEEDED"
