@@ -10,7 +10,7 @@ floor        pyarrow parses the lines of the same verdicts and predictions, from
 
 The images are made up: 160 to a shard, each with a top-5 out of the example model's labels, one in a hundred rejected.
 Memory is the handler's process at its peak; `tree` is that of the local cloud that serves it, too. Processor time is
-that of the handler's process, and of the floor's: what a machine that does other things at the same time disturbs least.
+that of the handler's process, and of the floor's: a machine that does other things at the same time disturbs it least.
 """
 
 import argparse
