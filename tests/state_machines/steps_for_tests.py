@@ -7,6 +7,7 @@ They are deployed in place of steps/*.py by test_batch_behaviour.py, and run in 
 # ruff: noqa: N818
 
 import os
+from pathlib import Path
 
 
 class InvalidRunInput(Exception):
@@ -17,10 +18,17 @@ class RunDoesNotAddUp(Exception):
     pass
 
 
+def break_at(state, name):
+    """Fail in this state of an execution that is to be redriven, for as long as there is a file of its name."""
+    if name == f"redriven-{state}" and Path(os.environ["BROKEN"], name).exists():
+        raise OSError("not yet")
+
+
 def start_run(event, context):
     if not isinstance(event["input"], dict):
         raise InvalidRunInput("the input: expected a JSON object")
     name = event["input"]["name"]
+    break_at("StartRun", name)
     return {
         "run_id": name,
         "bucket": os.environ["RESULTS"],
@@ -44,6 +52,7 @@ def source(name):
 
 def validate_images(event, context):
     keys = [item["Key"] for item in event["items"]]
+    break_at("ForEachSource", keys[0].partition("/")[0])
     if "condemn" not in event and any(key.endswith("poison") for key in keys):
         os._exit(1)
     return {"batch": keys[0], "keys": keys, "condemned": event.get("condemn")}
@@ -51,6 +60,7 @@ def validate_images(event, context):
 
 def plan_inference(event, context):
     name = event["run"]["run_id"]
+    break_at("PlanInference", name)
     if name.startswith("unplannable"):
         raise RunDoesNotAddUp("1 of 2 images is missing")
     results = f"s3://{os.environ['RESULTS']}/runs/{name}"
@@ -95,6 +105,7 @@ def plan_retry(event, context):
 
 
 def aggregate_predictions(event, context):
+    break_at("AggregatePredictions", event["run"]["run_id"])
     return {
         "summary": {"partitions": event["partitions"]},
         "results": "s3://results/",

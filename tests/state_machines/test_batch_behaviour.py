@@ -21,6 +21,8 @@ STEPS = {
     "AggregatePredictionsFunction": "aggregate_predictions",
     "WriteReportFunction": "write_report",
 }
+# Where an execution may fail, and be redriven: the states of the main line whose steps are ours.
+BREAKABLE = ("StartRun", "ForEachSource", "PlanInference", "AggregatePredictions")
 INPUTS = {
     "claimed": {"name": "claimed"},
     "empty": {"name": "empty"},
@@ -36,14 +38,15 @@ INPUTS = {
     "transform-stopped": {"name": "transform-stopped"},
     "transform-unplannable": {"name": "transform-unplannable"},
     "unplannable": {"name": "unplannable"},
+    **{f"redriven-{state}": {"name": f"redriven-{state}"} for state in BREAKABLE},
 }
 LISTED = ["chosen \u2028 +%2F.jpg", "elsewhere/poison", "é/last.jpg"]
-IMAGES = {"poisoned": ["first", "poison", "third"], "failing-job": ["only"]}
+IMAGES = {"redriven-ForEachSource": ["only"], "poisoned": ["first", "poison", "third"], "failing-job": ["only"]}
 # Jobs of the others find no manifest, and fail; these find one, and a server that never says that it is ready.
 WAITING = ["transform-endless", "transform-stopped"]
 
 
-def template(folder):
+def template(folder, broken):
     function = {
         "Type": "AWS::Serverless::Function",
         "Properties": {
@@ -51,7 +54,9 @@ def template(folder):
             "Runtime": "python3.13",
             "Timeout": 30,
             "Role": "arn:aws:iam::123456789012:role/test",
-            "Environment": {"Variables": {"IMAGES": {"Ref": "Images"}, "RESULTS": {"Ref": "Results"}}},
+            "Environment": {
+                "Variables": {"IMAGES": {"Ref": "Images"}, "RESULTS": {"Ref": "Results"}, "BROKEN": str(broken)}
+            },
         },
     }
     machine = {
@@ -93,9 +98,18 @@ def cloud():
 
 
 @pytest.fixture(scope="module")
-def stack(cloud, tmp_path_factory):
+def broken(tmp_path_factory):
+    """A folder with a file for each execution that fails until the file is gone."""
+    folder = tmp_path_factory.mktemp("broken")
+    for state in BREAKABLE:
+        (folder / f"redriven-{state}").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stack(cloud, broken, tmp_path_factory):
     path = tmp_path_factory.mktemp("stack") / "template.json"
-    path.write_text(json.dumps(template(Path(__file__).parent)), encoding="utf-8")
+    path.write_text(json.dumps(template(Path(__file__).parent, broken)), encoding="utf-8")
     return deploy(cloud, path, {}, "behaviour")
 
 
@@ -223,6 +237,21 @@ def test_a_failing_step_ends_the_execution_where_it_is(ended, states):
     assert (described["status"], described["error"]) == ("FAILED", "RunDoesNotAddUp")
     assert json.loads(described["cause"])["errorMessage"] == "1 of 2 images is missing"
     assert states("unplannable")[-1] == "PlanInference"
+
+
+@pytest.mark.parametrize("state", BREAKABLE)
+def test_a_redrive_takes_up_the_state_that_failed_and_none_before_it(cloud, broken, executions, ended, states, state):
+    name = f"redriven-{state}"
+    assert ended(name)["status"] == "FAILED"
+    before = states(name)
+
+    (broken / name).unlink()
+    cloud.client("stepfunctions").redrive_execution(executionArn=executions[name])
+
+    assert ended(name)["status"] == "SUCCEEDED"
+    after = states(name)[len(before) :]
+    assert set(after) & set(before) <= {state}
+    assert after[-1] == "Done"
 
 
 def test_one_image_that_kills_its_function_costs_only_itself(ended, results):
