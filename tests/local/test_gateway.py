@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import urllib.error
 import urllib.request
 import zlib
 from contextlib import closing
@@ -118,6 +119,18 @@ def test_a_presigned_get_reads_from_a_mounted_folder(cloud: LocalCloud, version:
     url = s3.generate_presigned_url("get_object", Params={"Bucket": "photos", "Key": "a b.jpg"})
     with urllib.request.urlopen(url) as answer:
         assert answer.read() == b"jpeg"
+
+
+@pytest.mark.usefixtures("photos")
+def test_a_presigned_get_whose_time_is_over_is_refused(cloud: LocalCloud) -> None:
+    session: Any = boto3.Session("key", "secret", region_name="us-east-1")
+    s3 = session.client("s3", endpoint_url=cloud.endpoint_url, config=Config(signature_version="s3"))
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "photos", "Key": "a b.jpg"}, ExpiresIn=-5)
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(url):
+        pass
+    assert refused.value.code == 403
+    assert b"<Code>AccessDenied</Code><Message>Request has expired</Message>" in refused.value.read()
+    refused.value.close()
 
 
 @pytest.mark.usefixtures("photos")

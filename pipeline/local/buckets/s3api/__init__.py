@@ -1,6 +1,7 @@
 """S3's REST interface for the objects of one bucket.
 
     operations.py    which operation a request is
+    signed_urls.py   how long a presigned URL works
     reading.py, listing.py                             for any bucket
     writing.py, copying.py, multipart.py, tagging.py   for buckets on disk
     payloads.py, descriptions.py, xml.py               what requests and answers consist of
@@ -19,6 +20,7 @@ from pipeline.local.buckets.base import Bucket, BucketError, ReadOnlyBucket, no_
 from pipeline.local.buckets.disk import DiskBucket
 from pipeline.local.buckets.s3api import copying, listing, multipart, reading, tagging, writing, xml
 from pipeline.local.buckets.s3api.call import B, Call
+from pipeline.local.buckets.s3api.signed_urls import check_not_expired
 from pipeline.local.http_messages import Response
 
 __all__ = ["Call", "answer"]
@@ -78,6 +80,7 @@ def answer(call: Call[Bucket], operation: str | None) -> Response:
 
 
 def _answer(call: Call[Bucket], operation: str | None) -> Response:
+    check_not_expired(call.request)
     if isinstance(call.bucket, ReadOnlyBucket) and call.request.method not in ("GET", "HEAD"):
         raise BucketError(403, "AccessDenied", call.bucket.refusal)
     if call.key and isinstance(call.bucket, DiskBucket):
