@@ -7,12 +7,8 @@ has no value is not in them: a run's `Environment`, and a partition's `Transform
 import re
 from typing import Any
 
+from pipeline import shard_requests
 from pipeline.runs.run import Run
-
-# The most that a shard has (pipeline/shards.py), and enough for its 23 MiB of pixels even where a megabyte is a million
-# bytes, which AWS does not say. As many at once as are a hundred MB together (CreateTransformJob, MaxPayloadInMB).
-SHARD_PAYLOAD_MB = 25
-SHARDS_AT_ONCE = 4
 
 GPU_AMI = "al2-ami-sagemaker-batch-gpu-535"
 """With NVIDIA's driver 535. The one that an instance has otherwise, 470, is too old for CUDA 12, which takes 525 and
@@ -27,8 +23,8 @@ def of_run(run: Run) -> dict[str, Any]:
     payload = run.contract.payload
     if payload is None:
         return {
-            "MaxConcurrentTransforms": SHARDS_AT_ONCE,
-            "MaxPayloadInMB": SHARD_PAYLOAD_MB,
+            "MaxConcurrentTransforms": shard_requests.AT_ONCE,
+            "MaxPayloadInMB": shard_requests.PAYLOAD_MB,
             "ContentType": "application/x-imagebatch-shard",
             "Accept": "application/jsonlines",
             "Environment": {

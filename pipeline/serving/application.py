@@ -11,11 +11,12 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
+from pipeline import shard_requests
 from pipeline.errors import ImageBatchError
 from pipeline.serving import payloads
 from pipeline.serving.model import ServedModel
 from pipeline.serving.replies import JSON_LINES, RefusedError, Reply
-from pipeline.serving.settings import MAX_CONCURRENT_TRANSFORMS, MAX_PAYLOAD_MB, ServingSettings
+from pipeline.serving.settings import ServingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -87,8 +88,8 @@ class Application:
 def _execution_parameters() -> Reply:
     return Reply.json(
         {
-            "MaxConcurrentTransforms": MAX_CONCURRENT_TRANSFORMS,
+            "MaxConcurrentTransforms": shard_requests.AT_ONCE,
             "BatchStrategy": "SINGLE_RECORD",
-            "MaxPayloadInMB": MAX_PAYLOAD_MB,
+            "MaxPayloadInMB": shard_requests.PAYLOAD_MB,
         }
     )

@@ -109,7 +109,7 @@ def test_a_ping_is_answered_with_200_once_the_model_is_loaded(server: Any) -> No
 
 def test_the_execution_parameters_stay_within_the_limits_of_a_transform_job(server: Any) -> None:
     said = server.ask("GET", "/execution-parameters").document
-    assert said == {"MaxConcurrentTransforms": 4, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 24}
+    assert said == {"MaxConcurrentTransforms": 4, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 25}
     assert said["MaxConcurrentTransforms"] * said["MaxPayloadInMB"] <= 100
 
 
@@ -209,10 +209,10 @@ def test_another_content_type_is_refused_with_a_list_of_those_that_are_taken(ser
 def test_a_body_over_the_limit_is_refused_before_it_is_sent(
     connection: http.client.HTTPConnection, answer_of: Callable[..., Any]
 ) -> None:
-    begin(connection, Content_Length=str(24 * MEBIBYTE + 1), Expect="100-continue")
+    begin(connection, Content_Length=str(25 * MEBIBYTE + 1), Expect="100-continue")
     answer = answer_of(connection)
     assert (answer.status, answer.document["reason"]) == (413, "BodyTooLarge")
-    assert "at most 25165824 bytes (24 MB)" in answer.document["detail"]
+    assert "at most 26214400 bytes (25 MB)" in answer.document["detail"]
 
 
 def test_a_body_over_the_limit_that_is_sent_all_the_same_does_not_hide_the_answer(server: Any) -> None:

@@ -24,7 +24,7 @@ def test_outside_a_container_only_this_machine_is_served() -> None:
     assert (settings.model, settings.host) == (Path("/somewhere/opt/ml/model"), "127.0.0.1")
 
 
-@pytest.mark.parametrize(("said", "megabytes"), [("6", 6), ("100", 100), ("0", 100), ("", 24)])
+@pytest.mark.parametrize(("said", "megabytes"), [("6", 6), ("100", 100), ("0", 100), ("", 25)])
 def test_a_body_may_be_as_large_as_the_transform_job_says(said: str, megabytes: int) -> None:
     settings = ServingSettings.from_env({"SAGEMAKER_MAX_PAYLOAD_IN_MB": said})
     assert settings.max_payload == megabytes * MEBIBYTE
