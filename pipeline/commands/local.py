@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sqlite3
 import sys
 import traceback
 from collections.abc import Callable
@@ -63,7 +64,7 @@ def carry_out(
     except (UsageError, ParameterError, FaultPlanError, InvalidReplay, UnknownRun) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE
-    except (TemplateError, BotoCoreError, ClientError, OSError) as error:
+    except (TemplateError, BotoCoreError, ClientError, OSError, sqlite3.OperationalError) as error:
         # The machine's doing (a full disk) or the template's, not the run's: there is no report to show.
         if options.verbose:
             traceback.print_exc()

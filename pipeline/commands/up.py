@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import sqlite3
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -99,7 +100,7 @@ def _up(options: argparse.Namespace) -> int:
     except (UsageError, ParameterError, FaultPlanError) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE
-    except (TemplateError, BotoCoreError, ClientError, OSError) as error:
+    except (TemplateError, BotoCoreError, ClientError, OSError, sqlite3.OperationalError) as error:
         # The machine's doing (a full disk), or the template's.
         if options.verbose:
             traceback.print_exc()

@@ -1,11 +1,14 @@
 """What `imagebatch up` says when it is up: commands to paste."""
 
 import shlex
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pipeline import cli
+from pipeline.commands import EXIT_FAILED, up
 from pipeline.commands.up import _greeting
 from pipeline.deployed.cloud_file import DEFAULT_FOLDER
 from pipeline.local.cloud import LocalCloud
@@ -37,3 +40,18 @@ def test_an_inbox_with_a_blank_is_one_word_of_the_command(cloud: LocalCloud) -> 
         "s3://images/my photos/",
         "s3://images/my photos/_READY",
     ]
+
+
+def test_a_database_that_cannot_be_written_ends_it_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(request: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(up, "_stand", full)
+    monkeypatch.setattr(up, "on_interrupt", lambda handler: None)
+
+    assert cli.main(["up"]) == EXIT_FAILED
+    assert capsys.readouterr().err == (
+        "imagebatch: the local cloud could not be kept running: database or disk is full (-v shows where)\n"
+    )
