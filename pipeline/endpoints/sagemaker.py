@@ -7,7 +7,7 @@ SageMaker's.
 
 from typing import Any
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, ReadTimeoutError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError, ReadTimeoutError
 
 from pipeline.endpoints.codec import Request, Response
 from pipeline.endpoints.statuses import error_for, excerpt
@@ -49,6 +49,8 @@ class SageMakerEndpoint:
             raise EndpointTimeout(f"endpoint {self.name} did not answer in time: {error}") from error
         except (ConnectionError, HTTPClientError) as error:
             raise EndpointUnavailable(f"endpoint {self.name} cannot be reached: {error}") from error
+        except IncompleteReadError as error:
+            raise EndpointUnavailable(f"endpoint {self.name} broke off its answer: {error}") from error
 
     def _named(self, error: ClientError) -> ImageBatchError:
         code, words = error.response["Error"]["Code"], error.response["Error"].get("Message", "")

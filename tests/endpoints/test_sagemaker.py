@@ -140,3 +140,10 @@ def test_the_client_of_endpoints_asks_once_and_waits_as_long_as_it_is_told(monke
     config = aws.endpoint_client(30).meta.config
     aws.forget_clients()
     assert (config.read_timeout, config.retries["total_max_attempts"]) == (30, 1)
+
+
+def test_an_answer_that_breaks_off_may_be_asked_for_again(client: Any, runtime: Stubber) -> None:
+    runtime.add_response("invoke_endpoint", {"Body": StreamingBody(io.BytesIO(b"[1"), 3)})
+    error = refused(client)
+    assert isinstance(error, EndpointUnavailable)
+    assert "broke off its answer" in str(error)
