@@ -10,4 +10,5 @@ from pipeline.runs.run import load_run
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run", "plan", "partitions"?}` -> counts, where the results lie, and the message. No jobs, no `partitions`."""
     s3 = aws.object_reader()
-    return aggregate_predictions(load_run(s3, event["run"]), event.get("partitions") or [], s3)
+    run = load_run(s3, event["run"])
+    return aggregate_predictions(run, event.get("partitions") or [], s3, planned=event["plan"]["counts"])

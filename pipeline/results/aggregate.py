@@ -11,14 +11,17 @@ kept.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from tempfile import TemporaryFile
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 from pipeline import aws, objects
 from pipeline.contract import Task
-from pipeline.errors import CorruptPredictions, RunDoesNotAddUp, TooManyFailed
+from pipeline.errors import CorruptPredictions, CorruptVerdicts, RunDoesNotAddUp, TooManyFailed
 from pipeline.inference import arrays
 from pipeline.inference.predictions import ShardFailure
 from pipeline.objects import ListedObject
@@ -45,6 +48,7 @@ _BATCHES_AHEAD = 16
 _BYTES_AHEAD = 32_000_000
 """Of predictions, of which an embedding has many more than a classification."""
 _PROBLEMS_TOLD = 3
+_RESUME = "`imagebatch resume` makes it anew, and keeps what is whole."
 
 
 @dataclass(frozen=True)
@@ -58,14 +62,21 @@ class _Stored:
 _Ended = _Stored | ShardFailure | Answers
 
 
-def aggregate_predictions(run: Run, partitions: Sequence[Mapping[str, Any]], s3: "S3Client") -> dict[str, Any]:
+def aggregate_predictions(
+    run: Run,
+    partitions: Sequence[Mapping[str, Any]],
+    s3: "S3Client",
+    planned: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Write the results of a run, and answer with its counts, where they lie, and the message about them.
 
     `partitions` says how each job ended: `{"id", "status": "Completed"}` or `{"id", "status": "Failed", "error",
-    "cause"}`. Raises RunDoesNotAddUp where an image was lost or counted twice, and TooManyFailed above the run's
-    `max_failed_fraction`; both after the results were written.
+    "cause"}`; `planned` are the counts of the plan when it was made. Raises CorruptArtifact and CorruptVerdicts where
+    what the run kept does not read back; and, after the results were written, RunDoesNotAddUp where an image was lost
+    or counted twice, and TooManyFailed above the run's `max_failed_fraction`.
     """
     plan = load_plan(s3, run)
+    _check_plan(run, plan, planned)
     tally = _write_tables(run, plan, partitions, s3)
     _count_up(plan, tally)
     summary = summarise(run, plan, tally, partitions, datetime.now(UTC))
@@ -137,8 +148,7 @@ def _read_batches(
         return answers.read(shard, rows, _failure_of_job(shard, job, "an answer for this photo"))
 
     def read(batch: Batch) -> tuple[Sequence[Verdict], Mapping[str, _Ended]]:
-        lines = objects.get_lines(s3, run.bucket, keys.verdicts_key(run.run_id, batch.id))
-        found = [verdicts.from_json(line) for line in lines]
+        found = _read_verdicts(s3, run, batch)
         return found, {shard.id: read_one(shard, found) for shard in batch.shards}
 
     def weight(batch: Batch) -> int:
@@ -148,6 +158,22 @@ def _read_batches(
     ahead = read_ahead(read, plan.batches, threads=threads, budget=_BYTES_AHEAD, weight=weight)
     for batch, (found, shards) in ahead:
         yield batch, found, shards
+
+
+def _read_verdicts(s3: "S3Client", run: Run, batch: Batch) -> Sequence[Verdict]:
+    """Raises CorruptVerdicts where they are not there, or no verdicts."""
+    key = keys.verdicts_key(run.run_id, batch.id)
+    where = f"s3://{run.bucket}/{key}"
+    try:
+        return [verdicts.from_json(line) for line in objects.get_lines(s3, run.bucket, key)]
+    except ClientError as error:
+        if not objects.is_missing(error):
+            raise
+        raise CorruptVerdicts(f"{where} is gone, which ValidateImages wrote. {_RESUME}") from error
+    except (CorruptVerdicts, ValueError) as error:
+        raise CorruptVerdicts(
+            f"{where} does not read as ValidateImages wrote it. Start the run again. {error}"
+        ) from error
 
 
 def _read_shard(
@@ -201,6 +227,20 @@ def _failure_of_job(
     if ended.get("status") == "Failed":
         return ShardFailure(shard.id, str(ended.get("error", "Unknown")), causes.readable(ended.get("cause")))
     return ShardFailure(shard.id, "NoPredictions", f"the job of partition {shard.partition} ended without {lacking}")
+
+
+def _check_plan(run: Run, plan: Plan, planned: Mapping[str, Any]) -> None:
+    """What travelled between the states is the witness of what lay in S3 meanwhile."""
+    changed = [
+        f"{name}: {count:,}, then {now:,}"
+        for name, now in asdict(plan.counts).items()
+        if (count := planned.get(name, now)) != now
+    ]
+    if changed:
+        raise RunDoesNotAddUp(
+            f"s3://{run.bucket}/{keys.plan_key(run.run_id)} is not what PlanInference wrote; its counts differ"
+            f" ({'; '.join(changed)}). {_RESUME}"
+        )
 
 
 def _count_up(plan: Plan, tally: Tally) -> None:

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from botocore.exceptions import ClientError
+
 from pipeline import names, objects
-from pipeline.errors import RunDoesNotAddUp
+from pipeline.errors import CorruptArtifact, RunDoesNotAddUp
 from pipeline.runs import job_inputs, keys, transform_requests
 from pipeline.runs.finished import finished_shards
 from pipeline.runs.run import Run
@@ -102,7 +104,19 @@ class Plan:
 
 
 def load_plan(s3: "S3Client", run: Run) -> Plan:
-    return Plan.from_json(objects.get_json(s3, run.bucket, keys.plan_key(run.run_id)))
+    """Raises CorruptArtifact where plan.json is not there, or is none; RunDoesNotAddUp where it contradicts itself."""
+    key = keys.plan_key(run.run_id)
+    where = f"s3://{run.bucket}/{key}"
+    try:
+        return Plan.from_json(objects.get_json(s3, run.bucket, key))
+    except ClientError as error:
+        if not objects.is_missing(error):
+            raise
+        raise CorruptArtifact(f"{where} is gone: `imagebatch resume` makes it anew.") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise CorruptArtifact(
+            f"{where} does not read as a plan ({error!r}): `imagebatch resume` makes it anew."
+        ) from error
 
 
 def plan_inference(

@@ -65,13 +65,15 @@ def run_seeds(seeds: Sequence[int], verbose: bool = False) -> list[Trial]:
                 trial = carried_out(what, here, truths[what.engine], Path(folder) / f"up-{seed}", inbox)
                 trials.append(trial)
                 if verbose:
-                    print(
-                        f"{trial.seed:>4} {trial.seconds:6.1f} s {'good' if trial.is_good else 'BAD'} {trial.faults} {trial.ways}",
-                        flush=True,
-                    )
+                    print(line_of(trial), flush=True)
         finally:
             here.close()
     return trials
+
+
+def line_of(trial: Trial) -> str:
+    end = "good" if trial.is_good else "BAD"
+    return f"{trial.seed:>4} {trial.seconds:6.1f} s {end} {trial.faults} {trial.ways}"
 
 
 def carried_out(what: Scenario, here: Here, truth: Truth, folder: Path, inbox: Inbox) -> Trial:

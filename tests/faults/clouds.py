@@ -117,7 +117,7 @@ class Inbox:
     def successes(self) -> list[str]:
         """The subjects of the messages that say that a run has finished."""
         subjects = [message.get("Subject", "") for message in self.messages]
-        return [subject for subject in subjects if not subject.startswith("imagebatch FAILED")]
+        return [subject for subject in subjects if subject.startswith("imagebatch: ")]
 
 
 class Cloud:
