@@ -31,6 +31,7 @@ from pipeline.errors import ImageBatchError
 from pipeline.inference.gpus import usable_gpus
 from pipeline.inference.runtimes import RuntimeSettings
 from pipeline.inference.workers import Job, ShardOutcome, predict_partition
+from pipeline.job_log import log_to_stdout
 
 LONGEST_MESSAGE = 1024
 STOPPED = 128 + signal.SIGTERM
@@ -79,7 +80,7 @@ class StopSignal:
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    log_to_stdout()
     folders = Folders.below(Path(environment.get("IMAGEBATCH_ROOT", "/")))
     is_stopping = StopSignal()
     try:

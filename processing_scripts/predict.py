@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import ImageBatchError
+from pipeline.job_log import log_to_stdout
 from pipeline.serving import uploads
 from pipeline.serving.model import ServedModel
 from pipeline.serving.settings import ServingSettings
@@ -33,7 +34,7 @@ class ImageRejectedError(Exception):
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    log_to_stdout()
     root = Path(environment.get("IMAGEBATCH_ROOT", "/"))
     try:
         predict(root / "opt/ml/processing")

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from types import FrameType
 
 from pipeline.errors import ImageBatchError
+from pipeline.job_log import log_to_stdout
 from pipeline.serving.service import serve
 from pipeline.serving.settings import ServingSettings
 
@@ -27,7 +28,7 @@ logger = logging.getLogger("serve")
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stdout)
+    log_to_stdout()
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -7,6 +7,7 @@
 import threading
 from pathlib import Path
 
+from pipeline.job_log import one_line
 from pipeline.local.sagemaker.jobs import now
 
 
@@ -20,11 +21,6 @@ class TransformLog:
     def write(self, text: str, source: str = "") -> None:
         """Add a line, about one object where `source` is its bucket and key."""
         moment = now().replace(tzinfo=None).isoformat(timespec="milliseconds")
-        about = f"{_one_line(source)}: " if source else ""
+        about = f"{one_line(source)}: " if source else ""
         with self._lock, self._path.open("ab") as file:
-            file.write(f"{moment}:[sagemaker logs]: {about}{_one_line(text)}\n".encode(errors="replace"))
-
-
-def _one_line(text: str) -> str:
-    """Keys and answers hold anything; what would break the line is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+            file.write(f"{moment}:[sagemaker logs]: {about}{one_line(text)}\n".encode(errors="replace"))
