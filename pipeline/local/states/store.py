@@ -77,15 +77,13 @@ class Store:
         return left
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Write what is buffered. What cannot be written (on a full disk) is kept, and written the next time."""
         with self._lock:
-            if self._executions:
-                self._write(_insert("executions", ExecutionRecord), [_row(r) for r in self._executions.values()])
-                self._executions.clear()
-            if self._events:
-                self._write("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", self._events)
-                self._events.clear()
+            self._write(_insert("executions", ExecutionRecord), [_row(r) for r in self._executions.values()])
+            self._write("INSERT OR REPLACE INTO events VALUES (?, ?, ?, ?, ?, ?)", self._events)
             self._connection.commit()
+            self._executions.clear()
+            self._events.clear()
 
     def new_execution_id(self) -> int:
         with self._lock:
@@ -232,7 +230,8 @@ class Store:
             self.flush()
 
     def _write(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
-        self._connection.executemany(sql, rows)
+        if rows:  # for none, too, a transaction would begin
+            self._connection.executemany(sql, rows)
 
     def _read(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
         with self._lock:

@@ -1,7 +1,9 @@
 """The tables behind the service."""
 
+import sqlite3
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,4 +88,21 @@ def test_only_what_ran_is_abandoned() -> None:
     assert abandoned is not None
     assert (abandoned.status, abandoned.stopped) == ("ABORTED", 9.0)
     assert store.execution("arn:2") == ended
+    store.close()
+
+
+def test_what_a_full_disk_does_not_take_is_written_when_there_is_room(tmp_path: Path) -> None:
+    store = Store(tmp_path / "states.sqlite")
+    (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+    store._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    written = execution(store, 1)
+    events = [Event(number, number - 1, 0.5, "PassStateEntered", "x" * 2000) for number in range(1, 31)]
+    for event in events:
+        store.add_event(written.id, event)
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        store.flush()
+    store._connection.execute("PRAGMA max_page_count = 1000000")
+
+    assert store.execution("arn:1") == written
+    assert store.events(written.id, after=0, limit=100) == events
     store.close()
