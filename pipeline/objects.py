@@ -150,13 +150,15 @@ class ListedObject:
     key: str
     size: int
     stored_at: datetime
+    etag: str
+    """Without quotes."""
 
 
 def list_objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator[ListedObject]:
     """Every object whose key starts with `prefix`, in S3's order, page by page."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", ()):
-            yield ListedObject(item["Key"], item["Size"], item["LastModified"])
+            yield ListedObject(item["Key"], item["Size"], item["LastModified"], item["ETag"].strip('"'))
 
 
 def list_folders(s3: "S3Client", bucket: str, prefix: str) -> list[str]:

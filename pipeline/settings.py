@@ -46,6 +46,10 @@ class StartRunSettings:
     """The name of the object that says of its folder that it is complete."""
     transform_model: str | None = None
     """The package that the stack's SageMaker model was made of, without which no transform job runs."""
+    sagemaker_model: str | None = None
+    """What that model is called: CloudFormation makes one of another name where its files are others."""
+    ledger: str | None = None
+    """The table that knows what was predicted (pipeline/ledger); None where nobody keeps one."""
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:

@@ -11,4 +11,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run", "plan", "partitions"?}` -> counts, where the results lie, and the message. No jobs, no `partitions`."""
     s3 = aws.object_reader()
     run = load_run(s3, event["run"])
-    return aggregate_predictions(run, event.get("partitions") or [], s3, planned=event["plan"]["counts"])
+    dynamodb = aws.client("dynamodb") if run.ledger else None
+    return aggregate_predictions(run, event.get("partitions") or [], s3, dynamodb, event["plan"]["counts"])

@@ -16,6 +16,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run": {"bucket", "key"}, "bucket", "items", "condemn"?}` -> a batch result (validation/batches.py)."""
     s3 = aws.object_reader()
     run, bucket, items = load_run(s3, event["run"]), event["bucket"], event["items"]
+    dynamodb = aws.client("dynamodb") if run.ledger else None
     if condemned := event.get("condemn"):
         return validate_batch(run, bucket, items, s3, condemned)
-    return validate_once(run, bucket, items, s3, lambda: validate_batch(run, bucket, items, s3))
+    return validate_once(run, bucket, items, s3, lambda: validate_batch(run, bucket, items, s3, dynamodb=dynamodb))

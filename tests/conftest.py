@@ -22,7 +22,7 @@ from pipeline.settings import PlanInferenceSettings
 from pipeline.validation import batch as validation
 from pipeline.validation.batches import Batch
 
-IMAGES, RESULTS = "example-images", "example-results"
+IMAGES, RESULTS, LEDGER = "example-images", "example-results", "example-ledger"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:imagebatch:first"
 
 
@@ -116,6 +116,19 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             client.create_bucket(Bucket=bucket)
         yield client
     aws.forget_clients()
+
+
+@pytest.fixture
+def dynamodb(s3: Any) -> Any:
+    """A DynamoDB in this process, with an empty ledger, as infra/template.yaml makes it."""
+    client = aws.client("dynamodb")
+    client.create_table(
+        TableName=LEDGER,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("image", "model")],
+        KeySchema=[{"AttributeName": "image", "KeyType": "HASH"}, {"AttributeName": "model", "KeyType": "RANGE"}],
+    )
+    return client
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline import objects
+from pipeline import names, objects
 from pipeline.contract import CONTRACT_FILE, ModelContract, parse_contract
 from pipeline.contract.model_files import find_model
 from pipeline.contract.model_signature import read_signature
@@ -37,6 +37,8 @@ class StoredPackage:
 
     contract: ModelContract
     signature: Signature | None
+    digest: str
+    """Of the names and ETags of all files but the contract, which has a digest of its own: nothing is read for it."""
 
 
 def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
@@ -47,7 +49,9 @@ def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
     """
     prefix = model_prefix(model)
     folder = objects.s3_uri(bucket, prefix)
-    sizes = {item.key.removeprefix(prefix): item.size for item in objects.list_objects(s3, bucket, prefix)}
+    files = {item.key.removeprefix(prefix): item for item in objects.list_objects(s3, bucket, prefix)}
+    sizes = {name: file.size for name, file in files.items()}
+    digest = names.fingerprint(*(f"{file.etag} {name}" for name, file in files.items() if name != CONTRACT_FILE))
     if not sizes:
         models = objects.list_folders(s3, bucket, MODELS_PREFIX)
         known = f"the models there are {', '.join(models)}" if models else "there are no models yet"
@@ -60,7 +64,7 @@ def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
     if contract.payload is not None:
         read_labels(s3, bucket, prefix, contract)
         logger.info("%s is for a container that is not ours: its signature is not known, and was not checked", folder)
-        return StoredPackage(contract, None)
+        return StoredPackage(contract, None, digest)
     model = find_model(sizes, f"model: {folder}")
 
     def read_at(offset: int, length: int) -> bytes:
@@ -72,7 +76,7 @@ def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
             check_signature(signature, contract, len(read_labels(s3, bucket, prefix, contract)) or None)
         except ContractMismatch as mismatch:
             raise ContractMismatch(f"{folder}: {mismatch}") from None
-    return StoredPackage(contract, signature)
+    return StoredPackage(contract, signature, digest)
 
 
 def read_labels(s3: "S3Client", bucket: str, prefix: str, contract: ModelContract) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ class RunWatcher:
         }
         if self._counts is not None:
             counts = self._counts
-            done = counts["predicted"] + counts["rejected"] + counts["failed"]
+            done = sum(counts[name] for name in ("predicted", "rejected", "failed", "skipped"))
             return Progress(
                 self._state,
                 run_id,

@@ -55,7 +55,7 @@ def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
     ]
     told = ", ".join(
         f"{counts[name]:,} {name}"
-        for name in ("predicted", "rejected", "failed")
+        for name in ("predicted", "rejected", "failed", "skipped")
         if counts[name] or name == "predicted"
     )
     return make(f"imagebatch: {told} ({summary['run_id']})", paragraphs)

@@ -17,7 +17,7 @@ from datetime import datetime
 from pipeline.inference.predictions import ShardFailure
 from pipeline.results.predicted import Predicted
 from pipeline.shards import Row
-from pipeline.validation.batches import Batch
+from pipeline.validation.batches import Batch, Counts
 from pipeline.validation.verdicts import Accepted, Rejected, Verdict
 
 
@@ -45,6 +45,7 @@ class Outcomes:
     predicted: tuple[Predicted, ...]
     rejected: tuple[Rejected, ...]
     failed: tuple[Failed, ...]
+    skipped: int
     problems: tuple[str, ...]
 
 
@@ -58,7 +59,9 @@ def reconcile(
     """
     accepted = [verdict for verdict in verdicts if isinstance(verdict, Accepted)]
     rejected = tuple(verdict for verdict in verdicts if isinstance(verdict, Rejected))
-    problems = [*_miscounted(batch, len(accepted), len(rejected)), *_listed_twice(verdicts)]
+    skipped = len(verdicts) - len(accepted) - len(rejected)
+    found = Counts(len(verdicts), batch.counts.passed_over, len(accepted), len(rejected), skipped)
+    problems = [*_miscounted(batch, found), *_listed_twice(verdicts)]
     predicted: list[Predicted] = []
     failed: list[Failed] = []
     for shard in batch.shards:
@@ -74,14 +77,15 @@ def reconcile(
         failed.extend(failures)
         ended = [*predictions.images, *((each.row.key, each.row.etag) for each in failures)]
         problems.extend(_mismatched(shard.id, [(row.key, row.etag) for row in rows], ended))
-    return Outcomes(tuple(predicted), rejected, tuple(failed), tuple(problems))
+    return Outcomes(tuple(predicted), rejected, tuple(failed), skipped, tuple(problems))
 
 
-def _miscounted(batch: Batch, accepted: int, rejected: int) -> Iterable[str]:
-    if (accepted, rejected) != (batch.counts.accepted, batch.counts.rejected):
+def _miscounted(batch: Batch, found: Counts) -> Iterable[str]:
+    counted = batch.counts
+    if found != counted:
         yield (
-            f"batch {batch.id} counted {batch.counts.accepted} accepted and {batch.counts.rejected} rejected, "
-            f"and its verdicts are {accepted} and {rejected}"
+            f"batch {batch.id} counted {counted.accepted} accepted, {counted.rejected} rejected and {counted.skipped} "
+            f"skipped, and its verdicts are {found.accepted}, {found.rejected} and {found.skipped}"
         )
 
 

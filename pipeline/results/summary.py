@@ -16,7 +16,7 @@ from pipeline.runs import keys
 from pipeline.runs.planning import Plan
 from pipeline.runs.run import Run
 from pipeline.validation import quarantine
-from pipeline.validation.verdicts import Accepted, Rejected, Verdict
+from pipeline.validation.verdicts import Accepted, Rejected, Skipped, Verdict
 
 EXAMPLES = 20
 """How many rejected images, failed images, labels and problems a summary shows; the tables have all."""
@@ -27,6 +27,7 @@ class Tally:
     """Counts that grow with the number of labels and reasons, never with the number of images."""
 
     predicted: int = 0
+    skipped: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     """Images that a label is the best of; or that have a box with it, where the task is detection."""
     answers: Counter[str] = field(default_factory=Counter)
@@ -62,6 +63,7 @@ class Tally:
                 for label, score in answers:
                     self.answers[label] += 1
                     self.scores[label] += score
+        self.skipped += outcomes.skipped
         for rejected in outcomes.rejected:
             self.reasons[rejected.reason] += 1
             if len(self.rejected_examples) < EXAMPLES:
@@ -76,6 +78,8 @@ class Tally:
     def add_verdicts(self, verdicts: Iterable[Verdict]) -> None:
         """Count what outcomes do not tell: how images were converted, what was odd, what became of rejected ones."""
         for verdict in verdicts:
+            if isinstance(verdict, Skipped):
+                continue
             self.notes.update(map(claims.kind, verdict.notes))
             if isinstance(verdict, Accepted):
                 self.conversions.update(verdict.conversions)
@@ -110,8 +114,9 @@ def summarise(
             "predicted": tally.predicted,
             "rejected": tally.rejected,
             "failed": tally.failed,
-            "skipped": 0,
+            "skipped": tally.skipped,
         },
+        "ledger": None,
         "adds_up": tally.problem_count == 0,
         "problem_count": tally.problem_count,
         "problems": tally.problems,

@@ -46,6 +46,12 @@ class Run:
     """What the answer for an image adds to an array; 0 without arrays, or where the model leaves it open."""
     marker: str = DEFAULT_MARKER
     """The name of objects that say of their folder that it is complete, and are no images."""
+    ledger: str | None = None
+    """The table that knows which images need not be predicted again (pipeline/ledger); None where nobody keeps one."""
+    reprocess: bool = False
+    """Whether all images are predicted, whatever the ledger knows of them."""
+    model_digest: str = ""
+    """Of the files behind the model's name, so that another model under an old name is another model."""
     resumed: int = 0
     """How often another execution took the run over."""
 
@@ -82,6 +88,9 @@ class Run:
             "replays": self.replays,
             "array_row_bytes": self.array_row_bytes,
             "marker": self.marker,
+            "ledger": self.ledger,
+            "reprocess": self.reprocess,
+            "model_digest": self.model_digest,
             "resumed": self.resumed,
         }
 
@@ -108,6 +117,9 @@ class Run:
             replays=document["replays"],
             array_row_bytes=document["array_row_bytes"],
             marker=document["marker"],
+            ledger=document["ledger"],
+            reprocess=document["reprocess"],
+            model_digest=document["model_digest"],
             resumed=document["resumed"],
         )
 

@@ -17,9 +17,10 @@ from typing import Any
 
 from pipeline.contract import LARGEST_TOP_K
 from pipeline.errors import InvalidRunInput
+from pipeline.given import shown
 from pipeline.limits import Limits, Quarantine
 from pipeline.runs import source_fields, triggers
-from pipeline.runs.fields import matching, refuse, shown
+from pipeline.runs.fields import matching, refuse
 from pipeline.runs.sources import Prefix, Source
 from pipeline.runs.triggers import Manifest, Trigger
 from pipeline.settings import StartRunSettings
@@ -39,6 +40,7 @@ _FIELDS = (
     "limits",
     "quarantine",
     "replays",
+    "reprocess",
     "schedule",
     "resume",
 )
@@ -66,6 +68,8 @@ class RunInput:
     quarantine: Quarantine
     replays: str | None
     """The run whose rejected images this one takes up again (pipeline/runs/replay.py)."""
+    reprocess: bool
+    """Whether images are predicted that were predicted before and have not changed (pipeline/ledger)."""
 
 
 def parse(document: Any, execution: Mapping[str, str], settings: StartRunSettings) -> RunInput:
@@ -104,6 +108,7 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
         limits=_limits(fields.get("limits", {}), settings.limits),
         quarantine=_quarantine(fields.get("quarantine", settings.quarantine)),
         replays=_replays(fields.get("replays")),
+        reprocess=_reprocess(fields.get("reprocess", False)),
     )
 
 
@@ -162,6 +167,12 @@ def _quarantine(value: Any) -> Quarantine:
     if not isinstance(value, str) or value not in set(Quarantine):
         refuse("quarantine", f"one of {', '.join(Quarantine)}", value)
     return Quarantine(value)
+
+
+def _reprocess(value: Any) -> bool:
+    if not isinstance(value, bool):
+        refuse("reprocess", "true or false", value)
+    return value
 
 
 def _replays(value: Any) -> str | None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from pipeline import objects
+from pipeline import names, objects
 from pipeline.contract import ModelContract, Task
 from pipeline.contract.signature import array_row_bytes
-from pipeline.contract.store import read_package
+from pipeline.contract.store import StoredPackage, read_package
 from pipeline.errors import InvalidRunInput
 from pipeline.runs import claims, run_input
 from pipeline.runs.listings import check_listing
@@ -58,6 +58,9 @@ def start_run(
         replays=given.replays,
         array_row_bytes=array_row_bytes(package.signature, package.contract),
         marker=settings.marker,
+        ledger=settings.ledger,
+        reprocess=given.reprocess,
+        model_digest=_model_digest(package, engine, settings),
     )
 
     def sources(run_id: str) -> tuple[Source, ...]:
@@ -89,6 +92,13 @@ def _engine(given: RunInput, contract: ModelContract) -> str:
             " container that is not ours, which only transform jobs run. Leave the field out."
         )
     return TRANSFORM
+
+
+def _model_digest(package: StoredPackage, engine: str, settings: StartRunSettings) -> str:
+    """Of what answers: a transform job runs the stack's SageMaker model, which is not in the package."""
+    if engine == TRANSFORM:
+        return names.fingerprint(package.digest, settings.sagemaker_model or "")
+    return package.digest
 
 
 def _check_transform(model: str, contract: ModelContract, settings: StartRunSettings) -> None:

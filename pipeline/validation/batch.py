@@ -2,6 +2,7 @@
 
     listed items ──► read ahead on threads ──► decoded, one at a time ──► rows of a shard ──► shards ──► S3
                                                         └──► rejected ──► quarantine ──► verdicts ──► S3
+          └──► predicted before and unchanged: skipped, and not read ─────────────────────┘
 
 Reading overlaps decoding. In memory are at most the objects read ahead (64 MB, or one larger object), one decoded
 image, and one shard being filled, however many images a batch lists. For a container that is not ours, which takes
@@ -13,7 +14,7 @@ run.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from pipeline import names, objects
 from pipeline.images import claims
 from pipeline.images.decode import Decoded, Reason, decode
 from pipeline.images.signatures import recognise
+from pipeline.ledger import Entry
 from pipeline.limits import Limits
 from pipeline.read_ahead import read_ahead
 from pipeline.results import causes
@@ -32,11 +34,12 @@ from pipeline.runs.control_files import is_image
 from pipeline.runs.listings import ListedImage, read_items
 from pipeline.runs.run import Run
 from pipeline.shards import Row
-from pipeline.validation import quarantine, verdicts
+from pipeline.validation import quarantine, unchanged, verdicts
 from pipeline.validation.batches import Batch, Counts
 from pipeline.validation.packers import Packer, open_packer
+from pipeline.validation.unchanged import Known
 from pipeline.validation.unreadable import why_unreadable
-from pipeline.validation.verdicts import CHANGED_SINCE_LISTING, Accepted, Rejected, Verdict
+from pipeline.validation.verdicts import CHANGED_SINCE_LISTING, Accepted, Rejected, Skipped, Verdict
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -70,12 +73,13 @@ def validate_batch(
     items: Sequence[Mapping[str, Any]],
     s3: "S3Client",
     condemned: Mapping[str, str] | None = None,
+    dynamodb: Any = None,
 ) -> dict[str, Any]:
     """Validate objects of `bucket`, write their shards and verdicts, and answer with the batch result.
 
     `items` are as Step Functions lists them: `{"Key", "Etag", "Size"}`. With `condemned`, the error `{"Error",
     "Cause"}` that ended the function over these items, nothing is opened: each image is rejected, for crashing its
-    decoder or for keeping it too long.
+    decoder or for keeping it too long. `dynamodb` is the client for a run that has a ledger.
     """
     listed = read_items(items)
     images = [item for item in listed if is_image(item.key, run.marker)]
@@ -83,58 +87,75 @@ def validate_batch(
     if condemned is not None:
         # The function that was given up on may still be running: what it writes late must not replace this verdict.
         batch = names.fingerprint(batch, "condemned")
+    # Who is condemned was asked for before.
+    known = unchanged.ask(run, bucket, images, dynamodb) if condemned is None else unchanged.NOTHING
+    batch = known.batch_id(batch)
     packer = open_packer(run, bucket, batch, len(images), s3)
     if condemned is None:
-        found = _judge(run, bucket, images, packer, s3)
+        found = _judge(run, bucket, images, known, packer, s3)
     else:
         reason, detail = _sentence(condemned)
         found = [Rejected(bucket, item.key, item.etag or "", item.size or 0, reason, detail) for item in images]
     packer.close()
     found = quarantine.set_apart(run, found, s3)
     accepted = sum(isinstance(verdict, Accepted) for verdict in found)
-    rejected = len(found) - accepted
+    rejected = sum(isinstance(verdict, Rejected) for verdict in found)
+    skipped = len(found) - accepted - rejected
     objects.put_bytes(
         s3,
         run.bucket,
         keys.verdicts_key(run.run_id, batch),
         objects.dump_lines(map(verdicts.to_json, found)),
         "application/x-ndjson",
-        {"accepted": str(accepted), "rejected": str(rejected)},
+        {"accepted": str(accepted), "rejected": str(rejected), "skipped": str(skipped)},
     )
-    logger.info("batch %s: %d accepted, %d rejected", batch, accepted, rejected)
-    counts = Counts(len(images), len(listed) - len(images), accepted, rejected)
+    logger.info("batch %s: %d accepted, %d rejected, %d skipped", batch, accepted, rejected, skipped)
+    counts = Counts(len(images), len(listed) - len(images), accepted, rejected, skipped)
     return Batch(batch, counts, tuple(packer.shards)).to_json(run.run_id)
 
 
-def _judge(run: Run, bucket: str, images: Iterable[ListedImage], packer: Packer, s3: "S3Client") -> list[Verdict]:
+def _judge(
+    run: Run, bucket: str, images: Sequence[ListedImage], known: Known, packer: Packer, s3: "S3Client"
+) -> list[Verdict]:
     """A verdict for each image, in order; the accepted ones are in the packer."""
-    found: list[Verdict] = []
+    skipped = [known.skipped(bucket, item) for item in images]
+    opened = [item for item, verdict in zip(images, skipped, strict=True) if verdict is None]
+    judged = _open(run, bucket, opened, known, packer, s3)
+    return [verdict or known.noted(next(judged)) for verdict in skipped]
+
+
+def _open(
+    run: Run, bucket: str, images: Iterable[ListedImage], known: Known, packer: Packer, s3: "S3Client"
+) -> Iterator[Verdict]:
+    """A verdict for each image that is to be read."""
     limits = run.limits
 
-    def read(item: ListedImage) -> _Object | Rejected:
-        return _read(s3, bucket, item, limits)
+    def read(item: ListedImage) -> _Object | Rejected | Skipped:
+        return _read(s3, bucket, item, limits, known.entry_of_untold(item))
 
     def weight(item: ListedImage) -> int:
         return min(_SIZE_UNTOLD if item.size is None else item.size, limits.max_bytes)
 
     for item, content in read_ahead(read, images, threads=_READING_THREADS, budget=_BYTES_AHEAD, weight=weight):
-        if isinstance(content, Rejected):
-            found.append(content)
+        if not isinstance(content, _Object):
+            yield content
             continue
         decoded = decode(content.data, run.contract, limits, packer.next_row())
         if isinstance(decoded, Decoded):
             row = Row(bucket, item.key, content.etag, len(content.data), decoded.width, decoded.height)
             notes = content.notes(item, decoded.format)
-            found.append(Accepted(row, decoded.format, decoded.conversions, notes, packer.take(row)))
+            yield Accepted(row, decoded.format, decoded.conversions, notes, packer.take(row))
         else:
             notes = content.notes(item, recognise(content.data))
             size = len(content.data)
-            found.append(Rejected(bucket, item.key, content.etag, size, decoded.reason, decoded.detail, notes))
-    return found
+            yield Rejected(bucket, item.key, content.etag, size, decoded.reason, decoded.detail, notes)
 
 
-def _read(s3: "S3Client", bucket: str, item: ListedImage, limits: Limits) -> _Object | Rejected:
-    """The object's bytes, unless it is too large to read or S3 refuses it for good."""
+def _read(
+    s3: "S3Client", bucket: str, item: ListedImage, limits: Limits, known: Entry | None
+) -> _Object | Rejected | Skipped:
+    """The object's bytes, unless it is too large to read, S3 refuses it for good, or it still is what `known` says."""
+    unless: Any = {} if known is None else {"IfNoneMatch": f'"{known.etag}"'}
 
     def too_large(etag: str, size: int) -> Rejected:
         detail = f"{size:,} bytes; at most {limits.max_bytes:,} are read"
@@ -142,7 +163,7 @@ def _read(s3: "S3Client", bucket: str, item: ListedImage, limits: Limits) -> _Ob
         return Rejected(bucket, item.key, etag, size, Reason.TOO_MANY_BYTES, detail, notes)
 
     def read() -> _Object | Rejected:
-        response = s3.get_object(Bucket=bucket, Key=item.key)
+        response = s3.get_object(Bucket=bucket, Key=item.key, **unless)
         etag = response["ETag"].strip('"')
         # Entered itself, a body gives out the bare stream, which checks neither its length nor its checksum.
         with closing(response["Body"]) as body:
@@ -156,6 +177,8 @@ def _read(s3: "S3Client", bucket: str, item: ListedImage, limits: Limits) -> _Ob
     try:
         return objects.unbroken(read)
     except ClientError as error:
+        if known is not None and objects.error_code(error) in {"304", "NotModified"}:
+            return Skipped(bucket, item.key, known.etag, known.run_id)
         why = why_unreadable(error)
         if why is None:
             raise

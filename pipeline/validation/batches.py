@@ -1,12 +1,12 @@
 """A batch result: what validation answers for one batch of listed items, and what a plan keeps of it.
 
-    {"batch": "<id>", "listed": 160, "passed_over": 0, "accepted": 158, "rejected": 2,
+    {"batch": "<id>", "listed": 160, "passed_over": 0, "accepted": 158, "rejected": 2, "skipped": 0,
      "verdicts": "runs/.../<id>.jsonl",
      "shards": [{"id": "<id>-0", "key": "runs/.../<id>-0.safetensors", "rows": 158, "bytes": 23855104}]}
 
 `listed` counts images, and `passed_over` what is none by its name (pipeline/runs/control_files.py): folders, markers,
-manifests, listings. Together they are the items that the batch was given. In plan.json each shard has its `partition`
-too.
+manifests, listings. Together they are the items that the batch was given. `skipped` are images that were predicted
+before (pipeline/ledger). In plan.json each shard has its `partition` too.
 
 Where photos are sent as they are, to a container that is not ours, a shard is no file but a number of originals in
 `bucket`, whose verdicts name it: `{"id", "bucket", "rows", "bytes"}`, with `"sent": false` for those that no job can be
@@ -14,7 +14,7 @@ given (pipeline/runs/originals.py).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 from pipeline.errors import RunDoesNotAddUp
@@ -27,6 +27,7 @@ class Counts:
     passed_over: int = 0
     accepted: int = 0
     rejected: int = 0
+    skipped: int = 0
 
     @property
     def items(self) -> int:
@@ -34,8 +35,11 @@ class Counts:
 
     @classmethod
     def total(cls, counts: Iterable[Self]) -> Self:
-        rows = [(each.listed, each.passed_over, each.accepted, each.rejected) for each in counts]
+        rows = [(each.listed, each.passed_over, each.accepted, each.rejected, each.skipped) for each in counts]
         return cls(*map(sum, zip(*rows, strict=True)))
+
+
+_COUNTS = tuple(field.name for field in fields(Counts))
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,12 @@ class Batch:
     def __post_init__(self) -> None:
         """Raises RunDoesNotAddUp where a batch contradicts itself: some image would be lost, or counted twice."""
         packed = sum(shard.rows for shard in self.shards)
-        if self.counts.listed != self.counts.accepted + self.counts.rejected or self.counts.accepted != packed:
+        ended = self.counts.accepted + self.counts.rejected + self.counts.skipped
+        if self.counts.listed != ended or self.counts.accepted != packed:
             raise RunDoesNotAddUp(
                 f"Batch {self.id} listed {self.counts.listed} images, accepted {self.counts.accepted}, rejected "
-                f"{self.counts.rejected}, and packed {packed} into shards; the middle two must make up the first, "
-                "and what was accepted is what is packed."
+                f"{self.counts.rejected}, skipped {self.counts.skipped}, and packed {packed} into shards; the middle "
+                "three must make up the first, and what was accepted is what is packed."
             )
 
     def to_json(self, run_id: str) -> dict[str, Any]:
@@ -99,6 +104,6 @@ class Batch:
     def from_json(cls, document: Mapping[str, Any]) -> Self:
         return cls(
             id=document["batch"],
-            counts=Counts(document["listed"], document["passed_over"], document["accepted"], document["rejected"]),
+            counts=Counts(**{name: document[name] for name in _COUNTS}),
             shards=tuple(map(BatchShard.from_json, document["shards"])),
         )

@@ -3,6 +3,7 @@
     {"verdict": "accepted", "bucket", "key", "etag", "size", "width", "height", "format", "conversions": [...],
      "notes": [...], "shard"}
     {"verdict": "rejected", "bucket", "key", "etag", "size", "reason", "detail", "notes": [...], "quarantined"}
+    {"verdict": "skipped", "bucket", "key", "etag", "run_id"}
 
 `etag` (without its quotes) and `size` are those of the bytes that were read. Where those are no longer the bytes that
 were listed, because somebody overwrote the object in between, the new ones are judged, and `changed since listing` is
@@ -10,6 +11,7 @@ among the notes.
 
 `conversions` are what was done to the pixels; `notes` what is odd about the object and decides nothing
 (pipeline/images/claims.py); `quarantined` says what became of a rejected object (pipeline/validation/quarantine.py).
+A skipped image was predicted before, by the run that its verdict names, and has not been read (pipeline/ledger).
 """
 
 from collections.abc import Mapping
@@ -20,6 +22,8 @@ from pipeline.errors import CorruptVerdicts
 from pipeline.shards import Row
 
 CHANGED_SINCE_LISTING = "changed since listing"
+FOREIGN_LEDGER_ITEM = "foreign item in the ledger"
+"""The note of an image of which the ledger has an item that is no entry: it was predicted again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,17 @@ class Rejected:
     """`s3://...` of the copy; `tagged`; `not copied: <why>` or `not tagged: <why>`; empty where nothing was tried."""
 
 
-Verdict = Accepted | Rejected
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An image that the run `run_id` predicted, unchanged since, as are the model and its contract."""
+
+    bucket: str
+    key: str
+    etag: str
+    run_id: str
+
+
+Verdict = Accepted | Rejected | Skipped
 
 
 def to_json(verdict: Verdict) -> dict[str, Any]:
@@ -56,7 +70,7 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
     document = _fields(verdict)
     if isinstance(verdict, Accepted):
         return {"verdict": "accepted", **_fields(document.pop("row")), **document}
-    return {"verdict": "rejected", **document}
+    return {"verdict": "rejected" if isinstance(verdict, Rejected) else "skipped", **document}
 
 
 def _fields(value: Verdict | Row) -> dict[str, Any]:
@@ -73,6 +87,8 @@ def from_json(document: Mapping[str, Any]) -> Verdict:
         if document["verdict"] == "rejected":
             fields = {name: document[name] for name in Rejected.__slots__}
             return Rejected(**{**fields, "notes": tuple(document["notes"])})
+        if document["verdict"] == "skipped":
+            return Skipped(**{name: document[name] for name in Skipped.__slots__})
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptVerdicts(f"This line is no verdict ({error!r}): {document!r:.300}") from error
-    raise CorruptVerdicts(f"A verdict is accepted or rejected, not {document['verdict']!r}: {document!r:.300}")
+    raise CorruptVerdicts(f"A verdict is accepted, rejected or skipped, not {document['verdict']!r}: {document!r:.300}")

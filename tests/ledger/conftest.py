@@ -1,28 +1,12 @@
-"""A table as infra/template.yaml makes it, and entries to put into it."""
+"""Entries to put into a ledger."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 
 from pipeline.ledger import Entry
-
-TABLE = "example-ledger"
-
-
-@pytest.fixture
-def dynamodb(s3: Any) -> Any:
-    """A DynamoDB in this process, with an empty table."""
-    client: Any = boto3.client("dynamodb")
-    client.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("image", "model")],
-        KeySchema=[{"AttributeName": "image", "KeyType": "HASH"}, {"AttributeName": "model", "KeyType": "RANGE"}],
-    )
-    return client
 
 
 @pytest.fixture

@@ -92,7 +92,9 @@ def test_fewer_verdicts_than_the_batch_counted_are_a_problem() -> None:
     verdicts: list[Verdict] = [accepted("a"), rejected("x")]
     outcomes = reconcile(batch_of(verdicts, b_0=1), verdicts[:1], {"b-0": Predicted.of([prediction("a")])})
 
-    assert outcomes.problems == ("batch b counted 1 accepted and 1 rejected, and its verdicts are 1 and 0",)
+    assert outcomes.problems == (
+        "batch b counted 1 accepted, 1 rejected and 0 skipped, and its verdicts are 1, 0 and 0",
+    )
 
 
 def test_a_shard_with_other_rows_than_the_verdicts_name_is_a_problem() -> None:

@@ -68,7 +68,7 @@ def test_a_plan_counts_what_every_file_of_every_prefix_holds(s3: Any, run: Run) 
 
     plan = planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=7, map1=4))
 
-    assert plan["counts"] == {"listed": 10, "passed_over": 1, "accepted": 5, "rejected": 5}
+    assert plan["counts"] == {"listed": 10, "passed_over": 1, "accepted": 5, "rejected": 5, "skipped": 0}
 
 
 def test_what_travels_has_the_shape_that_the_architecture_shows(s3: Any, run: Run) -> None:

@@ -19,6 +19,7 @@ def test_a_batch_result_has_the_shape_that_the_architecture_shows() -> None:
         "passed_over": 1,
         "accepted": 3,
         "rejected": 2,
+        "skipped": 0,
         "verdicts": "runs/run/verdicts/b1.jsonl",
         "shards": [
             {"id": "b1-0", "key": "runs/run/shards/b1-0.safetensors", "rows": 2, "bytes": 600},
@@ -37,14 +38,14 @@ def test_a_planned_batch_reads_back_with_its_partitions() -> None:
     assert Batch.from_json(planned.to_json("run")) == planned
 
 
-@pytest.mark.parametrize("counts", [Counts(4, 1, 3, 2), Counts(5, 1, 4, 1), Counts(6, 0, 3, 2)])
+@pytest.mark.parametrize("counts", [Counts(4, 1, 3, 2), Counts(5, 1, 4, 1), Counts(6, 0, 3, 2), Counts(5, 1, 3, 2, 1)])
 def test_a_batch_that_contradicts_itself_is_refused(counts: Counts) -> None:
     with pytest.raises(RunDoesNotAddUp, match="Batch b1 listed"):
         Batch("b1", counts, BATCH.shards)
 
 
 def test_counts_add_up_over_batches() -> None:
-    assert Counts.total([Counts(5, 1, 3, 2), Counts(1, 0, 1, 0)]) == Counts(6, 1, 4, 2)
+    assert Counts.total([Counts(5, 1, 3, 2), Counts(2, 0, 1, 0, 1)]) == Counts(7, 1, 4, 2, 1)
 
 
 def test_no_batches_count_nothing() -> None:
