@@ -1,12 +1,13 @@
 """RunProcessingJobs: infer.py over the shards of each partition, in a SageMaker Processing job.
 
 RunProcessingJob      completed: PartitionCompleted
+                      no instance to be had: NextInstance, and back to RunProcessingJob
                       anything else: state_machines/job_failures.py
 """
 
 from typing import Any
 
-from state_machines.job_failures import keep_why_it_failed
+from state_machines.job_failures import keep_why_it_failed, other_instance
 from state_machines.sdk import Chain, Map, Pass, Task
 from state_machines.tasks import JOB_NAME, JOB_RETRIES
 
@@ -79,7 +80,7 @@ def run_processing_job() -> Chain:
         retry=JOB_RETRIES,
     )
     said_in = {"ExitMessage": "$.error.job.ExitMessage", "FailureReason": "$.error.job.FailureReason"}
-    keep_why_it_failed(job, "", said_in=said_in)
+    keep_why_it_failed(job, "", said_in=said_in, other=other_instance("NextInstance", "network", job))
     completed = Pass("PartitionCompleted", parameters={"id.$": "$.partition.id", "status": "Completed"})
     return Chain([job, completed])
 

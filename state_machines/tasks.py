@@ -39,7 +39,8 @@ CALL_FAULTS = [
 # The function died, without saying why: out of memory, killed by its decoder, out of time.
 DIED = ["Lambda.Unknown", "Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout", "States.Timeout"]
 
-SAGEMAKER_BUSY = ["ThrottlingException", "SageMaker.ResourceLimitExceededException"]
+SAGEMAKER_OVER_QUOTA = "SageMaker.ResourceLimitExceededException"
+SAGEMAKER_BUSY = ["ThrottlingException", SAGEMAKER_OVER_QUOTA]
 # The optimised integration's name for every other refusal: throttled calls, and calls that are refused for good.
 SAGEMAKER_REFUSED = ["SageMaker.AmazonSageMakerException"]
 SNS_FAULTS = [

@@ -1,6 +1,7 @@
 """RunTransformJobs: a SageMaker Batch Transform job for each partition, over its shards, or over original photos.
 
     RunTransformJob       completed: TransformPartitionCompleted
+                          no instance to be had: NextTransformInstance, and back to RunTransformJob
                           failed, the first time: PlanRetry, ChooseRetry, and back to RunTransformJob
                           anything else: state_machines/job_failures.py
 
@@ -10,7 +11,7 @@ at `$.partition`; `retry_of` in it says that this was the retry, and names the f
 stopped, that took too long, or that SageMaker did not start is not tried again.
 """
 
-from state_machines.job_failures import keep_why_it_failed, partition_failed
+from state_machines.job_failures import keep_why_it_failed, other_instance, partition_failed
 from state_machines.sdk import Catch, Chain, Choice, ChoiceRule, Map, Pass, Task
 from state_machines.tasks import ALL, JOB_NAME, JOB_RETRIES, invoke
 
@@ -74,7 +75,8 @@ def run_transform_job() -> Chain:
     # What a transform job says of a bad object is "See job logs for more information": of which job is worth keeping.
     said = "States.Format('{}: {}', $.error.job.TransformJobName, $.error.job.FailureReason)"
     retry = plan_retry(job, completed)
-    keep_why_it_failed(job, "Transform", said_in={"FailureReason": said}, retry=(failed_first, retry))
+    other = other_instance("NextTransformInstance", "transform", job)
+    keep_why_it_failed(job, "Transform", said_in={"FailureReason": said}, other=other, retry=(failed_first, retry))
     return Chain([job, completed])
 
 
@@ -97,6 +99,7 @@ def plan_retry(job: Task, completed: Pass) -> Task:
             "instance_count.$": "$.Payload.instance_count",
             "max_runtime_seconds.$": "$.Payload.max_runtime_seconds",
             "resources.$": "$.Payload.resources",
+            "next.$": "$.Payload.next",
         },
         result_path="$.partition",
     )

@@ -40,7 +40,7 @@ def list_jobs(sagemaker: Any, plan: Mapping[str, Any], since: datetime) -> list[
     first = partitions[0]
     mark = first["job_name"].removesuffix(f"-{first['id']}").rpartition("-")[2]
     kind = "Transform" if plan["engine"] == TRANSFORM else "Processing"
-    ours = re.compile(rf"-{re.escape(mark)}-p\d+(-retry)?(-\d+)+$")
+    ours = re.compile(rf"-{re.escape(mark)}-(r\d+)?p\d+(-retry|-c\d+)?(-\d+)+$")
     found = (job for job in _listed(sagemaker, kind, mark, since) if ours.search(job.name))
     return sorted(found, key=lambda job: job.name)
 

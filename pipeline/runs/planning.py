@@ -65,6 +65,9 @@ class Partition:
     max_runtime_seconds: int
     resources: Mapping[str, Any] | None = None
     """`TransformResources` of a transform job; None for a Processing job."""
+    next: Mapping[str, Any] | None = None
+    """What becomes of this partition where there is no instance to be had: another type, and another name for the job;
+    the last of them has None in its own `next`."""
 
     def to_json(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value is not None}
@@ -225,7 +228,15 @@ def _partition(run: Run, partition: str, shards: Sequence[BatchShard], settings:
         default_type = settings.transform_instance_type
         instances = min(math.ceil(images / _images_per_instance(run, settings)), _MOST_INSTANCES, len(shards))
     seconds = _SECONDS_TO_START + math.ceil(images * _SECONDS_PER_IMAGE / instances)
-    instance_type = run.instance_type or default_type
+    instance_type, *others = [run.instance_type] if run.instance_type else default_type.replace(" ", "").split(",")
+    following: dict[str, Any] | None = None
+    for number, other in reversed(list(enumerate(others, 1))):
+        following = {
+            "job_name": names.job_name(settings.job_name_prefix, run.run_id, f"{partition}-c{number}"),
+            "instance_type": other,
+            "resources": transform_requests.resources(other, instances) if run.engine == TRANSFORM else None,
+            "next": following,
+        }
     return Partition(
         id=partition,
         job_name=names.job_name(settings.job_name_prefix, run.run_id, partition),
@@ -237,6 +248,7 @@ def _partition(run: Run, partition: str, shards: Sequence[BatchShard], settings:
         instance_count=instances,
         max_runtime_seconds=min(seconds, _MAX_RUNTIME_SECONDS),
         resources=transform_requests.resources(instance_type, instances) if run.engine == TRANSFORM else None,
+        next=following,
     )
 
 

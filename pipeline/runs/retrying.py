@@ -48,4 +48,5 @@ def plan_retry(
         "instance_count": instances,
         "max_runtime_seconds": partition["max_runtime_seconds"],
         "resources": {**partition["resources"], "InstanceCount": instances},
+        "next": partition.get("next"),
     }

@@ -73,6 +73,7 @@ def plan_inference(event, context):
         "instance_count": 1,
         "max_runtime_seconds": 1 if name == "transform-endless" else 60,
         "resources": {"InstanceType": "ml.c7i.xlarge", "InstanceCount": 1},
+        "next": None,
     }
     if name == "transform-refused":
         partition["job_name"] = "no_name_for_a_job"
