@@ -112,6 +112,19 @@ def test_an_answer_that_broke_off_fails_its_shards_images(s3: Any, run: Run, val
     assert read_summary(s3, run)["failed_by_error"] == {"CorruptPredictions": 2}
 
 
+def test_a_run_that_is_taken_over_does_not_keep_the_failures_of_before(s3: Any, run: Run, validated: Validated) -> None:
+    plan = validated(good=4)
+    infer(s3, run, plan, leave_out=1)
+    with pytest.raises(TooManyFailed):
+        results.aggregate_predictions(run, DIED, s3)
+    assert len(read_csv(s3, run, "failed.csv")) == 2
+
+    infer(s3, run, plan)
+    results.aggregate_predictions(replace(run, resumed=1), COMPLETED, s3)
+
+    assert read_csv(s3, run, "failed.csv") == []
+
+
 def test_what_travels_has_the_shape_that_the_architecture_shows(s3: Any, run: Run, validated: Validated) -> None:
     infer(s3, run, validated(good=3, bad=1))
 
