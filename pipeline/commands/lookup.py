@@ -43,8 +43,8 @@ def _lookup(options: argparse.Namespace) -> int:
         table = deployed.deployment.ledger
         if table is None:
             raise UnknownDeployment(
-                f"The stack {deployed.stack!r} keeps no ledger: it was deployed with Incremental=no. The results of "
-                f"its runs have every prediction: imagebatch runs{deployed.options}"
+                f"The stack {deployed.stack!r} keeps no ledger: it has no output LedgerTable. The results of its runs "
+                f"have every prediction: imagebatch runs{deployed.options}"
             )
         found = entries_of_image(deployed.client("dynamodb"), table, options.image)
         entries = [each for each in found if isinstance(each, Entry)]

@@ -21,7 +21,7 @@ class Deployment:
     bucket: str
     """The results bucket."""
     ledger: str | None = None
-    """The table that remembers what was predicted; None where the stack was deployed with Incremental=no."""
+    """The table that remembers what was predicted; None where the stack keeps none."""
 
 
 def find_deployment(cloudformation: Any, stack: str) -> Deployment:

@@ -100,7 +100,7 @@ def test_a_stack_without_a_ledger_says_so(capsys: pytest.CaptureFixture[str], mo
     monkeypatch.setattr(stack, "find_deployment", lambda *_: Deployment("arn:machine", "results"))
 
     assert cli.main(["lookup", DAISY]) == 2
-    assert "keeps no ledger: it was deployed with Incremental=no" in capsys.readouterr().err
+    assert "keeps no ledger: it has no output LedgerTable" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("image", ["daisy.jpg", "s3://photos", "s3://photos/", "https://photos/daisy.jpg"])
