@@ -3,19 +3,21 @@
     plan.json ──► batch by batch: its verdicts, its shards' predictions ──► reconciled ──► Parquet, CSV, summary.json
                                   its shards' arrays, where the task is raw ──────────────► arrays/
                                   its photos' answers, of a container that is not ours
+    results that are safe, of a run that did not fail ──► the ledger
 
 One batch is in memory at a time, and a few are read ahead. What grows with a run is its plan: some 130 MB while that is
 read, for ten million images. The results are always written before a run is failed here, so that what was predicted is
 kept.
 """
 
+import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
@@ -26,7 +28,7 @@ from pipeline.inference import arrays
 from pipeline.inference.predictions import ShardFailure
 from pipeline.objects import ListedObject
 from pipeline.read_ahead import read_ahead
-from pipeline.results import causes, messages, tables
+from pipeline.results import causes, messages, remembering, tables
 from pipeline.results.originals import OriginalAnswers
 from pipeline.results.predicted import Predicted
 from pipeline.results.reconcile import Answers, reconcile
@@ -66,6 +68,7 @@ def aggregate_predictions(
     run: Run,
     partitions: Sequence[Mapping[str, Any]],
     s3: "S3Client",
+    dynamodb: Any = None,
     planned: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Write the results of a run, and answer with its counts, where they lie, and the message about them.
@@ -73,15 +76,20 @@ def aggregate_predictions(
     `partitions` says how each job ended: `{"id", "status": "Completed"}` or `{"id", "status": "Failed", "error",
     "cause"}`; `planned` are the counts of the plan when it was made. Raises CorruptArtifact and CorruptVerdicts where
     what the run kept does not read back; and, after the results were written, RunDoesNotAddUp where an image was lost
-    or counted twice, and TooManyFailed above the run's `max_failed_fraction`.
+    or counted twice, and TooManyFailed above the run's `max_failed_fraction`. `dynamodb` is the client for a run that
+    has a ledger, to which a run that failed adds nothing.
     """
     plan = load_plan(s3, run)
     _check_plan(run, plan, planned)
-    tally = _write_tables(run, plan, partitions, s3)
-    _count_up(plan, tally)
-    summary = summarise(run, plan, tally, partitions, datetime.now(UTC))
-    objects.put_json(s3, run.bucket, keys.result_key(run.run_id, keys.SUMMARY), summary)
-    _check(run, summary)
+    with TemporaryFile() as parquet:
+        tally = _write_tables(run, plan, partitions, s3, parquet)
+        _count_up(plan, tally)
+        summary = summarise(run, plan, tally, partitions, datetime.now(UTC))
+        _put_summary(s3, run, summary)
+        _check(run, summary)
+        if run.ledger is not None:
+            summary["ledger"] = remembering.remember_run(run, run.ledger, parquet, dynamodb)
+            _put_summary(s3, run, summary)
     return {
         "summary": {"run_id": run.run_id, **summary["counts"]},
         "results": summary["results"],
@@ -89,11 +97,18 @@ def aggregate_predictions(
     }
 
 
-def _write_tables(run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]], s3: "S3Client") -> Tally:
-    """Write predictions.parquet, rejected.csv and, where there is something to put in it, failed.csv."""
+def _put_summary(s3: "S3Client", run: Run, summary: Mapping[str, Any]) -> None:
+    objects.put_json(s3, run.bucket, keys.result_key(run.run_id, keys.SUMMARY), summary)
+
+
+def _write_tables(
+    run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]], s3: "S3Client", parquet: BinaryIO
+) -> Tally:
+    """Write predictions.parquet, which then is in the file `parquet`, too; rejected.csv; and, where there is something
+    to put in it, failed.csv."""
     tally = Tally()
     with ExitStack() as files:
-        parquet, rejected_file, failed_file = (files.enter_context(TemporaryFile()) for _ in range(3))
+        rejected_file, failed_file = (files.enter_context(TemporaryFile()) for _ in range(2))
         rejected = tables.CsvTable(rejected_file, tables.REJECTED_COLUMNS)
         failed = tables.CsvTable(failed_file, tables.FAILED_COLUMNS)
         with tables.PredictionsTable(parquet) as predictions:
@@ -120,8 +135,11 @@ def _write_tables(run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]],
 
 
 def _upload(s3: "S3Client", run: Run, name: str, file: IO[bytes], content_type: str) -> None:
-    file.seek(0)
-    s3.upload_fileobj(file, run.bucket, keys.result_key(run.run_id, name), ExtraArgs={"ContentType": content_type})
+    file.flush()
+    # The transfer closes what it has sent, and the ledger is written from the same file.
+    with os.fdopen(os.dup(file.fileno()), "rb") as sent:
+        sent.seek(0)
+        s3.upload_fileobj(sent, run.bucket, keys.result_key(run.run_id, name), ExtraArgs={"ContentType": content_type})
 
 
 def _read_batches(
@@ -246,11 +264,11 @@ def _check_plan(run: Run, plan: Plan, planned: Mapping[str, Any]) -> None:
 
 def _count_up(plan: Plan, tally: Tally) -> None:
     """`listed = predicted + rejected + failed + skipped`, where listed is what the map runs were given."""
-    counted = tally.predicted + tally.rejected + tally.failed
+    counted = tally.predicted + tally.rejected + tally.failed + tally.skipped
     if counted != plan.counts.listed:
         tally.add_problem(
             f"{plan.counts.listed:,} images were listed, and {counted:,} have an end: {tally.predicted:,} predicted, "
-            f"{tally.rejected:,} rejected, and {tally.failed:,} failed",
+            f"{tally.rejected:,} rejected, {tally.failed:,} failed, and {tally.skipped:,} skipped",
             first=True,
         )
 
