@@ -14,9 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from clouds import BOUND, PREFIXES, Cloud, photos
 from scenarios import Scenario
 
+from pipeline.deployed import executions, resumption
+from pipeline.deployed.stack import Deployment
+
 MOST_ATTEMPTS = 8
-# What a redrive enters again and finds as it was: jobs that failed, a run that says that it is wrong, a refused input.
-HOPELESS = ("RunDoesNotAddUp", "TooManyFailed", "InvalidRunInput")
 TOLERANCE = 1e-5
 
 
@@ -28,7 +29,7 @@ class Trial:
     engine: str
     faults: dict[str, int] = field(default_factory=dict)
     ways: list[str] = field(default_factory=list)
-    """How it went on after each end but the last: redriven, resumed, started again."""
+    """How it went on after each end but the last: redriven, taken over, started again."""
     images: int = 0
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
@@ -51,18 +52,17 @@ def undisturbed(cloud: Cloud, engine: str) -> Truth:
 
 
 def bring_through(cloud: Cloud, scenario: Scenario, truth: Truth) -> Trial:
-    """Start a run, and start, redrive or resume it until it has succeeded; then look at it."""
+    """Start a run, and resume it until it has succeeded; then look at it."""
     trial = Trial(scenario.seed, scenario.engine)
     began = time.monotonic()
     faults_before, told_before = len(cloud.injected()), len(cloud.inbox.successes())
     execution = _start(cloud, scenario.engine)
     description: dict[str, Any] = {}
-    failures: list[str] = []
     for _ in range(MOST_ATTEMPTS):
         description = _ended(cloud, execution)
         if description["status"] == "SUCCEEDED":
             break
-        execution, way = _go_on(cloud, description, scenario.engine, failures)
+        execution, way = _go_on(cloud, description, scenario.engine)
         trial.ways.append(way)
     trial.faults = dict(Counter(f"{each['on']}: {each['fault']}" for each in cloud.injected()[faults_before:]))
     trial.images = len(photos())
@@ -125,21 +125,20 @@ def _ended(cloud: Cloud, execution: str) -> dict[str, Any]:
         time.sleep(0.05)
 
 
-def _go_on(cloud: Cloud, ended: dict[str, Any], engine: str, failures: list[str]) -> tuple[str, str]:
-    """Redrive the execution where that can help, else start a run of the same images: the execution, and the way."""
+def _go_on(cloud: Cloud, ended: dict[str, Any], engine: str) -> tuple[str, str]:
+    """Resume the run as `imagebatch resume` does, or start it where it had not begun: the execution, and the way."""
     arn = ended["executionArn"]
     where = f"{_last_state(cloud, arn)} {ended.get('error')}"
-    hopeless = ended["status"] == "FAILED" and (
-        ended.get("error") in HOPELESS or where.startswith("Failed ") or failures.count(where) > 1
-    )
-    failures.append(where)
-    if not hopeless:
-        try:
-            cloud.client("stepfunctions").redrive_execution(executionArn=arn)
-        except BotoCoreError:
-            pass  # killed at this moment: whoever waits for the execution starts the cloud again, and sees it aborted
-        return arn, f"redriven ({where})"
-    return _start(cloud, engine), f"started again ({where})"
+    states = cloud.client("stepfunctions")
+    deployment = Deployment(cloud.outputs["StateMachineArn"], cloud.outputs["ResultsBucket"])
+    try:
+        resumed = resumption.resume(states, deployment, executions.describe(states, arn))
+    except BotoCoreError:
+        return arn, f"resumed while the cloud was killed ({where})"  # who waits for it sees that it is aborted
+    if resumed.execution is None:
+        return _start(cloud, engine), f"started again ({where}): {resumed.told}"
+    way = "redriven" if resumed.execution == arn else "taken over"
+    return resumed.execution, f"{way} ({where})"
 
 
 def _last_state(cloud: Cloud, execution: str) -> str:
@@ -199,16 +198,28 @@ def _left(cloud: Cloud, run_id: str) -> list[str]:
     known = [
         "run.json",
         "plan.json",
-        r"plan/p\d+(-retry)?\.manifest",
+        r"plan/(r\d+)?p\d+(-retry)?\.manifest",
         r"map/\d+/[0-9a-f-]+/(manifest\.json|(SUCCEEDED|FAILED|PENDING)_\d+\.jsonl?)",
-        r"results/(predictions\.parquet|rejected\.csv|summary\.json|report\.html)",
+        r"results/(predictions\.parquet|rejected\.csv|failed\.csv|summary\.json|report\.html)",
         r"messages/.+\.json",
         *(rf"(verdicts|batches)/{batch}\.jsonl?" for batch in batches),
         *(rf"shards/{shard}\.safetensors" for shard in shards),
-        *(rf"predictions/{part}/{shard}\.(jsonl|safetensors\.out|failed\.json)" for shard, part in shards.items()),
+        *(rf"predictions/{part}/{shard}\.(jsonl|safetensors\.out)" for shard, part in shards.items()),
+        # Of jobs that did not get there: what they say of why is kept beside what others predicted.
+        *(rf"predictions/\w+/{shard}\.failed\.json" for shard in shards),
     ]
     allowed = re.compile("|".join(f"(?:{pattern})" for pattern in known))
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = [item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", ())]
     uploads = s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ())
-    return [key for key in keys if not allowed.fullmatch(key)] + [f"upload of {each['Key']}" for each in uploads]
+    failed = [
+        line
+        for key in keys
+        if key == "results/failed.csv"
+        for line in _read(cloud, f"s3://{bucket}/{prefix}{key}").splitlines()[1:]
+    ]
+    return (
+        [key for key in keys if not allowed.fullmatch(key)]
+        + [f"failed: {line!r}" for line in failed]
+        + [f"upload of {each['Key']}" for each in uploads]
+    )
