@@ -22,6 +22,7 @@ def labels(counts: Mapping[str, int]) -> Markup:
     chart.value_formatter = lambda value: f"{value:,.0f}"
     # A horizontal bar chart begins at the bottom.
     chart.x_labels = [label for label, _ in reversed(commonest)]
+    chart.y_labels = _ticks(commonest[0][1])
     chart.add("images", [count for _, count in reversed(commonest)])
     return _svg(chart)
 
@@ -35,6 +36,7 @@ def scores(histogram: Sequence[int], threshold: float | None) -> Markup:
     chart.value_formatter = lambda value: f"{value:,.0f}"
     chart.x_value_formatter = lambda value: f"{value:.1f}"
     chart.x_labels = [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    chart.y_labels = _ticks(max(histogram))
     chart.add("certain", [bar for bar in bars if bar[1] >= limit])
     chart.add("not certain", [bar for bar in bars if bar[1] < limit])
     return _svg(chart)
@@ -48,9 +50,14 @@ _PLAIN = {
     "disable_xml_declaration": True,
     "explicit_size": False,
     "margin": 4,
-    "min_scale": 2,
-    "max_scale": 6,
 }
+
+
+def _ticks(most: int) -> list[int]:
+    """Some five whole numbers from 0 to `most` or just beyond, a round step apart: images come in no halves."""
+    steps = (factor * 10**power for power in range(20) for factor in (1, 2, 5))
+    step = next(step for step in steps if step * 6 > most)
+    return list(range(0, most + step, step))
 
 
 def _svg(chart: "pygal.graph.graph.Graph") -> Markup:

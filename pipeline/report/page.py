@@ -120,7 +120,8 @@ def _timeline(content: Content) -> list[dict[str, Any]]:
             "width": max(100 * span.seconds / whole, 0.4),
         }
         for span in content.spans
-        if span.seconds > 0.002 * whole or span.status != "succeeded"
+        # The state that makes this page is still running.
+        if span.status in ("failed", "stopped") or (span.status == "succeeded" and span.seconds > 0.002 * whole)
     ]
 
 

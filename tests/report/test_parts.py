@@ -179,6 +179,14 @@ def test_a_chart_has_no_script_and_labels_are_text() -> None:
     assert any("<script>" in (element.text or "") for element in drawn.iter())
 
 
+@given(st.integers(1, 10**9))
+def test_an_axis_has_a_few_round_whole_numbers_up_to_the_most(most: int) -> None:
+    ticks = charts._ticks(most)
+    assert ticks[0] == 0
+    assert most <= ticks[-1] < most * 2
+    assert len(ticks) <= 8
+
+
 def test_scores_below_the_threshold_are_a_series_of_their_own(images: Callable[..., Any]) -> None:
     drawn = ElementTree.fromstring(charts.scores([1, 2, 3, 4], 0.5))
     bars = [element.get("class", "") for element in drawn.iter() if "series" in (element.get("class") or "")]
