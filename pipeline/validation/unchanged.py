@@ -73,6 +73,9 @@ def ask(run: Run, bucket: str, images: Sequence[ListedImage], dynamodb: Any) -> 
         if not isinstance(found, Entry):
             logger.warning("CorruptLedger: %s", found)
             foreign.add(image.key)
+        elif found.run_id == run.run_id:
+            # Resumed after it was remembered, a run would skip its own predictions, which nobody else has.
+            continue
         elif found.vouches_for(image.etag or found.etag, run.contract.digest, run.model_digest):
             entries[image.key] = found
     return Known(entries, foreign)

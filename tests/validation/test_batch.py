@@ -125,7 +125,9 @@ def test_a_batch_that_is_validated_again_writes_the_same(s3: Any, run: Run, phot
 def test_the_counts_are_on_the_verdicts_as_metadata(s3: Any, run: Run, photo: Photo) -> None:
     result = validation.validate_batch(run, IMAGES, upload(s3, {"a.jpg": photo(), "b.jpg": b"x", "c.jpg": b""}), s3)
 
-    assert s3.head_object(Bucket=RESULTS, Key=result["verdicts"])["Metadata"] == {"accepted": "1", "rejected": "2"}
+    assert s3.head_object(Bucket=RESULTS, Key=result["verdicts"])["Metadata"] == {
+        "accepted": "1", "rejected": "2", "skipped": "0"
+    }  # fmt: skip
 
 
 def test_a_shard_has_the_tag_that_it_is_deleted_by(s3: Any, run: Run, photo: Photo) -> None:

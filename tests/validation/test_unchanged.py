@@ -97,6 +97,14 @@ def test_what_has_changed_since_is_predicted_again(
     assert judge(nightly, items, s3, dynamodb)[0]["accepted"] == 3
 
 
+def test_a_run_that_is_resumed_does_not_skip_what_it_predicted_itself(
+    s3: Any, dynamodb: Any, nightly: Run, items: Items
+) -> None:
+    remember(dynamodb, LEDGER, [predicted(nightly, item, run_id=nightly.run_id) for item in items])
+
+    assert judge(nightly, items, s3, dynamodb)[0]["accepted"] == 3
+
+
 def test_a_run_that_is_to_predict_all_again_does_not_ask_the_ledger(
     s3: Any, dynamodb: Any, nightly: Run, items: Items
 ) -> None:
