@@ -1,6 +1,7 @@
 """What each function is told by its environment: read once, at cold start, where a missing or malformed one is named.
 
-    StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX, MARKER, TRANSFORM_MODEL;
+    StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX, MARKER, TRANSFORM_MODEL,
+                                SAGEMAKER_MODEL, LEDGER_TABLE;
                                 ALLOWED_FORMATS, MAX_BYTES, MAX_PIXELS, MIN_SIDE, ANIMATED, QUARANTINE
     PlanInferenceSettings       DEFAULT_INSTANCE_TYPE, JOB_NAME_PREFIX, IMAGES_PER_JOB;
                                 TRANSFORM_INSTANCE_TYPE, IMAGES_PER_INSTANCE;
@@ -62,6 +63,8 @@ class StartRunSettings:
             quarantine=_quarantine(environment),
             marker=environment.get("MARKER") or cls.marker,
             transform_model=environment.get("TRANSFORM_MODEL") or None,
+            sagemaker_model=environment.get("SAGEMAKER_MODEL") or None,
+            ledger=environment.get("LEDGER_TABLE") or None,
         )
 
 

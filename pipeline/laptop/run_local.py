@@ -84,7 +84,9 @@ def local_stack(request: RunRequest, note: Note) -> Iterator["LocalStack"]:
     with _scratch(request.out) as state, logging_to(state / CLOUD_LOG), LocalCloud(state, faults=faults) as cloud:
         note(f"local cloud: {cloud.endpoint_url}")
         for_sagemaker = request.engine == TRANSFORM
-        stack = deploy_stack(cloud, [model], request.parameters, for_sagemaker=for_sagemaker, warm_functions=True)
+        # What a table would remember is gone with the cloud.
+        parameters = {"Incremental": "no", **request.parameters}
+        stack = deploy_stack(cloud, [model], parameters, for_sagemaker=for_sagemaker, warm_functions=True)
         for ignored in stack.ignored:
             note(f"means nothing on one machine: {ignored}")
         prefix = source.serve(cloud, stack.outputs["ImagesBucket"])

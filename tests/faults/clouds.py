@@ -169,7 +169,9 @@ class Here(Cloud):
         self.faults = Faults(folder / "faults.jsonl")
         self._cloud = LocalCloud(folder / "state", faults=self.faults)
         model = open_model(model_package(folder))
-        self.outputs = deploy_stack(self._cloud, [model], {}, for_sagemaker=True, warm_functions=True).outputs
+        # Each trial is a night of its own over the same photos: none may skip what the one before has predicted.
+        parameters = {"Incremental": "no"}
+        self.outputs = deploy_stack(self._cloud, [model], parameters, for_sagemaker=True, warm_functions=True).outputs
         self.prepare()
         self.put_photos()
 

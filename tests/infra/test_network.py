@@ -84,9 +84,10 @@ def test_the_group_of_the_stack_lets_https_out_and_in_from_itself(with_parameter
     ("given", "services"),
     [
         (VPC, set()),
-        (ENDPOINTS, {"s3", "states", "sns"}),
-        ({**ENDPOINTS, **ENDPOINT}, {"s3", "states", "sagemaker.runtime", "sts", "sns", "sqs"}),
-        ({**ENDPOINTS, "SingleImages": "job"}, {"s3", "states", "sns", "sqs", "sagemaker.api"}),
+        (ENDPOINTS, {"s3", "dynamodb", "states", "sns"}),
+        ({**ENDPOINTS, "Incremental": "no"}, {"s3", "states", "sns"}),
+        ({**ENDPOINTS, **ENDPOINT}, {"s3", "dynamodb", "states", "sagemaker.runtime", "sts", "sns", "sqs"}),
+        ({**ENDPOINTS, "SingleImages": "job"}, {"s3", "dynamodb", "states", "sns", "sqs", "sagemaker.api"}),
     ],
 )
 def test_vpc_endpoints_are_those_of_the_services_that_functions_call(with_parameters, given, services):

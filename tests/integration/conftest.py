@@ -21,6 +21,7 @@ import pytest
 
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack, deploy
+from pipeline.local.faults import Faults
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "pipeline.cli"]
@@ -177,12 +178,22 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def deployed() -> Iterator[Callable[..., Deployment]]:
-    """`deployed(**parameters)` deploys the template with these parameters; once in a module, which has one cloud."""
-    with LocalCloud() as cloud:
+def faults() -> Faults | None:
+    """What goes wrong in the cloud of a module: nothing, unless the module says otherwise."""
+    return None
+
+
+@pytest.fixture(scope="module")
+def deployed(faults: Faults | None) -> Iterator[Callable[..., Deployment]]:
+    """`deployed(**parameters)` deploys the template with these parameters; once in a module, which has one cloud.
+
+    It keeps no ledger unless it is told to: most tests run twice over the same photos, and mean them to be predicted.
+    """
+    with LocalCloud(faults=faults) as cloud:
 
         def deploy_with(**parameters: str) -> Deployment:
-            stack = deploy(cloud, ROOT / "infra" / "template.yaml", parameters, warm_functions=True)
+            chosen = {"Incremental": "no", **parameters}
+            stack = deploy(cloud, ROOT / "infra" / "template.yaml", chosen, warm_functions=True)
             for path in (ROOT / "examples" / "models" / "efficientnet-lite0").iterdir():
                 cloud.client("s3").upload_file(
                     str(path), stack.outputs["ResultsBucket"], f"models/efficientnet-lite0/{path.name}"

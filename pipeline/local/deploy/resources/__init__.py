@@ -7,6 +7,7 @@ one, write its function into the file of its service and its entry into that fil
 from collections.abc import Mapping
 
 from pipeline.local.deploy.resources import (
+    dynamodb,
     ec2,
     events,
     iam,
@@ -22,6 +23,7 @@ from pipeline.local.deploy.resources import (
 from pipeline.local.deploy.resources.base import Created, ResourceType, Target
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    **dynamodb.TYPES,
     **ec2.TYPES,
     **events.TYPES,
     **iam.TYPES,
