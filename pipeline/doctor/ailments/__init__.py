@@ -3,7 +3,7 @@
 Wordings come from the services and libraries named beside them; tests/data/doctor holds an example of each.
 """
 
-from pipeline.doctor.ailments import account, files, machine, ours, requests, tensors
+from pipeline.doctor.ailments import account, files, machine, ours, requests, single_images, tensors
 
 AILMENTS = (
     *tensors.AILMENTS,
@@ -12,4 +12,5 @@ AILMENTS = (
     *account.AILMENTS,
     *machine.AILMENTS,
     *ours.AILMENTS,
+    *single_images.AILMENTS,
 )

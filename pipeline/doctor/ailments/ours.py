@@ -27,6 +27,20 @@ AILMENTS = (
         remedy="Do what the message says. `imagebatch replay --help` shows how runs and reasons are named.",
     ),
     ailment(
+        "unknown_deployment",
+        "The stack is not there, or its local cloud is not running",
+        "UnknownDeployment",
+        why="The stack has another name or is in another account or region, or `imagebatch up` is not running.",
+        remedy="Check --stack, --profile and --region; or start `imagebatch up`, and name its folder by --local.",
+    ),
+    ailment(
+        "unknown_run",
+        "The run is not there",
+        "UnknownRun",
+        why="Its name is misspelt, or it is of another stack.",
+        remedy="`imagebatch runs` lists those that are there.",
+    ),
+    ailment(
         "unusable_photos",
         "The contract cannot be checked with these photos",
         "UnusablePhotos",
@@ -63,7 +77,8 @@ AILMENTS = (
         "CorruptLedger",
         "CorruptArtifact",
         why="It was changed, cut off, or written by another version.",
-        remedy="Start a new run. Keep the object that the message names, if it happens again: it should not.",
+        remedy="`imagebatch resume RUN` makes it anew. Keep the object that the message names, if it happens again: it"
+        " should not.",
     ),
     ailment(
         "does_not_add_up",
