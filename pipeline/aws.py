@@ -96,3 +96,5 @@ def forget_clients() -> None:
         endpoint_client.cache_clear()
         _object_reader.cache_clear()
         _client.cache_clear()
+        # boto3's own session keeps the credentials that it found first.
+        boto3.setup_default_session()

@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from pipeline import aws
 
 
@@ -17,6 +19,13 @@ def test_clients_are_made_again_once_forgotten(s3: Any) -> None:
     aws.forget_clients()
 
     assert aws.client("s3") is not s3
+
+
+def test_credentials_are_read_again_once_clients_are_forgotten(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-somebody-else")
+    aws.forget_clients()
+
+    assert aws.client("s3")._request_signer._credentials.access_key == "of-somebody-else"
 
 
 def test_clients_retry_throttling_and_do_not_wait_for_ever(s3: Any) -> None:
