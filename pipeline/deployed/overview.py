@@ -43,6 +43,7 @@ class Row:
     predicted: int | None = None
     rejected: int | None = None
     failed: int | None = None
+    skipped: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -83,7 +84,7 @@ def row(stepfunctions: Any, s3: "S3Client", execution: Execution) -> Row:
         error=execution.error,
         started_at=execution.started.isoformat(),
         seconds=round(execution.seconds, 3),
-        **{name: counts.get(name) for name in ("listed", "predicted", "rejected", "failed")},
+        **{name: counts.get(name) for name in ("listed", "predicted", "rejected", "failed", "skipped")},
     )
 
 

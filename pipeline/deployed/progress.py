@@ -58,6 +58,8 @@ class Progress:
     """Shards that are planned; 0 while there is no plan."""
     shards_predicted: int = 0
     shards_failed: int = 0
+    skipped: int = 0
+    """Known and unchanged, as the plan counts them."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ class RunWatcher:
                 counts["failed"],
                 1.0,
                 **shards,
+                skipped=counts["skipped"],
             )
         rows, listed, validated = self._rows, mapped.listed, mapped.validated
         if self._plan:
@@ -157,6 +160,7 @@ class RunWatcher:
         halves = validated / listed if listed else 0.0, (predicted + failed) / accepted if accepted else 0.0
         self._fraction = max(self._fraction, sum(halves) / 2)
         rejected = self._plan.counts.rejected if self._plan else sum(self._rejected.values())
+        shards["skipped"] = self._plan.counts.skipped if self._plan else 0
         return Progress(self._state, run_id, listed, validated, rejected, predicted, failed, self._fraction, **shards)
 
     def _latest_state(self) -> str | None:

@@ -131,7 +131,7 @@ def _with_summary(progress: Progress, summary: Mapping[str, Any] | None) -> Prog
     """Results have the last word on counts, also of a run that failed over them."""
     if summary is None:
         return progress
-    counts = {name: summary["counts"][name] for name in ("listed", "rejected", "predicted", "failed")}
+    counts = {name: summary["counts"][name] for name in ("listed", "rejected", "predicted", "failed", "skipped")}
     return replace(progress, **counts, validated=summary["counts"]["listed"])
 
 

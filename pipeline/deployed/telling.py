@@ -80,8 +80,9 @@ _ENDED = {
 def images(progress: Progress) -> str:
     """The counts of a run, so far."""
     counts = [("listed", progress.listed), ("validated", progress.validated), ("rejected", progress.rejected)]
-    counts += [("predicted", progress.predicted), ("failed", progress.failed)]
-    return ", ".join(f"{count:,} {name}" for name, count in counts if count or name not in ("rejected", "failed"))
+    counts += [("predicted", progress.predicted), ("failed", progress.failed), ("skipped", progress.skipped)]
+    told = (f"{count:,} {name}" for name, count in counts if count or name in ("listed", "validated", "predicted"))
+    return ", ".join(told)
 
 
 def _status(found: Standing) -> str:

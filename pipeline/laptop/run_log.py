@@ -94,7 +94,7 @@ class RunLog:
             self._tell(execution.stopped, f"{printable(execution.name)} had nothing to do: {telling.note(pointer)}")
             return
         words = [f"{row.run_id or printable(execution.name)} {telling.ended(execution)}"]
-        counts = {name: getattr(row, name) for name in ("listed", "predicted", "rejected", "failed")}
+        counts = {name: getattr(row, name) for name in ("listed", "predicted", "rejected", "failed", "skipped")}
         words += [f"{count:,} {name}" for name, count in counts.items() if count or (count == 0 and name == "listed")]
         self._tell(execution.stopped, ", ".join(words))
         for line in _details(execution):

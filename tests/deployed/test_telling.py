@@ -64,6 +64,11 @@ def test_counts_that_say_nothing_are_left_out() -> None:
     assert "images     9 listed, 9 validated, 1 rejected, 8 predicted" in lines()
 
 
+def test_images_that_were_known_and_unchanged_are_told() -> None:
+    told = telling.images(Progress(listed=100, validated=100, predicted=1, skipped=99))
+    assert told == "100 listed, 100 validated, 1 predicted, 99 skipped"
+
+
 def test_a_run_that_failed_tells_error_and_cause_in_a_sentence() -> None:
     told = lines(execution=FAILED)
 
