@@ -2,7 +2,7 @@
 
 `out/<run_id>/request.json`, which `imagebatch replay` reads:
 
-    {"source": "/home/me/photos", "model": "/home/me/models/mine", "engine": "processing", "top_k": null,
+    {"source": "/photos", "model": "/models/mine", "engine": "processing", "top_k": null,
      "limits": {"max_pixels": 100000000}, "quarantine": "leave", "parameters": {}}
 
 `source` is an absolute path or an `s3://` prefix, `limits` those that were changed, `parameters` the template's own.
