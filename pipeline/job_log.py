@@ -3,17 +3,14 @@
 import logging
 import sys
 
-
-def one_line(text: str) -> str:
-    """The text with what would end its line, or steer a terminal, escaped."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+from pipeline.given import printable
 
 
 class OneLineFormatter(logging.Formatter):
     """A record's message is one line; the traceback of an error, which is ours, stands below it as it is."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - its name in logging
-        return one_line(super().formatMessage(record))
+        return printable(super().formatMessage(record))
 
 
 def log_to_stdout() -> None:

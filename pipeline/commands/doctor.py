@@ -77,7 +77,7 @@ def _told(diagnosis: "Diagnosis") -> str:
 
 def _of(number: int, finding: "Finding") -> str:
     from pipeline.doctor import Depth
-    from pipeline.results.messages import printable
+    from pipeline.given import printable
 
     ailment = finding.ailment
     times = f" ({finding.count:,} times)" if finding.count > 1 else ""
@@ -103,7 +103,7 @@ def _of(number: int, finding: "Finding") -> str:
 
 
 def _not_recognised(diagnosis: "Diagnosis") -> str:
-    from pipeline.results.messages import printable
+    from pipeline.given import printable
 
     if diagnosis.lines == 0:
         return "There is nothing to read: no lines, and in the folder of a run no failed.csv and no logs."

@@ -81,7 +81,7 @@ def _results(entry: "Entry", bucket: str) -> str:
 
 
 def _tell(image: str, entries: "list[Entry]", problems: list[str], bucket: str) -> None:
-    from pipeline.results.messages import printable
+    from pipeline.given import printable
 
     print(printable(image))
     for entry in entries:

@@ -13,8 +13,8 @@ from pipeline.deployed.executions import Execution
 from pipeline.deployed.overview import Row
 from pipeline.deployed.progress import Progress
 from pipeline.deployed.standing import Standing
+from pipeline.given import printable
 from pipeline.results import causes
-from pipeline.results.messages import printable
 
 _JOBS_TOLD = 10
 _TELLING_TYPES = ("Task", "Map", "Fail")

@@ -4,7 +4,7 @@ import json
 
 from pipeline.endpoints.prediction import Prediction
 from pipeline.errors import ImageBatchError
-from pipeline.results.messages import printable
+from pipeline.given import printable
 
 
 def predicted(prediction: Prediction, *, as_json: bool) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.deployed import executions, history, overview, telling, triggers
 from pipeline.deployed.executions import RUNNING, Execution
 from pipeline.deployed.stack import Deployment
+from pipeline.given import printable
 from pipeline.results import causes
-from pipeline.results.messages import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

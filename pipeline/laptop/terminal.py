@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.deployed.progress import Progress
+from pipeline.given import printable
 from pipeline.results.causes import readable
-from pipeline.results.messages import printable
 from pipeline.runs.keys import REPORT
 
 if TYPE_CHECKING:

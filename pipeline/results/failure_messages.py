@@ -1,8 +1,9 @@
 """The message that people get when a run has failed: what it was doing, what is safe, and how to go on."""
 
+from pipeline.given import printable
 from pipeline.results import causes
 from pipeline.results.failures import Failure
-from pipeline.results.messages import make, printable
+from pipeline.results.messages import make
 from pipeline.runs.stages import Stage
 
 # What to do before going on about an error of pipeline/errors.py.

@@ -8,6 +8,8 @@ is escaped, so that a key cannot pass for a line of the message.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.given import printable
+
 LONGEST_SUBJECT = 99
 _EXAMPLES = 10
 _LONGEST_DETAIL = 160
@@ -148,11 +150,6 @@ def make(subject: str, paragraphs: Sequence[Sequence[str]]) -> dict[str, str]:
         ascii_subject = f"{ascii_subject[: LONGEST_SUBJECT - 3]}..."
     body = "\n\n".join("\n".join(paragraph) for paragraph in paragraphs if paragraph)
     return {"subject": ascii_subject, "body": f"{body}\n"}
-
-
-def printable(text: str) -> str:
-    """`text` on one line, with every character that does not print escaped as Python does."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def _shortened(text: str) -> str:

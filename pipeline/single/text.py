@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from pipeline.results.messages import printable
+from pipeline.given import printable
 
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _FROM_THE_RIGHT = {"R", "AL", "AN"}

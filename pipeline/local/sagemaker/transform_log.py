@@ -7,7 +7,7 @@
 import threading
 from pathlib import Path
 
-from pipeline.job_log import one_line
+from pipeline.given import printable
 from pipeline.local.sagemaker.jobs import now
 
 
@@ -21,6 +21,6 @@ class TransformLog:
     def write(self, text: str, source: str = "") -> None:
         """Add a line, about one object where `source` is its bucket and key."""
         moment = now().replace(tzinfo=None).isoformat(timespec="milliseconds")
-        about = f"{one_line(source)}: " if source else ""
+        about = f"{printable(source)}: " if source else ""
         with self._lock, self._path.open("ab") as file:
-            file.write(f"{moment}:[sagemaker logs]: {about}{one_line(text)}\n".encode(errors="replace"))
+            file.write(f"{moment}:[sagemaker logs]: {about}{printable(text)}\n".encode(errors="replace"))
