@@ -186,11 +186,18 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         )
 
 
-def _check_scans(data: bytes) -> None:
+def has_too_many_scans(data: bytes) -> bool:
     """A progressive JPEG is decoded anew for every scan it has, of which a few bytes make one more."""
-    scans = len(_SCAN.findall(data))
-    if scans > _MOST_SCANS:
-        raise _RejectedError(Reason.CORRUPT, f"{scans} progressive scans; at most {_MOST_SCANS} are decoded")
+    return _scans(data) > _MOST_SCANS
+
+
+def _check_scans(data: bytes) -> None:
+    if has_too_many_scans(data):
+        raise _RejectedError(Reason.CORRUPT, f"{_scans(data)} progressive scans; at most {_MOST_SCANS} are decoded")
+
+
+def _scans(data: bytes) -> int:
+    return len(_SCAN.findall(data))
 
 
 # The marker of a scan, its length, and its one to four components (T.81, B.2.3). Encoders write about ten of them;

@@ -7,6 +7,7 @@ All keys lie in the results bucket:
     runs/<run_id>/run.json                                  the run itself: what `Run` holds
     runs/<run_id>/listings/<bucket>.jsonl                   the images of that bucket that a manifest names
     runs/<run_id>/verdicts/<batch>.jsonl
+    runs/<run_id>/previews/<batch>.jsonl                    small pictures of rejected images
     runs/<run_id>/shards/<shard>.safetensors
     runs/<run_id>/batches/<batch>.json                      the batch's result
     runs/<run_id>/plan.json, plan/<partition>.manifest, <partition>-retry.manifest
@@ -57,6 +58,14 @@ def verdicts_prefix(run_id: str) -> str:
 
 def verdicts_key(run_id: str, batch: str) -> str:
     return f"{verdicts_prefix(run_id)}{batch}.jsonl"
+
+
+def previews_prefix(run_id: str) -> str:
+    return f"runs/{run_id}/previews/"
+
+
+def previews_key(run_id: str, batch: str) -> str:
+    return f"{previews_prefix(run_id)}{batch}.jsonl"
 
 
 def batch_key(run_id: str, batch: str) -> str:

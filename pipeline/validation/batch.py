@@ -2,6 +2,7 @@
 
     listed items ──► read ahead on threads ──► decoded, one at a time ──► rows of a shard ──► shards ──► S3
                                                         └──► rejected ──► quarantine ──► verdicts ──► S3
+                                                                 └──► previews of some, for the report ──► S3
           └──► predicted before and unchanged: skipped, and not read ─────────────────────┘
 
 Reading overlaps decoding. In memory are at most the objects read ahead (64 MB, or one larger object), one decoded
@@ -37,6 +38,7 @@ from pipeline.shards import Row
 from pipeline.validation import quarantine, unchanged, verdicts
 from pipeline.validation.batches import Batch, Counts
 from pipeline.validation.packers import Packer, open_packer
+from pipeline.validation.previews import Previews
 from pipeline.validation.unchanged import Known
 from pipeline.validation.unreadable import why_unreadable
 from pipeline.validation.verdicts import CHANGED_SINCE_LISTING, Accepted, Rejected, Skipped, Verdict
@@ -90,13 +92,14 @@ def validate_batch(
     # Who is condemned was asked for before.
     known = unchanged.ask(run, bucket, images, dynamodb) if condemned is None else unchanged.NOTHING
     batch = known.batch_id(batch)
-    packer = open_packer(run, bucket, batch, len(images), s3)
+    packer, previews = open_packer(run, bucket, batch, len(images), s3), Previews(run)
     if condemned is None:
-        found = _judge(run, bucket, images, known, packer, s3)
+        found = _judge(run, bucket, images, known, packer, previews, s3)
     else:
         reason, detail = _sentence(condemned)
         found = [Rejected(bucket, item.key, item.etag or "", item.size or 0, reason, detail) for item in images]
     packer.close()
+    previews.store(batch, s3)
     found = quarantine.set_apart(run, found, s3)
     accepted = sum(isinstance(verdict, Accepted) for verdict in found)
     rejected = sum(isinstance(verdict, Rejected) for verdict in found)
@@ -115,17 +118,29 @@ def validate_batch(
 
 
 def _judge(
-    run: Run, bucket: str, images: Sequence[ListedImage], known: Known, packer: Packer, s3: "S3Client"
+    run: Run,
+    bucket: str,
+    images: Sequence[ListedImage],
+    known: Known,
+    packer: Packer,
+    previews: Previews,
+    s3: "S3Client",
 ) -> list[Verdict]:
     """A verdict for each image, in order; the accepted ones are in the packer."""
     skipped = [known.skipped(bucket, item) for item in images]
     opened = [item for item, verdict in zip(images, skipped, strict=True) if verdict is None]
-    judged = _open(run, bucket, opened, known, packer, s3)
+    judged = _open(run, bucket, opened, known, packer, previews, s3)
     return [verdict or known.noted(next(judged)) for verdict in skipped]
 
 
 def _open(
-    run: Run, bucket: str, images: Iterable[ListedImage], known: Known, packer: Packer, s3: "S3Client"
+    run: Run,
+    bucket: str,
+    images: Iterable[ListedImage],
+    known: Known,
+    packer: Packer,
+    previews: Previews,
+    s3: "S3Client",
 ) -> Iterator[Verdict]:
     """A verdict for each image that is to be read."""
     limits = run.limits
@@ -148,7 +163,9 @@ def _open(
         else:
             notes = content.notes(item, recognise(content.data))
             size = len(content.data)
-            yield Rejected(bucket, item.key, content.etag, size, decoded.reason, decoded.detail, notes)
+            rejected = Rejected(bucket, item.key, content.etag, size, decoded.reason, decoded.detail, notes)
+            previews.look(rejected, content.data)
+            yield rejected
 
 
 def _read(

@@ -202,7 +202,7 @@ def _left(cloud: Cloud, run_id: str) -> list[str]:
         r"map/\d+/[0-9a-f-]+/(manifest\.json|(SUCCEEDED|FAILED|PENDING)_\d+\.jsonl?)",
         r"results/(predictions\.parquet|rejected\.csv|failed\.csv|summary\.json|report\.html)",
         r"messages/.+\.json",
-        *(rf"(verdicts|batches)/{batch}\.jsonl?" for batch in batches),
+        *(rf"(verdicts|batches|previews)/{batch}\.jsonl?" for batch in batches),
         *(rf"shards/{shard}\.safetensors" for shard in shards),
         *(rf"predictions/{part}/{shard}\.(jsonl|safetensors\.out)" for shard, part in shards.items()),
         # Of jobs that did not get there: what they say of why is kept beside what others predicted.
