@@ -17,6 +17,7 @@ All keys lie in the results bucket:
     runs/<run_id>/results/<name>, arrays/<shard>.npy
     runs/<run_id>/messages/<execution>-<redrive>-<status>.json      what people were told of a failure
     messages/<execution>-<redrive>-<status>.json            the same of an execution that has no run
+    runs/<run_id>/counted.json                              that the run's images stand in the metrics
     replays/<run_id>-<hash>.jsonl                           a listing of images that a replay of that run takes
 """
 
@@ -40,6 +41,13 @@ def model_prefix(model: str) -> str:
 
 def run_key(run_id: str) -> str:
     return f"runs/{run_id}/run.json"
+
+
+def run_of(key: str) -> str | None:
+    """The run that a key belongs to; None where it is another's."""
+    folder, _, rest = key.partition("/")
+    run_id, slash, _ = rest.partition("/")
+    return run_id if f"{folder}/" == RUNS_PREFIX and slash else None
 
 
 def claim_key(digest: str) -> str:
@@ -149,6 +157,11 @@ def result_key(run_id: str, name: str) -> str:
 def message_key(run_id: str | None, ending: str) -> str:
     """What was told of one failure; `ending` names it: the execution, how often it was redriven, and how it ended."""
     return f"{f'runs/{run_id}/' if run_id else ''}messages/{ending}.json"
+
+
+def counted_key(run_id: str) -> str:
+    """Says that what the run came to was told to CloudWatch: once, however often it is gathered."""
+    return f"runs/{run_id}/counted.json"
 
 
 def replay_key(run_id: str, digest: str) -> str:
