@@ -5,8 +5,10 @@ from typing import Any
 from pipeline import aws
 from pipeline.results.aggregate import aggregate_predictions
 from pipeline.runs.run import load_run
+from pipeline.telemetry.functions import logged
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run", "plan", "partitions"?}` -> counts, where the results lie, and the message. No jobs, no `partitions`."""
     s3 = aws.object_reader()

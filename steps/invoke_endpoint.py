@@ -9,11 +9,13 @@ from pipeline.single import flow
 from pipeline.single.images import Image, read_image
 from pipeline.single.package import read_package
 from pipeline.single.settings import EndpointSettings, ValidationSettings
+from pipeline.telemetry.functions import logged
 
 decoders.install(os.environ.get("DECODERS", ""))
 SETTINGS, ENDPOINT = ValidationSettings.from_env(), EndpointSettings.from_env()
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"image"}` -> `{"image", "answer"}` (pipeline/single/flow.py)."""
     s3 = aws.client("s3")

@@ -6,10 +6,12 @@ from pipeline import aws
 from pipeline.runs.planning import plan_inference
 from pipeline.runs.run import load_run
 from pipeline.settings import PlanInferenceSettings
+from pipeline.telemetry.functions import logged
 
 SETTINGS = PlanInferenceSettings.from_env()
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run", "validated": [{"MapRunArn", "ResultWriterDetails"}, ...]}` -> the plan, without its shards."""
     s3 = aws.client("s3")

@@ -7,11 +7,13 @@ from pipeline.images import decoders
 from pipeline.single.events import is_http
 from pipeline.single.function import PredictImage
 from pipeline.single.http import respond
+from pipeline.telemetry.functions import logged
 
 decoders.install(os.environ.get("DECODERS", ""))
 FUNCTION = PredictImage.from_env()
 
 
+@logged
 def handler(event: Any, context: object) -> dict[str, Any]:
     """An S3 notification, an EventBridge event, `{"image_path"}`, `{"key"}`, or a POST through the function's URL."""
     if is_http(event):

@@ -5,10 +5,12 @@ from typing import Any
 from pipeline import aws
 from pipeline.single.delivery import deliver
 from pipeline.single.process import ProcessSettings, process_image
+from pipeline.telemetry.functions import logged
 
 SETTINGS = ProcessSettings.from_env()
 
 
+@logged
 def handler(event: Any, context: object) -> dict[str, Any]:
     """An S3 notification, an EventBridge event, `{"image_path"}` or `{"key"}` -> the job, as process_image answers."""
     s3, sagemaker = aws.client("s3"), aws.client("sagemaker")

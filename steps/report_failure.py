@@ -5,10 +5,12 @@ from typing import Any
 from pipeline import aws
 from pipeline.results.announcing import report_failure
 from pipeline.settings import ReportFailureSettings
+from pipeline.telemetry.functions import logged
 
 SETTINGS = ReportFailureSettings.from_env()
 
 
+@logged
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A "Step Functions Execution Status Change" event -> whether this call published the message about it."""
     s3, stepfunctions, sns = aws.client("s3"), aws.client("stepfunctions"), aws.client("sns")

@@ -6,10 +6,12 @@ from pipeline import aws
 from pipeline.runs import resuming
 from pipeline.runs.start import start_run
 from pipeline.settings import StartRunSettings
+from pipeline.telemetry.functions import logged
 
 SETTINGS = StartRunSettings.from_env()
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"execution": {"arn", "name", "started_at"}, "input"}` -> the run's pointer, and whether it was claimed."""
     given, execution, s3 = event["input"], event["execution"], aws.client("s3")

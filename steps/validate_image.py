@@ -8,11 +8,13 @@ from pipeline.images import decoders
 from pipeline.single import flow, messages
 from pipeline.single.package import read_package
 from pipeline.single.settings import ValidationSettings
+from pipeline.telemetry.functions import logged
 
 decoders.install(os.environ.get("DECODERS", ""))
 SETTINGS = ValidationSettings.from_env()
 
 
+@logged
 def handler(event: Any, context: object) -> dict[str, Any]:
     """An event -> `{"verdict": "accepted", "image"}`, `{"verdict": "rejected", "message", "result"}`, or "ignored"."""
     s3 = aws.client("s3")

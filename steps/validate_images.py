@@ -6,12 +6,15 @@ from typing import Any
 from pipeline import aws
 from pipeline.images import decoders
 from pipeline.runs.run import load_run
+from pipeline.telemetry.functions import logged
+from pipeline.telemetry.throughput import measure_batch
 from pipeline.validation.batch import validate_batch
 from pipeline.validation.stored import validate_once
 
 decoders.install(os.environ.get("DECODERS", ""))
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run": {"bucket", "key"}, "bucket", "items", "condemn"?}` -> a batch result (validation/batches.py)."""
     s3 = aws.object_reader()
@@ -19,4 +22,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     dynamodb = aws.client("dynamodb") if run.ledger else None
     if condemned := event.get("condemn"):
         return validate_batch(run, bucket, items, s3, condemned)
-    return validate_once(run, bucket, items, s3, lambda: validate_batch(run, bucket, items, s3, dynamodb=dynamodb))
+
+    def validate() -> dict[str, Any]:
+        return measure_batch(run.run_id, lambda: validate_batch(run, bucket, items, s3, dynamodb=dynamodb))
+
+    return validate_once(run, bucket, items, s3, validate)

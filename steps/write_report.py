@@ -5,8 +5,10 @@ from typing import Any
 from pipeline import aws
 from pipeline.report.writing import write_report
 from pipeline.runs.run import load_run
+from pipeline.telemetry.functions import logged
 
 
+@logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run", "message"}` -> the message, which says where the report is."""
     s3, stepfunctions = aws.client("s3"), aws.client("stepfunctions")

@@ -44,11 +44,11 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
 
 
 @pytest.fixture
-def call(steps: dict[str, ModuleType]) -> Callable[[str, Any], Any]:
+def call(steps: dict[str, ModuleType], context: object) -> Callable[[str, Any], Any]:
     """Calls a step as Lambda does: JSON in, JSON out."""
 
     def call(step: str, event: Any) -> Any:
-        return json.loads(json.dumps(steps[step].handler(json.loads(json.dumps(event)), None)))
+        return json.loads(json.dumps(steps[step].handler(json.loads(json.dumps(event)), context)))
 
     return call
 

@@ -45,9 +45,9 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
 
 
 @pytest.fixture
-def call(steps: dict[str, ModuleType]) -> Callable[[str, Any], Any]:
+def call(steps: dict[str, ModuleType], context: object) -> Callable[[str, Any], Any]:
     """Calls a step as Lambda does: JSON in, JSON out."""
-    return lambda step, event: json.loads(json.dumps(steps[step].handler(json.loads(json.dumps(event)), None)))
+    return lambda step, event: json.loads(json.dumps(steps[step].handler(json.loads(json.dumps(event)), context)))
 
 
 @pytest.fixture
