@@ -45,6 +45,7 @@ def test_nothing_is_ignored_but_what_means_nothing_on_one_machine(stack):
     assert {entry.partition(".")[2].partition(":")[0] for entry in stack.ignored} - PERMISSION == {
         "Architectures",
         "LoggingConfiguration",
+        "PendingWindowInDays",
         "PolicyDocument",
         "SSESpecification",  # moto keeps a table in memory
         "TracingConfig",

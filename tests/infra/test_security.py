@@ -13,6 +13,7 @@ WITHOUT_RESOURCES = {
     "NetworkPolicy": {"ec2"},
     "ModelNetworkPolicy": {"ec2"},
 }
+ARN_OPERATORS = ("ArnLike", "ArnEquals", "ArnLikeIfExists")
 # What Step Functions does for a task or a map, beyond the call that the resource names.
 NEEDED = {
     "lambda:invoke": {"lambda:InvokeFunction"},
@@ -73,6 +74,8 @@ def test_only_this_account_s_resources_assume_a_role(of_type):
             assert {tuple(arn) for arn in statement["Principal"]["AWS"]} == {("Fn::GetAtt",)}, name
         else:
             assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}, name
+            sources = [statement["Condition"].get(operator, {}) for operator in ARN_OPERATORS]
+            assert any("aws:SourceArn" in source for source in sources), name
 
 
 def test_every_statement_names_its_resources(policies):

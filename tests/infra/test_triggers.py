@@ -218,7 +218,7 @@ def test_what_cannot_start_is_tried_for_a_day_and_then_kept(resource):
 
 
 def test_the_dead_letter_queue_is_encrypted_and_keeps_for_14_days(resource):
-    assert resource("DeadLetterQueue") == {"SqsManagedSseEnabled": True, "MessageRetentionPeriod": 14 * 24 * 3600}
+    assert resource("DeadLetterQueue") == {"KmsMasterKeyId": "Key.Arn", "MessageRetentionPeriod": 14 * 24 * 3600}
 
 
 def test_the_dead_letter_queue_takes_messages_of_the_stack_s_rules_and_by_tls_only(resource):

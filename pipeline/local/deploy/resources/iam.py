@@ -11,7 +11,7 @@ def create_role(target: Target, properties: Properties) -> Created:
     role = iam.create_role(
         RoleName=name,
         AssumeRolePolicyDocument=json.dumps(properties["AssumeRolePolicyDocument"]),
-        **pick(properties, "Description", "MaxSessionDuration", "Path", "Tags"),
+        **pick(properties, "Description", "MaxSessionDuration", "Path", "PermissionsBoundary", "Tags"),
     )["Role"]
     for arn in properties.get("ManagedPolicyArns", []):
         iam.attach_role_policy(RoleName=name, PolicyArn=arn)
@@ -45,6 +45,7 @@ TYPES = {
                 "ManagedPolicyArns",
                 "MaxSessionDuration",
                 "Path",
+                "PermissionsBoundary",
                 "Policies",
                 "RoleName",
                 "Tags",

@@ -7,7 +7,8 @@ def create_log_group(target: Target, properties: Properties) -> Created:
     logs = target.client("logs")
     name = properties.get("LogGroupName", target.name(longest=512))
     tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
-    logs.create_log_group(logGroupName=name, **({"tags": tags} if tags else {}))
+    key = {"kmsKeyId": properties["KmsKeyId"]} if "KmsKeyId" in properties else {}
+    logs.create_log_group(logGroupName=name, **key, **({"tags": tags} if tags else {}))
     if "RetentionInDays" in properties:
         logs.put_retention_policy(logGroupName=name, retentionInDays=properties["RetentionInDays"])
     return Created(name, {"Arn": f"arn:aws:logs:{target.region}:{target.account_id}:log-group:{name}:*"})
@@ -16,7 +17,7 @@ def create_log_group(target: Target, properties: Properties) -> Created:
 TYPES = {
     "AWS::Logs::LogGroup": ResourceType(
         create_log_group,
-        properties=frozenset({"LogGroupName", "RetentionInDays", "Tags"}),
+        properties=frozenset({"KmsKeyId", "LogGroupName", "RetentionInDays", "Tags"}),
         attributes=frozenset({"Arn"}),
     )
 }
