@@ -19,6 +19,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,8 @@ from pipeline.errors import ImageBatchError
 from pipeline.inference.gpus import usable_gpus
 from pipeline.inference.runtimes import RuntimeSettings
 from pipeline.inference.workers import Job, ShardOutcome, predict_partition
-from pipeline.job_log import log_to_stdout
+from pipeline.telemetry.jobs import log_to_stdout
+from pipeline.telemetry.throughput import tell_job
 
 LONGEST_MESSAGE = 1024
 STOPPED = 128 + signal.SIGTERM
@@ -80,11 +82,12 @@ class StopSignal:
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    log_to_stdout()
+    about = {"run_id": environment.get("RUN_ID", ""), "partition": environment.get("PARTITION_ID", "")}
+    log_to_stdout(**about)
     folders = Folders.below(Path(environment.get("IMAGEBATCH_ROOT", "/")))
     is_stopping = StopSignal()
     try:
-        is_complete = infer(folders, is_stopping)
+        is_complete = infer(folders, is_stopping, about)
     except (JobFailedError, ImageBatchError) as error:
         return _report(folders, f"{type(error).__name__}: {error}", exit_code=1)
     except Exception as error:
@@ -95,8 +98,12 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
     return 0
 
 
-def infer(folders: Folders, is_stopping: StopSignal) -> bool:
-    """Predicts the shards, and says whether it came to the last. Raises JobFailedError, or what stops every shard."""
+def infer(folders: Folders, is_stopping: StopSignal, about: Mapping[str, str]) -> bool:
+    """Predicts the shards, and says whether it came to the last. Raises JobFailedError, or what stops every shard.
+
+    `about` is what the job's metrics are about: its run and its partition.
+    """
+    started = time.monotonic()
     paths = sorted(folders.shards.rglob(f"*{shards.SUFFIX}"))
     if not paths:
         raise JobFailedError(f"{folders.shards} holds no shards; expected those of the partition's manifest.")
@@ -105,7 +112,9 @@ def infer(folders: Folders, is_stopping: StopSignal) -> bool:
     logger.info("%d shards, %d processes", len(paths), processes)
     outcomes = [_log(outcome) for outcome in predict_partition(job, paths, processes, is_stopping)]
     failures = [outcome.failure for outcome in outcomes if outcome.failure]
-    logger.info("%d images predicted, %d shards failed", sum(each.images for each in outcomes), len(failures))
+    images = sum(outcome.images for outcome in outcomes)
+    logger.info("%d images predicted, %d shards failed", images, len(failures))
+    tell_job(images, time.monotonic() - started, about)
     if failures and len(failures) == len(outcomes):
         first = failures[0]
         raise JobFailedError(
@@ -134,9 +143,10 @@ def _prepare(folders: Folders) -> Job:
 
 def _log(outcome: ShardOutcome) -> ShardOutcome:
     if outcome.failure:
-        logger.error("%s failed: %s: %s", outcome.shard, outcome.failure.error, outcome.failure.cause)
+        failure, about = outcome.failure, {"shard": outcome.shard}
+        logger.error("%s failed: %s: %s", outcome.shard, failure.error, failure.cause, extra=about)
     else:
-        logger.info("%s: %d images", outcome.shard, outcome.images)
+        logger.info("%s: %d images", outcome.shard, outcome.images, extra={"shard": outcome.shard})
     return outcome
 
 

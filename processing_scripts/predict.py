@@ -18,11 +18,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import ImageBatchError
-from pipeline.job_log import log_to_stdout
 from pipeline.serving import uploads
 from pipeline.serving.model import ServedModel
 from pipeline.serving.settings import ServingSettings
 from pipeline.serving.uploads import Refused, Upload
+from pipeline.telemetry.jobs import log_to_stdout
 
 LONGEST_MESSAGE = 1024
 

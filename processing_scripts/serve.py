@@ -20,15 +20,15 @@ from collections.abc import Mapping
 from types import FrameType
 
 from pipeline.errors import ImageBatchError
-from pipeline.job_log import log_to_stdout
 from pipeline.serving.service import serve
 from pipeline.serving.settings import ServingSettings
+from pipeline.telemetry.jobs import log_to_stdout
 
 logger = logging.getLogger("serve")
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    log_to_stdout()
+    log_to_stdout(run_id=environment.get("IMAGEBATCH_RUN_ID"))
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -41,7 +41,11 @@ def run_processing_job() -> Chain:
                 "ContainerEntrypoint": ["python3", "-m", "processing_scripts.entrypoint"],
                 "ContainerArguments": ["infer"],
             },
-            "Environment": {"RUN_ID.$": "$.run.run_id", "PARTITION_ID.$": "$.partition.id"},
+            "Environment": {
+                "RUN_ID.$": "$.run.run_id",
+                "PARTITION_ID.$": "$.partition.id",
+                "STACK_NAME": "${StackName}",
+            },
             "ProcessingInputs": [
                 job_input("run", "S3Prefix", "States.Format('s3://{}/{}', $.run.bucket, $.run.key)"),
                 job_input("shards", "ManifestFile", "$.partition.manifest"),

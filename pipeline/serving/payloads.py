@@ -61,7 +61,7 @@ def subject(content_type: str, body: memoryview) -> str:
 def _shard(model: ServedModel, content_type: str, body: memoryview) -> Iterable[str]:
     shard = shards.parse(body, model.contract)
     lines = [prediction.to_line() for prediction in model.predict(shard)]
-    logger.info("shard %s: %d images", shard.id, len(lines))
+    logger.info("shard %s: %d images", shard.id, len(lines), extra={"shard": shard.id})
     return lines
 
 

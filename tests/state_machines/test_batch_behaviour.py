@@ -68,6 +68,7 @@ def template(folder, broken):
                 **{f"{name}Arn": {"Fn::GetAtt": [name, "Arn"]} for name in STEPS},
                 "ContainerImageUri": "image",
                 "JobRoleArn": "arn:aws:iam::123456789012:role/test",
+                "StackName": "test",
                 "TopicArn": {"Ref": "Topic"},
                 "TransformModelName": "unready",
             },
