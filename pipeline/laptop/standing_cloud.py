@@ -4,7 +4,8 @@
 .imagebatch/lock            held by the process that runs it, and by the system given back however that ends
 .imagebatch/cloud.log       what its services have logged
 .imagebatch/faults.jsonl     what has gone wrong on purpose, with --faults
-.imagebatch/stacks.json, states.sqlite, events.sqlite, s3/, sagemaker/, lambda/     what the services keep
+.imagebatch/stacks.json, states.sqlite, events.sqlite, dynamodb.sqlite, s3/, sagemaker/, lambda/
+                            what the services keep
 """
 
 import errno

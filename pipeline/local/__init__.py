@@ -8,7 +8,8 @@
     buckets/     the objects of S3: on disk, or served in place from a folder or from the real S3
     events/      EventBridge: rules that call their targets, and the events of S3's objects
     scheduler/   EventBridge Scheduler: schedules that fire
-    moto         everything else: SNS, SQS, DynamoDB, IAM, KMS, CloudWatch Logs, buckets' configuration
+    dynamodb/    DynamoDB: items on disk
+    moto         everything else: SNS, SQS, IAM, KMS, CloudWatch Logs, buckets' configuration
 
 Under several of them lie `timers`, `queues` and `database`, and `delivery/`, which gets events to their targets.
 `protocol` and `shapes` hold requests to AWS's own service models, `processes` sees to it that no child outlives the

@@ -29,6 +29,7 @@ from pipeline.local.buckets import Bucket
 from pipeline.local.cloudformation import CloudFormationService
 from pipeline.local.database import Database
 from pipeline.local.delivery import Deliveries
+from pipeline.local.dynamodb import DynamoDBService
 from pipeline.local.events import EventsService, ExecutionEvents, ObjectEvents
 from pipeline.local.faults import Faults
 from pipeline.local.faults.requests import OBSERVER
@@ -161,7 +162,9 @@ class LocalCloud:
         self._gateway.add([self._cloudformation, self._lambda, self._sagemaker, self._states])
         events = EventsService(database, deliveries, self._timers, account_id, region)
         schedules = SchedulerService(database, deliveries, self._timers, account_id, region)
-        self._gateway.add([events, schedules])
+        dynamodb = DynamoDBService(self.state_dir / "dynamodb.sqlite", self._gateway.moto, region)
+        cleanup.callback(dynamodb.close)
+        self._gateway.add([events, schedules, dynamodb])
         self._gateway.listen(ObjectEvents(events.bus, deliveries, account_id, region))
         self._states.listen(ExecutionEvents(events.bus))
         # Before the services that they call: what fails because those are gone has not failed.

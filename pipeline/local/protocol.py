@@ -73,19 +73,9 @@ class JsonService:
             ServiceError: what the service answers; `UnsupportedOperation` for an operation that is not served,
                 `ValidationException` when the parameters break the model's rules.
         """
-        model = self._operation_model(operation)
+        shape = self._operation_model(operation).input_shape
         method = self._method(operation)
-        if model.input_shape is None:
-            return method({})
-        try:
-            decoded = decode(model.input_shape, parameters)
-        except WrongTypeError as error:
-            raise ServiceError("SerializationException", str(error)) from error
-        broken = list(violations(model.input_shape, decoded))
-        if broken:
-            noun = "error" if len(broken) == 1 else "errors"
-            raise ServiceError("ValidationException", f"{len(broken)} validation {noun} detected: {'; '.join(broken)}")
-        return method(decoded)
+        return method({} if shape is None else self._decoded(shape, parameters))
 
     def serve(self, request: Request) -> Response:
         """Answer an HTTP request."""
@@ -94,6 +84,19 @@ class JsonService:
             return self._respond(200, self.handle(operation, _parse_json(request.body.readall())))
         except ServiceError as error:
             return self._respond_error(error)
+
+    @staticmethod
+    def _decoded(shape: Shape, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters that break none of the rules of their shape."""
+        try:
+            decoded: dict[str, Any] = decode(shape, parameters)
+        except WrongTypeError as error:
+            raise ServiceError("SerializationException", str(error)) from error
+        broken = list(violations(shape, decoded))
+        if broken:
+            noun = "error" if len(broken) == 1 else "errors"
+            raise ServiceError("ValidationException", f"{len(broken)} validation {noun} detected: {'; '.join(broken)}")
+        return decoded
 
     def _operation_model(self, operation: str) -> OperationModel:
         if operation not in self.model.operation_names:
