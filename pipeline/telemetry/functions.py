@@ -25,7 +25,7 @@ def logged(handler: Handler) -> Handler:
     """
 
     @wraps(handler)
-    @_logger.inject_lambda_context(clear_state=True)  # type: ignore[untyped-decorator]
+    @_logger.inject_lambda_context(clear_state=True)
     def told(event: Any, context: Any) -> Any:
         if run_id := run_of(event):
             tell(run_id=run_id)

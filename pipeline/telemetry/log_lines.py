@@ -29,7 +29,7 @@ EMF = "_aws"
 """The member that makes a line a metric (CloudWatch, "Specification: Embedded metric format")."""
 
 
-class JsonLines(LambdaPowertoolsFormatter):  # type: ignore[misc]
+class JsonLines(LambdaPowertoolsFormatter):
     """Powertools' lines, in UTC, with the fields that are read first in front."""
 
     def __init__(self) -> None:

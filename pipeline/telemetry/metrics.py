@@ -57,10 +57,10 @@ def emit(values: Mapping[str, float], about: Mapping[str, str], dimensions: Mapp
     if not stack or not values:
         return
     line = EphemeralMetrics(namespace=NAMESPACE)
-    for name, value in {STACK: stack, **(dimensions or {})}.items():
-        line.add_dimension(name, value)
+    for dimension, which in {STACK: stack, **(dimensions or {})}.items():
+        line.add_dimension(dimension, which)
     for name, value in values.items():
         line.add_metric(name, METRICS[name].unit, value)
-    for name, value in about.items():
-        line.add_metadata(name, value)
+    for property, text in about.items():
+        line.add_metadata(property, text)
     line.flush_metrics()
