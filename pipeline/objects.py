@@ -5,6 +5,7 @@ and friends unescaped, and `str.splitlines` would cut a key in two there.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,7 +73,12 @@ def get_json(s3: "S3Client", bucket: str, key: str) -> Any:
 
 def get_lines(s3: "S3Client", bucket: str, key: str) -> Iterator[Any]:
     """The documents of a JSON Lines object; empty lines are passed over. Raises ValueError for a line that is none."""
-    lines = [line for line in get_bytes(s3, bucket, key).decode().split("\n") if line.strip()]
+    return parse_lines(get_bytes(s3, bucket, key))
+
+
+def parse_lines(data: bytes) -> Iterator[Any]:
+    """The same of JSON Lines that are there already."""
+    lines = [line for line in data.decode().split("\n") if line.strip()]
     for start in range(0, len(lines), _LINES_AT_ONCE):
         yield from _documents(lines[start : start + _LINES_AT_ONCE])
 
@@ -101,6 +107,14 @@ def put_bytes(
     s3.put_object(
         Bucket=bucket, Key=key, Body=content, ContentType=content_type, Metadata=dict(metadata or {}), **tagging
     )
+
+
+def upload(s3: "S3Client", bucket: str, key: str, file: IO[bytes], content_type: str) -> None:
+    """Upload a file on disk from its start. It stays open, which the transfer itself would close."""
+    file.flush()
+    with os.fdopen(os.dup(file.fileno()), "rb") as sent:
+        sent.seek(0)
+        s3.upload_fileobj(sent, bucket, key, ExtraArgs={"ContentType": content_type})
 
 
 def put_tags(s3: "S3Client", bucket: str, key: str, tags: Mapping[str, str]) -> None:

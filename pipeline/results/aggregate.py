@@ -3,14 +3,13 @@
     plan.json ──► batch by batch: its verdicts, its shards' predictions ──► reconciled ──► Parquet, CSV, summary.json
                                   its shards' arrays, where the task is raw ──────────────► arrays/
                                   its photos' answers, of a container that is not ours
-    results that are safe, of a run that did not fail ──► the ledger
+    results that are safe, of a run that did not fail ──► the tables over all runs, the ledger
 
 One batch is in memory at a time, and a few are read ahead. What grows with a run is its plan: some 130 MB while that is
 read, for ten million images. The results are always written before a run is failed here, so that what was predicted is
 kept.
 """
 
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -28,7 +27,7 @@ from pipeline.inference import arrays
 from pipeline.inference.predictions import ShardFailure
 from pipeline.objects import ListedObject
 from pipeline.read_ahead import read_ahead
-from pipeline.results import causes, messages, remembering, tables
+from pipeline.results import causes, messages, publishing, remembering, tables
 from pipeline.results.originals import OriginalAnswers
 from pipeline.results.predicted import Predicted
 from pipeline.results.reconcile import Answers, reconcile
@@ -81,15 +80,17 @@ def aggregate_predictions(
     """
     plan = load_plan(s3, run)
     _check_plan(run, plan, planned)
-    with TemporaryFile() as parquet:
-        tally = _write_tables(run, plan, partitions, s3, parquet)
+    with TemporaryFile() as predicted, TemporaryFile() as rejected:
+        tally = _write_tables(run, plan, partitions, s3, predicted, rejected)
         _count_up(plan, tally)
         summary = summarise(run, plan, tally, partitions, datetime.now(UTC))
         _put_summary(s3, run, summary)
         _check(run, summary)
+        published = {keys.PREDICTIONS_TABLE: predicted, keys.REJECTED_TABLE: rejected}
+        summary["published"] = publishing.publish(run, published, s3)
         if run.ledger is not None:
-            summary["ledger"] = remembering.remember_run(run, run.ledger, parquet, dynamodb)
-            _put_summary(s3, run, summary)
+            summary["ledger"] = remembering.remember_run(run, run.ledger, predicted, dynamodb)
+        _put_summary(s3, run, summary)
     return {
         "summary": {"run_id": run.run_id, **summary["counts"]},
         "results": summary["results"],
@@ -102,16 +103,26 @@ def _put_summary(s3: "S3Client", run: Run, summary: Mapping[str, Any]) -> None:
 
 
 def _write_tables(
-    run: Run, plan: Plan, partitions: Sequence[Mapping[str, Any]], s3: "S3Client", parquet: BinaryIO
+    run: Run,
+    plan: Plan,
+    partitions: Sequence[Mapping[str, Any]],
+    s3: "S3Client",
+    predicted_parquet: BinaryIO,
+    rejected_parquet: BinaryIO,
 ) -> Tally:
-    """Write predictions.parquet, which then is in the file `parquet`, too; rejected.csv; and, where there is something
-    to put in it, failed.csv."""
+    """Write predictions.parquet; rejected.csv; and, where there is something to put in it, failed.csv.
+
+    What was predicted, and what was rejected, then is in the files `..._parquet`, too.
+    """
     tally = Tally()
     with ExitStack() as files:
         rejected_file, failed_file = (files.enter_context(TemporaryFile()) for _ in range(2))
         rejected = tables.CsvTable(rejected_file, tables.REJECTED_COLUMNS)
         failed = tables.CsvTable(failed_file, tables.FAILED_COLUMNS)
-        with tables.PredictionsTable(parquet) as predictions:
+        with (
+            tables.PredictionsTable(predicted_parquet) as predictions,
+            tables.RejectedTable(rejected_parquet, run.run_id) as rejected_table,
+        ):
             for batch, batch_verdicts, shards in _read_batches(run, plan, partitions, s3):
                 found = {id: shard.predictions if isinstance(shard, _Stored) else shard for id, shard in shards.items()}
                 outcomes = reconcile(batch, batch_verdicts, found)
@@ -123,10 +134,11 @@ def _write_tables(
                     elif isinstance(shard, Answers):
                         predictions.add_unpacked(shard.predicted, shard.stored_at)
                 rejected.add_rejected(outcomes.rejected)
+                rejected_table.add(outcomes.rejected)
                 failed.add_failed(outcomes.failed)
         rejected.close()
         failed.close()
-        _upload(s3, run, tables.PREDICTIONS, parquet, "application/vnd.apache.parquet")
+        _upload(s3, run, tables.PREDICTIONS, predicted_parquet, publishing.PARQUET)
         _upload(s3, run, tables.REJECTED, rejected_file, "text/csv; charset=utf-8")
         # Over what an execution before this one left there: the images that failed in it have not, in this one.
         if tally.failed or run.resumed:
@@ -135,11 +147,7 @@ def _write_tables(
 
 
 def _upload(s3: "S3Client", run: Run, name: str, file: IO[bytes], content_type: str) -> None:
-    file.flush()
-    # The transfer closes what it has sent, and the ledger is written from the same file.
-    with os.fdopen(os.dup(file.fileno()), "rb") as sent:
-        sent.seek(0)
-        s3.upload_fileobj(sent, run.bucket, keys.result_key(run.run_id, name), ExtraArgs={"ContentType": content_type})
+    objects.upload(s3, run.bucket, keys.result_key(run.run_id, name), file, content_type)
 
 
 def _read_batches(

@@ -31,7 +31,8 @@ PREDICTIONS_SCHEMA = pa.schema(
         pa.field("score", pa.float32()),
         pa.field("labels", pa.list_(pa.string())),
         pa.field("scores", pa.list_(pa.float32())),
-        pa.field("values", pa.list_(pa.float32())),
+        # Not `values`, as the lines have it: that is a word of SQL, and would need quotes in every query.
+        pa.field("embedding", pa.list_(pa.float32())),
         pa.field("model", pa.string(), nullable=False),
         pa.field("contract", pa.string(), nullable=False),
         pa.field("run_id", pa.string(), nullable=False),
@@ -114,8 +115,8 @@ class Predicted:
     @property
     def numbers(self) -> int:
         """How many values there are in lists: what makes a row long."""
-        labels, values, boxes = (self.columns.column(name).flatten() for name in ("labels", "values", "boxes"))
-        return len(labels) + len(values) + len(_SIDES) * len(boxes)
+        labels, vectors, boxes = (self.columns.column(name).flatten() for name in ("labels", "embedding", "boxes"))
+        return len(labels) + len(vectors) + len(_SIDES) * len(boxes)
 
     def _pairs(self, first: str, second: str) -> list[tuple[Any, Any]]:
         columns = (self.columns.column(name).to_pylist() for name in (first, second))
@@ -137,7 +138,7 @@ def _row(prediction: Prediction) -> dict[str, Any]:
         "score": top[0].score if top else None,
         "labels": [ranked.label for ranked in top] if is_labelled else None,
         "scores": [ranked.score for ranked in top] if is_labelled else None,
-        "values": prediction.values or None,
+        "embedding": prediction.values or None,
         "model": prediction.model,
         "contract": prediction.contract,
         "run_id": prediction.run_id,
@@ -189,7 +190,7 @@ def _labels(top: pa.ListArray, values: pa.ListArray) -> dict[str, pa.Array] | No
         "score": scores.take(first),
         "labels": pa.ListArray.from_arrays(top.offsets, labels),
         "scores": pa.ListArray.from_arrays(top.offsets, scores),
-        "values": pa.nulls(len(values), _COLUMNS.field("values").type),
+        "embedding": pa.nulls(len(values), _COLUMNS.field("embedding").type),
     }
 
 
@@ -199,7 +200,7 @@ def _vectors(top: pa.ListArray, values: pa.ListArray) -> dict[str, pa.Array] | N
     numbers = values.flatten()
     if not _all_finite(numbers):
         return None
-    return {"values": pa.ListArray.from_arrays(values.offsets, numbers.cast(pa.float32(), safe=False))}
+    return {"embedding": pa.ListArray.from_arrays(values.offsets, numbers.cast(pa.float32(), safe=False))}
 
 
 def _all_finite(numbers: pa.Array) -> bool:

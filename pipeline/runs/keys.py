@@ -17,6 +17,8 @@ All keys lie in the results bucket:
     runs/<run_id>/results/<name>, arrays/<shard>.npy
     runs/<run_id>/messages/<execution>-<redrive>-<status>.json      what people were told of a failure
     messages/<execution>-<redrive>-<status>.json            the same of an execution that has no run
+    predictions/run_date=<date>/run_id=<run_id>/predictions.parquet         what of a run may be queried with others
+    rejected/run_date=<date>/run_id=<run_id>/rejected.parquet
     runs/<run_id>/counted.json                              that the run's images stand in the metrics
     replays/<run_id>-<hash>.jsonl                           a listing of images that a replay of that run takes
 """
@@ -37,6 +39,11 @@ RUNS_PREFIX = "runs/"
 
 def model_prefix(model: str) -> str:
     return f"{MODELS_PREFIX}{model}/"
+
+
+def run_prefix(run_id: str) -> str:
+    """What lies below it is the run's alone."""
+    return f"{RUNS_PREFIX}{run_id}/"
 
 
 def run_key(run_id: str) -> str:
@@ -152,6 +159,16 @@ def results_prefix(run_id: str) -> str:
 
 def result_key(run_id: str, name: str) -> str:
     return f"{results_prefix(run_id)}{name}"
+
+
+PREDICTIONS_TABLE = "predictions"
+REJECTED_TABLE = "rejected"
+"""Tables over all runs, of which each run is a partition: folders of the bucket, and tables of Glue in the template."""
+
+
+def published_key(table: str, run_id: str) -> str:
+    """The part of a table that is a run's, in folders as Hive has them; the date is that of the run id, in UTC."""
+    return f"{table}/run_date={run_id[:10]}/run_id={run_id}/{table}.parquet"
 
 
 def message_key(run_id: str | None, ending: str) -> str:

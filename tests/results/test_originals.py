@@ -103,7 +103,7 @@ def test_an_activation_is_applied_to_what_the_container_answers(s3: Any, foreign
 def test_an_embedding_is_the_vector_that_the_container_answers(s3: Any, foreign: Run, gather: Gather) -> None:
     contract = replace(foreign.contract, task=Task.EMBEDDING, output=replace(foreign.contract.output, labels=None))
     gather({"a.jpg": b"[1, -2, 3.5]"}, run=replace(foreign, contract=contract))
-    assert predictions(s3, foreign)["a.jpg"]["values"] == [1, -2, 3.5]
+    assert predictions(s3, foreign)["a.jpg"]["embedding"] == [1, -2, 3.5]
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_a_row_says_all_about_a_prediction() -> None:
         "score": 0.75,
         "labels": ["cat", "dog"],
         "scores": [0.75, 0.25],
-        "values": None,
+        "embedding": None,
         "model": "tiny",
         "contract": "digest",
         "run_id": "run",
@@ -88,10 +88,10 @@ def test_a_row_says_all_about_a_prediction() -> None:
     }
 
 
-def test_an_embedding_has_values_and_no_label() -> None:
+def test_an_embedding_has_no_label() -> None:
     (row,) = parquet(prediction("a.jpg", top=(), values=(0.5, -1.0))).to_pylist()
 
-    assert (row["values"], row["label"], row["scores"]) == ([0.5, -1.0], None, None)
+    assert (row["embedding"], row["label"], row["scores"]) == ([0.5, -1.0], None, None)
 
 
 def test_a_box_goes_with_each_label() -> None:
@@ -113,7 +113,7 @@ def test_a_raw_answer_is_a_row_of_an_array_beside_the_table() -> None:
     (row,) = parquet(prediction("a.jpg", top=(), array_row=3)).to_pylist()
 
     assert (row["array"], row["array_row"]) == ("arrays/b-0.npy", 3)
-    assert (row["values"], row["labels"], row["boxes"]) == (None, None, None)
+    assert (row["embedding"], row["labels"], row["boxes"]) == (None, None, None)
 
 
 def test_a_run_without_predictions_has_a_table_with_every_column() -> None:
@@ -122,10 +122,15 @@ def test_a_run_without_predictions_has_a_table_with_every_column() -> None:
     assert (table.num_rows, table.column_names) == (0, PREDICTIONS_SCHEMA.names)
 
 
+def row_groups(file: BytesIO) -> list[pq.RowGroupMetaData]:
+    metadata = pq.ParquetFile(BytesIO(file.getvalue())).metadata
+    return [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+
+
 @pytest.mark.parametrize(
     ("answer", "groups"),
     [({}, [2, 2, 1]), ({"values": (0.5,) * 8}, [1] * 5), ({"boxes": ((0.0, 0.0, 1.0, 1.0),) * 2}, [1] * 5)],
-    ids=["labels", "values", "boxes"],
+    ids=["labels", "embedding", "boxes"],
 )
 def test_rows_are_written_in_groups_of_bounded_size(
     monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], groups: list[int]
@@ -136,14 +141,45 @@ def test_rows_are_written_in_groups_of_bounded_size(
         for number in range(5):
             table.add(Predicted.of([replace(prediction(str(number)), **answer)]), NOW)
 
-    found = pq.ParquetFile(BytesIO(file.getvalue()))
-    assert [found.metadata.row_group(group).num_rows for group in range(found.num_row_groups)] == groups
+    assert [group.num_rows for group in row_groups(file)] == groups
+
+
+def may_hold(group: pq.RowGroupMetaData, column: str, first: str, last: str) -> bool:
+    """Whether a reader that knows a row group's statistics has to look into it for values from `first` to `last`."""
+    statistics = group.column(PREDICTIONS_SCHEMA.names.index(column)).statistics
+    return bool(statistics.min <= last and statistics.max >= first)
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> list[pq.RowGroupMetaData]:
+    """The sixty row groups of 600 images in 100 folders, of 40 labels that know nothing of folders."""
+    monkeypatch.setattr(tables, "_NUMBERS_PER_ROW_GROUP", 60)
+    file = BytesIO()
+    with tables.PredictionsTable(file) as table:
+        for folder in range(100):
+            labels = [f"label {(folder * 7 + number * 11) % 40:02d}" for number in range(6)]
+            found = [prediction(f"{folder:02d}/{n}.jpg", (Ranked(label, 0, 0.5),)) for n, label in enumerate(labels)]
+            table.add(Predicted.of(found), NOW)
+    return row_groups(file)
+
+
+def test_a_query_by_label_passes_most_row_groups_over(large: list[pq.RowGroupMetaData]) -> None:
+    assert len(large) == 60
+    touched = [sum(may_hold(group, "label", f"label {n:02d}", f"label {n:02d}") for group in large) for n in range(40)]
+    assert max(touched) <= 20
+    assert min(touched) > 0
+
+
+def test_a_query_by_folder_passes_most_row_groups_over(large: list[pq.RowGroupMetaData]) -> None:
+    touched = [sum(may_hold(group, "key", f"{n:02d}/", f"{n:02d}0") for group in large) for n in range(100)]
+    assert max(touched) <= 12
+    assert min(touched) > 0
 
 
 @settings(max_examples=50, deadline=None)
 @given(keys=st.lists(any_key, min_size=1, max_size=5))
-def test_keys_arrive_in_parquet_as_they_are(keys: list[str]) -> None:
-    assert parquet(*map(prediction, keys)).column("key").to_pylist() == keys
+def test_keys_arrive_in_parquet_as_they_are_and_in_their_order(keys: list[str]) -> None:
+    assert parquet(*map(prediction, keys)).column("key").to_pylist() == sorted(keys)
 
 
 @given(rejected=st.lists(any_rejected, max_size=5))
