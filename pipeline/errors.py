@@ -27,6 +27,7 @@
     │   ├── CorruptPredictions
     │   └── CorruptLedger          an item of the ledger is no entry of this product's
     ├── InvalidPrediction      a model answered something that is no prediction: NaN, a wrong shape
+    ├── NoInstanceQuota        the account may run no instance of any type that the run may have
     ├── RunDoesNotAddUp        an image was lost, or counted twice
     ├── TooManyFailed          more images failed than `max_failed_fraction` allows
     ├── UnusablePhotos         the photos, or labels of photos, that a contract is to be checked with
@@ -161,6 +162,10 @@ class CorruptLedger(CorruptArtifact):
 
 class InvalidPrediction(ImageBatchError):
     """A model answered something that is no prediction for its task: NaN, or another shape."""
+
+
+class NoInstanceQuota(ImageBatchError):
+    """The account's quotas are 0 for every instance type that a run may have. The message says how to ask for more."""
 
 
 class RunDoesNotAddUp(ImageBatchError):

@@ -3,7 +3,7 @@
     StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX, MARKER, TRANSFORM_MODEL,
                                 SAGEMAKER_MODEL, LEDGER_TABLE;
                                 ALLOWED_FORMATS, MAX_BYTES, MAX_PIXELS, MIN_SIDE, ANIMATED, QUARANTINE
-    PlanInferenceSettings       DEFAULT_INSTANCE_TYPE, JOB_NAME_PREFIX, IMAGES_PER_JOB;
+    PlanInferenceSettings       DEFAULT_INSTANCE_TYPE, JOB_NAME_PREFIX, IMAGES_PER_JOB, MAX_CONCURRENT_JOBS;
                                 TRANSFORM_INSTANCE_TYPE, IMAGES_PER_INSTANCE;
                                 JOB_SUBNET_IDS, JOB_SECURITY_GROUP_IDS
     PlanRetrySettings           JOB_NAME_PREFIX
@@ -77,6 +77,8 @@ class PlanInferenceSettings:
     transform_instance_type: str = "ml.g4dn.xlarge"
     images_per_instance: int = 500_000
     """Of a transform job. An instance takes minutes to start, and should then have more than minutes of work."""
+    max_concurrent_jobs: int = 40
+    """Of a run, where no quota says less: as many iterations of an inline Map run at once at most."""
     network: JobNetwork = NO_VPC
     """Of a Processing job."""
 
@@ -88,6 +90,7 @@ class PlanInferenceSettings:
             images_per_job=positive(environment, "IMAGES_PER_JOB", cls.images_per_job),
             transform_instance_type=environment.get("TRANSFORM_INSTANCE_TYPE") or cls.transform_instance_type,
             images_per_instance=positive(environment, "IMAGES_PER_INSTANCE", cls.images_per_instance),
+            max_concurrent_jobs=positive(environment, "MAX_CONCURRENT_JOBS", cls.max_concurrent_jobs),
             network=JobNetwork.from_env(environment),
         )
 

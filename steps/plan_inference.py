@@ -15,5 +15,6 @@ SETTINGS = PlanInferenceSettings.from_env()
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run", "validated": [{"MapRunArn", "ResultWriterDetails"}, ...]}` -> the plan, without its shards."""
     s3 = aws.client("s3")
-    plan = plan_inference(load_run(s3, event["run"]), event["validated"], SETTINGS, s3, aws.client("stepfunctions"))
+    run, services = load_run(s3, event["run"]), (aws.client("stepfunctions"), aws.client("service-quotas"))
+    plan = plan_inference(run, event["validated"], SETTINGS, s3, *services)
     return {**plan, "network": SETTINGS.network.config(isolated=True)}

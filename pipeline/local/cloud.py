@@ -25,6 +25,7 @@ from botocore.config import Config
 
 from pipeline.cores import available_cores
 from pipeline.local import clients
+from pipeline.local.athena import AthenaService
 from pipeline.local.buckets import Bucket
 from pipeline.local.cloudformation import CloudFormationService
 from pipeline.local.database import Database
@@ -34,9 +35,11 @@ from pipeline.local.events import EventsService, ExecutionEvents, ObjectEvents
 from pipeline.local.faults import Faults
 from pipeline.local.faults.requests import OBSERVER
 from pipeline.local.gateway import Gateway
+from pipeline.local.glue import GlueService
 from pipeline.local.http_messages import Body, Request
 from pipeline.local.lambdas import LambdaService
 from pipeline.local.processes import Processes
+from pipeline.local.quotas import QuotasService
 from pipeline.local.sagemaker import Image, Images, SageMakerService
 from pipeline.local.scheduler import SchedulerService
 from pipeline.local.states.api import StatesService
@@ -121,6 +124,7 @@ class LocalCloud:
         processes = Processes()
         source_root = Path(__file__).resolve().parents[2]
         self._images = Images({"imagebatch": Image(("python3", "-m", "processing_scripts.serve"), source_root)})
+        quotas = QuotasService(lambda: self._sagemaker.model, account_id, region)
         self._sagemaker = SageMakerService(
             processes=processes,
             environment=self._child_environment,
@@ -131,6 +135,7 @@ class LocalCloud:
             account_id=account_id,
             region=region,
             faults=self._faults,
+            quota=quotas.limit,
         )
         # A job ends in three steps: it is told to, its processes are killed, and its thread sees that they are gone.
         cleanup.callback(self._sagemaker.join)
@@ -159,7 +164,8 @@ class LocalCloud:
             faults.stop_executions = self._states.stop_all
             self._states.engine.retry_pace = lambda: faults.retry_pace
         self._cloudformation = CloudFormationService(self.state_dir / "stacks.json")
-        self._gateway.add([self._cloudformation, self._lambda, self._sagemaker, self._states])
+        self._gateway.add([self._cloudformation, self._lambda, quotas, self._sagemaker, self._states])
+        self._gateway.add([AthenaService(), GlueService(account_id)])
         events = EventsService(database, deliveries, self._timers, account_id, region)
         schedules = SchedulerService(database, deliveries, self._timers, account_id, region)
         dynamodb = DynamoDBService(self.state_dir / "dynamodb.sqlite", self._gateway.moto, region)

@@ -16,8 +16,11 @@ from botocore.exceptions import ClientError
 
 from pipeline import names, objects
 from pipeline.errors import CorruptArtifact, RunDoesNotAddUp
-from pipeline.runs import job_inputs, keys, transform_requests
+from pipeline.quotas import NOT_ASKED, Quotas, read
+from pipeline.runs import instances, job_inputs, keys, transform_requests
 from pipeline.runs.finished import finished_shards
+from pipeline.runs.instances import Offer
+from pipeline.runs.partitions import Partition, images, images_per_instance, make_partition
 from pipeline.runs.run import Run
 from pipeline.runs.run_input import TRANSFORM
 from pipeline.settings import PlanInferenceSettings
@@ -36,42 +39,6 @@ MAX_JOBS = 100
 # what it predicts.
 _BYTES_PER_JOB = 16 * 10**9
 
-# Of one transform job: as many as an account may have of most types until it asks for more.
-_MOST_INSTANCES = 20
-
-# An hour's work at five photos a second: as many as a GPU was seen to do that is sent them one by one
-# (amazon-sagemaker-examples #918: 18.7 a second on four T4s).
-_ORIGINALS_PER_INSTANCE = 20_000
-
-# A job that runs longer than this has lost its way: a slow model on one core, after a slow start. The most is less than
-# the day that the state machine waits for a job, so that SageMaker ends the job and says why.
-_SECONDS_TO_START = 1800
-_SECONDS_PER_IMAGE = 0.25
-_MAX_RUNTIME_SECONDS = 20 * 3600
-
-
-@dataclass(frozen=True)
-class Partition:
-    """What one job takes, in the words of the state machine."""
-
-    id: str
-    job_name: str
-    manifest: str
-    predictions: str
-    images: int
-    shards: int
-    instance_type: str
-    instance_count: int
-    max_runtime_seconds: int
-    resources: Mapping[str, Any] | None = None
-    """`TransformResources` of a transform job; None for a Processing job."""
-    next: Mapping[str, Any] | None = None
-    """What becomes of this partition where there is no instance to be had: another type, and another name for the job;
-    the last of them has None in its own `next`."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if value is not None}
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -79,8 +46,12 @@ class Plan:
     counts: Counts
     partitions: tuple[Partition, ...]
     batches: tuple[Batch, ...]
+    max_concurrency: int = 1
+    """How many of its jobs run at once: as many as the quotas that are known admit, if nobody else runs any."""
     transform: Mapping[str, Any] = field(default_factory=dict)
     """What every transform job of the run is asked (transform_requests.py); empty for other engines."""
+    quotas: Mapping[str, Any] = field(default_factory=dict)
+    """The account's quotas that it was planned by, and which of them are not known, for people."""
 
     def between_states(self, run_id: str) -> dict[str, Any]:
         """The part that travels; plan.json holds every batch and shard too."""
@@ -90,10 +61,12 @@ class Plan:
             "counts": asdict(self.counts),
             "transform": dict(self.transform),
             "partitions": [partition.to_json() for partition in self.partitions],
+            "max_concurrency": self.max_concurrency,
         }
 
     def to_json(self, run_id: str) -> dict[str, Any]:
-        return {**self.between_states(run_id), "batches": [batch.to_json(run_id) for batch in self.batches]}
+        batches = [batch.to_json(run_id) for batch in self.batches]
+        return {**self.between_states(run_id), "quotas": dict(self.quotas), "batches": batches}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
@@ -103,6 +76,8 @@ class Plan:
             partitions=tuple(Partition(**partition) for partition in document["partitions"]),
             batches=tuple(Batch.from_json(batch) for batch in document["batches"]),
             transform=document["transform"],
+            max_concurrency=document.get("max_concurrency", 1),
+            quotas=document.get("quotas", {}),
         )
 
 
@@ -128,11 +103,13 @@ def plan_inference(
     settings: PlanInferenceSettings,
     s3: "S3Client",
     stepfunctions: Any,
+    service_quotas: Any,
 ) -> dict[str, Any]:
     """Plan the run, write plan.json and the partitions' manifests, and answer with the part that travels.
 
     `validated` holds what each source's distributed map answered: `{"MapRunArn", "ResultWriterDetails": {"Bucket",
-    "Key"}}`. Raises RunDoesNotAddUp where a map run was given other items than its batches account for.
+    "Key"}}`. Raises RunDoesNotAddUp where a map run was given other items than its batches account for, NoInstanceQuota
+    where the account may run no instance of any type that the run may have.
     """
     batches: list[Batch] = []
     for source, mapped in zip(run.sources, validated, strict=True):
@@ -142,7 +119,8 @@ def plan_inference(
     _check_apart(batches)
     shards = (shard for batch in batches for shard in batch.shards)
     done = finished_shards(run, shards, s3) if run.resumed else {}
-    plan = make_plan(run, sorted(batches, key=lambda batch: batch.id), settings, done)
+    quotas = read(service_quotas, instances.quota_names(run, settings)) if _to_infer(batches, done) else NOT_ASKED
+    plan = make_plan(run, sorted(batches, key=lambda batch: batch.id), settings, done, quotas)
     for partition, manifest in job_inputs.manifests(run, plan.batches, s3):
         if partition not in done.values():
             objects.put_json(s3, run.bucket, keys.manifest_key(run.run_id, partition), manifest)
@@ -151,7 +129,11 @@ def plan_inference(
 
 
 def make_plan(
-    run: Run, batches: Sequence[Batch], settings: PlanInferenceSettings, done: Mapping[str, str] | None = None
+    run: Run,
+    batches: Sequence[Batch],
+    settings: PlanInferenceSettings,
+    done: Mapping[str, str] | None = None,
+    quotas: Quotas = NOT_ASKED,
 ) -> Plan:
     """As few jobs as the engine allows, but at most 100, each with about as many bytes.
 
@@ -159,50 +141,50 @@ def make_plan(
     A manifest is of one bucket (S3DataSource, `S3Uri`), and so is a job that is sent originals.
     """
     done = done or {}
-    counts = Counts.total(batch.counts for batch in batches)
     by_bucket: dict[str, list[BatchShard]] = defaultdict(list)
-    for shard in (shard for batch in batches for shard in batch.shards if shard.is_sent and shard.id not in done):
+    for shard in _to_infer(batches, done):
         by_bucket[shard.originals].append(shard)
+    offers = instances.offers(run, settings, quotas) if by_bucket else []
     wanted = _transform_jobs if run.engine == TRANSFORM else _processing_jobs
     shared: list[list[BatchShard]] = []
     for _, shards in sorted(by_bucket.items()):
-        shared += balance(shards, min(wanted(run, shards, settings), MAX_JOBS // len(by_bucket), len(shards)))
+        jobs = min(wanted(run, shards, settings, offers[0]), MAX_JOBS // len(by_bucket), len(shards))
+        shared += balance(shards, jobs)
     shares = {names.partition_id(number, run.resumed): share for number, share in enumerate(shared)}
     partition_of = {**done, **{shard.id: partition for partition, share in shares.items() for shard in share}}
+    partitions = tuple(make_partition(run, id, share, settings, offers) for id, share in shares.items())
+    counts_of_jobs = [partition.instance_count for partition in partitions]
     return Plan(
         engine=run.engine if shares else NOTHING_TO_DO,
-        counts=counts,
-        partitions=tuple(_partition(run, partition, share, settings) for partition, share in shares.items()),
+        counts=Counts.total(batch.counts for batch in batches),
+        partitions=partitions,
         batches=tuple(
             replace(
                 batch, shards=tuple(replace(shard, partition=partition_of.get(shard.id, "")) for shard in batch.shards)
             )
             for batch in batches
         ),
+        max_concurrency=instances.jobs_at_once(offers[0], counts_of_jobs, settings) if offers else 1,
         transform=transform_requests.of_run(run) if run.engine == TRANSFORM else {},
+        quotas=quotas.to_json(),
     )
 
 
-def _processing_jobs(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSettings) -> int:
-    """A job is one instance, whose volume holds what it reads and writes."""
-    by_images = math.ceil(_images(shards) / settings.images_per_job)
+def _to_infer(batches: Iterable[Batch], done: Mapping[str, str]) -> list[BatchShard]:
+    """The shards that take a job."""
+    return [shard for batch in batches for shard in batch.shards if shard.is_sent and shard.id not in done]
+
+
+def _processing_jobs(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSettings, offer: Offer) -> int:
+    """A job is one instance, whose volume holds what it reads and writes; a quota makes jobs wait, and no fewer."""
+    by_images = math.ceil(images(shards) / settings.images_per_job)
     stored = sum(shard.bytes + shard.rows * run.array_row_bytes for shard in shards)
     return max(by_images, math.ceil(stored / _BYTES_PER_JOB))
 
 
-def _transform_jobs(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSettings) -> int:
+def _transform_jobs(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSettings, offer: Offer) -> int:
     """A job deals its shards out among instances of its own, through which they only pass."""
-    return math.ceil(_images(shards) / (_images_per_instance(run, settings) * _MOST_INSTANCES))
-
-
-def _images_per_instance(run: Run, settings: PlanInferenceSettings) -> int:
-    if run.contract.payload is None:
-        return settings.images_per_instance
-    return min(settings.images_per_instance, _ORIGINALS_PER_INSTANCE)
-
-
-def _images(shards: Iterable[BatchShard]) -> int:
-    return sum(shard.rows for shard in shards)
+    return math.ceil(images(shards) / (images_per_instance(run, settings) * offer.most_of_a_job))
 
 
 def balance(shards: Iterable[BatchShard], jobs: int) -> list[list[BatchShard]]:
@@ -219,37 +201,6 @@ def balance(shards: Iterable[BatchShard], jobs: int) -> list[list[BatchShard]]:
         shares[lightest].append(shard)
         heapq.heapreplace(by_weight, (weight + shard.bytes, lightest))
     return shares
-
-
-def _partition(run: Run, partition: str, shards: Sequence[BatchShard], settings: PlanInferenceSettings) -> Partition:
-    images = _images(shards)
-    default_type, instances = settings.default_instance_type, 1
-    if run.engine == TRANSFORM:
-        default_type = settings.transform_instance_type
-        instances = min(math.ceil(images / _images_per_instance(run, settings)), _MOST_INSTANCES, len(shards))
-    seconds = _SECONDS_TO_START + math.ceil(images * _SECONDS_PER_IMAGE / instances)
-    instance_type, *others = [run.instance_type] if run.instance_type else default_type.replace(" ", "").split(",")
-    following: dict[str, Any] | None = None
-    for number, other in reversed(list(enumerate(others, 1))):
-        following = {
-            "job_name": names.job_name(settings.job_name_prefix, run.run_id, f"{partition}-c{number}"),
-            "instance_type": other,
-            "resources": transform_requests.resources(other, instances) if run.engine == TRANSFORM else None,
-            "next": following,
-        }
-    return Partition(
-        id=partition,
-        job_name=names.job_name(settings.job_name_prefix, run.run_id, partition),
-        manifest=objects.s3_uri(run.bucket, keys.manifest_key(run.run_id, partition)),
-        predictions=objects.s3_uri(run.bucket, keys.predictions_prefix(run.run_id, partition)),
-        images=images,
-        shards=len(shards),
-        instance_type=instance_type,
-        instance_count=instances,
-        max_runtime_seconds=min(seconds, _MAX_RUNTIME_SECONDS),
-        resources=transform_requests.resources(instance_type, instances) if run.engine == TRANSFORM else None,
-        next=following,
-    )
 
 
 def _read_batches(s3: "S3Client", written: Mapping[str, str]) -> Iterator[Batch]:

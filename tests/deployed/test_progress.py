@@ -9,7 +9,8 @@ from pipeline import objects
 from pipeline.deployed.progress import Progress, RunWatcher
 from pipeline.inference.predictions import ShardFailure
 from pipeline.runs import keys
-from pipeline.runs.planning import Partition, Plan
+from pipeline.runs.partitions import Partition
+from pipeline.runs.planning import Plan
 from pipeline.runs.run import Run
 from pipeline.validation.batches import Batch, BatchShard, Counts
 

@@ -19,8 +19,6 @@ SETTINGS = {
 }
 # Read by what all functions share, by the decoders, and by Pillow.
 READ_ELSEWHERE = {"LOG_LEVEL", "STACK_NAME", "DECODERS", "PILLOW_BLOCKS_MAX"}
-# What a stack has no say in: how much work is worth an instance.
-WITHOUT_PARAMETER = {"IMAGES_PER_JOB", "IMAGES_PER_INSTANCE"}
 
 
 class Environment(dict[str, str]):
@@ -64,7 +62,7 @@ def test_a_function_is_told_what_its_settings_ask_for_and_nothing_else(environme
     given = environment(function)
     for settings in SETTINGS[function]:
         settings.from_env(given)
-    assert set(given) - READ_ELSEWHERE == given.asked - READ_ELSEWHERE - WITHOUT_PARAMETER
+    assert set(given) - READ_ELSEWHERE == given.asked - READ_ELSEWHERE
 
 
 def test_every_other_function_is_told_nothing(functions):

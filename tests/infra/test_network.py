@@ -84,10 +84,16 @@ def test_the_group_of_the_stack_lets_https_out_and_in_from_itself(with_parameter
     ("given", "services"),
     [
         (VPC, set()),
-        (ENDPOINTS, {"s3", "dynamodb", "states", "sns"}),
-        ({**ENDPOINTS, "Incremental": "no"}, {"s3", "states", "sns"}),
-        ({**ENDPOINTS, **ENDPOINT}, {"s3", "dynamodb", "states", "sagemaker.runtime", "sts", "sns", "sqs"}),
-        ({**ENDPOINTS, "SingleImages": "job"}, {"s3", "dynamodb", "states", "sns", "sqs", "sagemaker.api"}),
+        (ENDPOINTS, {"s3", "dynamodb", "states", "servicequotas", "sns"}),
+        ({**ENDPOINTS, "Incremental": "no"}, {"s3", "states", "servicequotas", "sns"}),
+        (
+            {**ENDPOINTS, **ENDPOINT},
+            {"s3", "dynamodb", "states", "servicequotas", "sagemaker.runtime", "sts", "sns", "sqs"},
+        ),
+        (
+            {**ENDPOINTS, "SingleImages": "job"},
+            {"s3", "dynamodb", "states", "servicequotas", "sns", "sqs", "sagemaker.api"},
+        ),
     ],
 )
 def test_vpc_endpoints_are_those_of_the_services_that_functions_call(with_parameters, given, services):
@@ -103,7 +109,8 @@ def test_every_service_that_a_function_calls_has_a_vpc_endpoint(of_type, templat
     named = {entry["ServiceName"]["Fn::Sub"] for entry in of_type("AWS::EC2::VPCEndpoint").values()}
     # boto3 makes the client for the endpoint in pipeline/aws.py, with timeouts of its own.
     assert {service.removeprefix("com.amazonaws.${AWS::Region}.") for service in named} == {
-        {"stepfunctions": "states", "sagemaker": "sagemaker.api"}.get(name, name) for name in called
+        {"stepfunctions": "states", "sagemaker": "sagemaker.api", "service-quotas": "servicequotas"}.get(name, name)
+        for name in called
     } | {"sagemaker.runtime"}
 
 
@@ -115,7 +122,7 @@ def test_a_vpc_endpoint_serves_this_account_and_this_stack_only(with_parameters)
                 continue
             assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}, name
             assert "*" not in json.dumps(statement["Action"]), name
-            assert statement["Resource"] != "*", name
+            assert statement["Resource"] != "*" or statement["Action"] == "servicequotas:ListServiceQuotas", name
 
 
 def test_services_are_called_by_the_names_that_they_have_everywhere(with_parameters):

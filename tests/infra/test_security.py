@@ -9,6 +9,7 @@ import pytest
 WITHOUT_RESOURCES = {
     "TracingPolicy": {"xray"},
     "pull-and-measure": {"ecr", "cloudwatch"},
+    "read-quotas": {"servicequotas"},
     "log-delivery": {"logs"},
     "NetworkPolicy": {"ec2"},
     "ModelNetworkPolicy": {"ec2"},

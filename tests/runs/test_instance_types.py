@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pipeline.names import LONGEST_JOB_NAME, LONGEST_RETRY_SUFFIX
-from pipeline.runs.planning import Partition, Plan, make_plan
+from pipeline.runs.partitions import Partition
+from pipeline.runs.planning import Plan, make_plan
 from pipeline.runs.run import Run
 from pipeline.settings import PlanInferenceSettings
 

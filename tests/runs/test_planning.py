@@ -7,6 +7,7 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,16 @@ class MapRuns:
 
     def describe_map_run(self, **request: str) -> dict[str, Any]:
         return {"itemCounts": {"total": self._items[request["mapRunArn"]]}}
+
+
+class Unanswered:
+    """Service Quotas, where there is no way to it."""
+
+    def get_paginator(self, operation: str) -> Any:
+        raise EndpointConnectionError(endpoint_url="https://servicequotas")
+
+
+NO_ANSWER = Unanswered()
 
 
 def batch(name: str, accepted: int, rejected: int = 0, passed_over: int = 0) -> Batch:
@@ -66,13 +77,15 @@ def test_a_plan_counts_what_every_file_of_every_prefix_holds(s3: Any, run: Run) 
         write_results(s3, run, 1, [batch("b3", 0, 4)]),
     ]
 
-    plan = planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=7, map1=4))
+    plan = planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=7, map1=4), NO_ANSWER)
 
     assert plan["counts"] == {"listed": 10, "passed_over": 1, "accepted": 5, "rejected": 5, "skipped": 0}
 
 
 def test_what_travels_has_the_shape_that_the_architecture_shows(s3: Any, run: Run) -> None:
-    plan = planning.plan_inference(run, [write_results(s3, run, 0, [batch("b1", 3)])], SETTINGS, s3, MapRuns(map0=3))
+    plan = planning.plan_inference(
+        run, [write_results(s3, run, 0, [batch("b1", 3)])], SETTINGS, s3, MapRuns(map0=3), NO_ANSWER
+    )
     here = f"s3://example-results/runs/{run.run_id}"
 
     assert plan["key"] == f"runs/{run.run_id}/plan.json"
@@ -93,7 +106,9 @@ def test_what_travels_has_the_shape_that_the_architecture_shows(s3: Any, run: Ru
 
 
 def test_plan_json_holds_every_shard_with_its_partition(s3: Any, run: Run) -> None:
-    planning.plan_inference(run, [write_results(s3, run, 0, [batch("b1", 3)])], SETTINGS, s3, MapRuns(map0=3))
+    planning.plan_inference(
+        run, [write_results(s3, run, 0, [batch("b1", 3)])], SETTINGS, s3, MapRuns(map0=3), NO_ANSWER
+    )
 
     (found,) = read_plan(s3, run).batches
     assert found.shards == (BatchShard("b1-0", 3, 576, "p0000"),)
@@ -101,7 +116,7 @@ def test_plan_json_holds_every_shard_with_its_partition(s3: Any, run: Run) -> No
 
 def test_a_manifest_names_the_shards_of_its_partition(s3: Any, run: Run) -> None:
     batches = [batch("b1", 100), batch("b2", 60), batch("b3", 30)]
-    planning.plan_inference(run, [write_results(s3, run, 0, batches)], SETTINGS, s3, MapRuns(map0=190))
+    planning.plan_inference(run, [write_results(s3, run, 0, batches)], SETTINGS, s3, MapRuns(map0=190), NO_ANSWER)
 
     manifests = [objects.get_json(s3, RESULTS, keys.manifest_key(run.run_id, id)) for id in ("p0000", "p0001")]
 
@@ -111,22 +126,22 @@ def test_a_manifest_names_the_shards_of_its_partition(s3: Any, run: Run) -> None
 
 def test_a_step_that_is_retried_plans_the_same(s3: Any, run: Run) -> None:
     forwards = write_results(s3, run, 0, [batch("b1", 100), batch("b2", 100)])
-    first = planning.plan_inference(run, [forwards], SETTINGS, s3, MapRuns(map0=200))
+    first = planning.plan_inference(run, [forwards], SETTINGS, s3, MapRuns(map0=200), NO_ANSWER)
     backwards = write_results(s3, run, 0, [batch("b2", 100), batch("b1", 100)])
 
-    assert planning.plan_inference(run, [backwards], SETTINGS, s3, MapRuns(map0=200)) == first
+    assert planning.plan_inference(run, [backwards], SETTINGS, s3, MapRuns(map0=200), NO_ANSWER) == first
 
 
 def test_a_run_of_which_nothing_was_accepted_has_nothing_to_infer(s3: Any, run: Run) -> None:
     validated = [write_results(s3, run, 0, [batch("b1", 0, 2)])]
 
-    plan = planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=2))
+    plan = planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=2), NO_ANSWER)
 
     assert (plan["engine"], plan["partitions"]) == ("none", [])
 
 
 def test_an_empty_prefix_has_nothing_to_infer(s3: Any, run: Run) -> None:
-    plan = planning.plan_inference(run, [write_results(s3, run, 0)], SETTINGS, s3, MapRuns(map0=0))
+    plan = planning.plan_inference(run, [write_results(s3, run, 0)], SETTINGS, s3, MapRuns(map0=0), NO_ANSWER)
 
     assert (plan["engine"], plan["counts"]["listed"]) == ("none", 0)
 
@@ -136,14 +151,14 @@ def test_a_map_run_of_other_items_does_not_add_up(s3: Any, run: Run, given: int,
     validated = [write_results(s3, run, 0, [batch("b1", 3)])]
 
     with pytest.raises(RunDoesNotAddUp, match=rf"s3://example-images/incoming/: {given} objects .* {difference}"):
-        planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=given))
+        planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=given), NO_ANSWER)
 
 
 def test_a_listing_that_names_its_images_twice_does_not_add_up(s3: Any, run: Run) -> None:
     validated = [write_results(s3, run, 0, [batch("b1", 3), batch("b1", 3)])]
 
     with pytest.raises(RunDoesNotAddUp, match="Batch b1 was validated 2 times: a listing names the same images"):
-        planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=6))
+        planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=6), NO_ANSWER)
 
 
 def test_large_inputs_make_more_jobs_so_that_each_fits_its_volume(run: Run) -> None:
@@ -319,7 +334,7 @@ def test_the_manifest_of_originals_names_the_accepted_ones_whatever_their_keys(s
     shards = (*originals("images", "b1", 50, 5).shards, unsent)
     validated = [write_results(s3, foreign, 0, [Batch("b1", Counts(7, 0, 6, 1), shards)])]
 
-    plan = planning.plan_inference(foreign, validated, SETTINGS, s3, MapRuns(map0=7))
+    plan = planning.plan_inference(foreign, validated, SETTINGS, s3, MapRuns(map0=7), NO_ANSWER)
 
     (partition,) = plan["partitions"]
     manifest = objects.get_json(s3, *objects.parse_s3_uri(partition["manifest"]))

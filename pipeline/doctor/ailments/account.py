@@ -56,12 +56,13 @@ AILMENTS = (
         "The account-level service limit '{}' is {}",
         "is greater than the account-level service-limit of",
         "ResourceLimitExceeded",
+        "NoInstanceQuota",
         "ServiceQuotaExceededException",
         "LimitExceededException",
         "Please contact AWS support to request an increase for this limit",
         why="SageMaker counts instances by type and by purpose (processing, transform, endpoint), apart from EC2. For"
         " GPUs a new account has zero.",
-        remedy="Name another `instance_type` in the run's input (or DefaultInstanceType of the deployment), or ask"
+        remedy="Name another `instance_type` in the run's input (or InstanceType of the deployment), or ask"
         " for more in Service Quotas, under Amazon SageMaker, for exactly the limit that the message quotes.",
     ),
     ailment(

@@ -72,6 +72,11 @@ class Job(ABC):
             self._state.update({f"{self.kind}JobStatus": "Stopping", "LastModifiedTime": now()})
         self._interrupt()
 
+    @property
+    @abstractmethod
+    def instances(self) -> tuple[str, int]:
+        """Which type of instance the job has, and how many of them."""
+
     @abstractmethod
     def _work(self) -> str | None:
         """Do it all; the reason of a failure, or None. May raise JobFailedError and TransferError instead."""

@@ -60,12 +60,17 @@ class ProcessingJob(Job):
         # What the job's thread waits for: the end of a process (host, exit status), or None, the request to stop.
         self._events: queue.SimpleQueue[tuple[str, int] | None] = queue.SimpleQueue()
 
+    @property
+    def instances(self) -> tuple[str, int]:
+        cluster = self._request["ProcessingResources"]["ClusterConfig"]
+        return cluster["InstanceType"], cluster["InstanceCount"]
+
     def _interrupt(self) -> None:
         self._events.put(None)
 
     def _work(self) -> str | None:
-        cluster = self._request["ProcessingResources"]["ClusterConfig"]
-        hosts = [f"algo-{number}" for number in range(1, cluster.get("InstanceCount", 1) + 1)]
+        _, count = self.instances
+        hosts = [f"algo-{number}" for number in range(1, count + 1)]
         self._prepare(hosts)
         if self.status == "Stopping":
             return None

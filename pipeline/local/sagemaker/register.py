@@ -1,10 +1,12 @@
-"""The jobs of one kind that an account has had: names are used up for ever, and listings come in pages."""
+"""The jobs of one kind that an account has had: names are used up for ever, instances are not, and listings come in
+pages."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from pipeline import quotas
 from pipeline.local.protocol import ServiceError
 from pipeline.local.sagemaker.jobs import Job
 from pipeline.local.sagemaker.listing import is_listed, page
@@ -20,11 +22,13 @@ class JobRegister(Generic[J]):
     Args:
         kind: as in `Job.kind`.
         folder: below which each job has its own.
+        limit: says how many instances a quota admits, by its name; None where nothing is limited.
     """
 
-    def __init__(self, kind: str, folder: Path) -> None:
+    def __init__(self, kind: str, folder: Path, limit: Callable[[str], int] | None = None) -> None:
         self._kind = kind
         self._folder = folder
+        self._limit = limit
         # Names that differ in case only would share a folder on some systems, and share an ARN on AWS.
         self._jobs: dict[str, J] = {}
         self._lock = threading.Lock()
@@ -34,16 +38,40 @@ class JobRegister(Generic[J]):
         return self._folder / name.lower()
 
     def start(self, job: J) -> None:
-        """Start a job under its name. Raises ServiceError: ResourceInUse."""
+        """Start a job under its name. Raises ServiceError: ResourceInUse; ResourceLimitExceeded."""
         taken = ServiceError("ResourceInUse", f"Job name must be unique within an AWS account and region: {job.arn}")
         with self._lock:
             if job.name.lower() in self._jobs:
                 raise taken
+            self._check_quotas(job)
             try:
                 job.start()
             except FileExistsError as error:  # by a job of an earlier cloud in this folder
                 raise taken from error
             self._jobs[job.name.lower()] = job
+
+    def _check_quotas(self, job: J) -> None:
+        """SageMaker counts the instances of jobs that have not ended, of the job's type and of all types."""
+        if self._limit is None:
+            return
+        instance_type, wanted = job.instances
+        running = [each.instances for each in self._jobs.values() if each.status not in _ENDED]
+        use = self._kind.lower()
+        in_use = {
+            quotas.of_type(instance_type, use): sum(count for kind, count in running if kind == instance_type),
+            quotas.of_all_types(use): sum(count for _, count in running),
+        }
+        for name, used in in_use.items():
+            limit = self._limit(name)
+            if used + wanted > limit:
+                # In SageMaker's words, as data-science-on-aws #200 and others quote them.
+                raise ServiceError(
+                    "ResourceLimitExceeded",
+                    f"The account-level service limit '{name}' is {limit} Instances, with current utilization of"
+                    f" {used} Instances and a request delta of {wanted} Instances. Please use AWS Service Quotas to"
+                    " request an increase for this quota. If AWS Service Quotas is not available, contact AWS support"
+                    " to request an increase for this quota.",
+                )
 
     def get(self, name: str) -> J:
         """The job of this name. Raises ServiceError: ResourceNotFound."""

@@ -60,14 +60,19 @@ class TransformJob(Job):
         # The same, for who waits for futures.
         self._stop_asked: Future[None] = Future()
 
+    @property
+    def instances(self) -> tuple[str, int]:
+        resources = self._request["TransformResources"]
+        return resources["InstanceType"], resources["InstanceCount"]
+
     def _interrupt(self) -> None:
         self._stopping.set()
         self._stop_asked.set_result(None)
 
     def _work(self) -> str | None:
         objects = input_objects(self._s3, self._request["TransformInput"]["DataSource"]["S3DataSource"])
-        instances = min(self._request["TransformResources"]["InstanceCount"], len(objects))
-        servers = [self._server(f"algo-{number}") for number in range(1, instances + 1)]
+        _, count = self.instances
+        servers = [self._server(f"algo-{number}") for number in range(1, min(count, len(objects)) + 1)]
         log = TransformLog(self.log_path)
         self._tell(TransformStartTime=now())
         try:

@@ -29,6 +29,7 @@ class Operations(JsonService):
         clients: gives the boto3 client of a service of this cloud.
         account_id, region: what ARNs say.
         faults: what goes wrong on purpose.
+        quota: says how many instances a quota of the account admits, by its name; None where nothing is limited.
     """
 
     service: ClassVar[str] = "sagemaker"
@@ -46,6 +47,7 @@ class Operations(JsonService):
         account_id: str,
         region: str,
         faults: Faults | None = None,
+        quota: Callable[[str], int] | None = None,
     ) -> None:
         self.processes = processes
         self.environment = environment
@@ -58,8 +60,8 @@ class Operations(JsonService):
         self.faults = faults
         for left in state_dir.glob("*/*"):  # by a cloud that was killed before it could clear up
             clear(left)
-        self.processing_jobs: JobRegister[ProcessingJob] = JobRegister("Processing", state_dir / "processing")
-        self.transform_jobs: JobRegister[TransformJob] = JobRegister("Transform", state_dir / "transform")
+        self.processing_jobs: JobRegister[ProcessingJob] = JobRegister("Processing", state_dir / "processing", quota)
+        self.transform_jobs: JobRegister[TransformJob] = JobRegister("Transform", state_dir / "transform", quota)
         self.models: dict[str, dict[str, Any]] = {}
         self.endpoint_configs: dict[str, dict[str, Any]] = {}
         self.endpoints: dict[str, Endpoint] = {}
