@@ -43,12 +43,14 @@ lock: $(VENV)/.dev ## Resolve the dependencies again (needs the registry)
 	$(BIN)/uv pip compile pyproject.toml --extra local -c requirements/dev.lock $(LOCK) -o requirements/run.lock
 	$(BIN)/uv pip compile pyproject.toml --extra inference $(IMAGE_LOCK) -o requirements/container-cpu.lock
 	$(BIN)/uv pip compile pyproject.toml requirements/cuda.in $(IMAGE_LOCK) -o requirements/container-cuda.lock
+	$(BIN)/uv pip compile requirements/functions.in $(FUNCTION_LOCK) -o requirements/functions.lock
 	$(BIN)/uv pip compile requirements/awscli.in $(LOCK) --upgrade -o requirements/awscli.lock
 # --no-emit-index-url: a lock names packages and versions, never a registry.
 LOCK_TEXT := --no-header --no-annotate --no-emit-index-url --quiet
 LOCK := --universal --python-version 3.11 $(LOCK_TEXT)
 # What is built once and runs everywhere is pinned by hash.
 IMAGE_LOCK := -c requirements/dev.lock --python-version 3.12 --python-platform x86_64-manylinux_2_28 --generate-hashes $(LOCK_TEXT)
+FUNCTION_LOCK := -c requirements/dev.lock --python-version 3.13 --python-platform aarch64-manylinux_2_28 --generate-hashes $(LOCK_TEXT)
 
 EXTRAS := $(VENV)/extras
 

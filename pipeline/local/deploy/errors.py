@@ -1,17 +1,5 @@
 """What the deployer raises."""
 
-from collections.abc import Sequence
+from pipeline.deploying.errors import ParameterError, TemplateError
 
-from pipeline.errors import ImageBatchError
-
-
-class TemplateError(ImageBatchError):
-    """A template cannot be deployed here. `problems` are sentences, each of which names its place in the template."""
-
-    def __init__(self, *problems: str) -> None:
-        self.problems: Sequence[str] = problems
-        super().__init__("The template cannot be deployed: " + "; ".join(problems))
-
-
-class ParameterError(TemplateError):
-    """The values that were given for a template's parameters are not what it asks for."""
+__all__ = ["ParameterError", "TemplateError"]
