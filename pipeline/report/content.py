@@ -13,6 +13,9 @@ MOST_REJECTED = 2_000
 MOST_BYTES = 15_000_000
 """The whole file."""
 
+PICTURE_OF = "data-of"
+"""The attribute of a picture that says whose it is, for a report that is made when the picture is gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -87,6 +90,14 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an execution failed, or was stopped."""
+
+    error: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """A report. `summary` is summary.json, from which the page takes its counts."""
 
@@ -106,3 +117,5 @@ class Content:
     """The state machine, in the Amazon States Language."""
     console: str | None = None
     """The address of the execution's page."""
+    failure: Failure | None = None
+    """Of a run that failed after its results were written."""

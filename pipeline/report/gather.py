@@ -1,51 +1,45 @@
-"""Gather a report of what a run left in S3, and of the history of its execution.
+"""Gather a report of what a run left, in S3 or in a folder, and of the history of its execution.
 
     results/summary.json, predictions.parquet, rejected.csv, failed.csv     what is shown
     shards/<shard>.safetensors                                             the thumbnails: single rows of it are read
+    previews/<batch>.jsonl                                                 those of rejected images
     GetExecutionHistory, DescribeStateMachineForExecution                  how long each state took, and the graph
+    results/report.html                                                    an earlier report, for what is gone of these
 
-Shards are deleted after some days, and histories after 90: a report that is built again later lacks what they gave.
+Shards and previews are deleted after some days, and histories after 90.
 """
 
-import csv
-import io
 import json
-import struct
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
 from pipeline import objects
-from pipeline.contract import ModelContract
 from pipeline.read_ahead import read_ahead
-from pipeline.report import timeline
+from pipeline.report import earlier, pixels, timeline, unpredicted
 from pipeline.report.choose import Chooser
 from pipeline.report.content import (
     MOST_BYTES,
     MOST_IMAGES,
-    MOST_REJECTED,
     Answer,
     Content,
-    FailedImage,
+    Failure,
     RejectedImage,
     Sheet,
     ShownImage,
     Span,
 )
+from pipeline.report.earlier import Earlier
 from pipeline.report.thumbnails import Pixels, SheetMaker
 from pipeline.results import tables
 from pipeline.runs import keys
-from pipeline.runs.run import Run
-from pipeline.shards import MEBIBYTE
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+from pipeline.runs.files import RunFiles
+from pipeline.shards import MAX_PIXEL_BYTES, MEBIBYTE
 
 _THUMBNAIL_BYTES = MOST_BYTES * 2 // 3
 """As the page holds them. The rest is for keys and labels, some 1.5 MB of ten thousand images, and the charts."""
@@ -61,36 +55,56 @@ Place = tuple[str, int]
 """A shard, and a row of it."""
 
 
-def gather(run: Run, s3: "S3Client", stepfunctions: Any = None, console: str | None = None) -> Content:
-    """The content of a run's report. Without `stepfunctions` it has neither times nor a graph."""
-    summary = objects.get_json(s3, run.bucket, keys.result_key(run.run_id, keys.SUMMARY))
+def gather(files: RunFiles, stepfunctions: Any = None, console: str | None = None) -> Content:
+    """The content of a run's report. Without `stepfunctions`, times and the graph are those of an earlier report.
+
+    Raises FileNotFoundError where the run has no results.
+    """
+    with files.fetch(f"results/{keys.SUMMARY}") as file:
+        summary = json.load(file)
     chooser = Chooser(MOST_IMAGES)
     places: dict[str, Place] = {}
-    for image, place in _predictions(run, s3):
+    for image, place in _predictions(files):
         chooser.add(image)
         if place is not None:
             places[image.uri] = place
-    images, sheets = _with_thumbnails(run, s3, chooser.chosen(), places)
-    spans, definition = _execution(stepfunctions, run.execution_arn) if stepfunctions else ([], None)
+    before = _Before(files)
+    images, sheets = _with_thumbnails(files, chooser.chosen(), places, before)
+    spans, definition, failure = _execution(stepfunctions, summary["execution_arn"], before)
+    counts = summary["counts"]
     return Content(
         summary=summary,
         images=images,
         labels=chooser.labels,
         scores=chooser.scores,
-        rejected=_rejected(run, s3),
-        failed=_failed(run, s3) if summary["counts"]["failed"] else (),
+        rejected=_rejected(files, before) if counts["rejected"] else (),
+        failed=unpredicted.failed(files) if counts["failed"] else (),
         sheets=sheets,
         spans=spans,
         definition=definition,
         console=console,
+        failure=failure,
     )
 
 
-def _predictions(run: Run, s3: "S3Client") -> Iterator[tuple[ShownImage, Place | None]]:
-    with TemporaryFile() as file:
-        s3.download_fileobj(run.bucket, keys.result_key(run.run_id, tables.PREDICTIONS), file)
-        parquet = pq.ParquetFile(file)
-        for batch in parquet.iter_batches(_ROWS_AT_ONCE, columns=_COLUMNS):
+class _Before:
+    """The earlier report, read only where something is gone."""
+
+    def __init__(self, files: RunFiles) -> None:
+        self._files = files
+
+    @cached_property
+    def report(self) -> Earlier:
+        try:
+            with self._files.fetch(f"results/{keys.REPORT}") as file:
+                return earlier.read(file.read().decode(errors="replace"))
+        except FileNotFoundError:
+            return Earlier()
+
+
+def _predictions(files: RunFiles) -> Iterator[tuple[ShownImage, Place | None]]:
+    with files.fetch(f"results/{tables.PREDICTIONS}") as file:
+        for batch in pq.ParquetFile(file).iter_batches(_ROWS_AT_ONCE, columns=_COLUMNS):
             for row in batch.to_pylist():
                 yield _image(row), None if row["shard"] is None else (row["shard"], row["shard_row"])
 
@@ -102,7 +116,7 @@ def _image(row: Mapping[str, Any]) -> ShownImage:
 
 
 def _with_thumbnails(
-    run: Run, s3: "S3Client", images: Sequence[ShownImage], places: Mapping[str, Place]
+    files: RunFiles, images: Sequence[ShownImage], places: Mapping[str, Place], before: _Before
 ) -> tuple[list[ShownImage], Sequence[Sheet]]:
     maker = SheetMaker(len(images), _THUMBNAIL_BYTES)
     by_shard: defaultdict[str, list[int]] = defaultdict(list)
@@ -113,88 +127,42 @@ def _with_thumbnails(
 
     def read(shard: str) -> list[tuple[int, Pixels]]:
         rows = [places[images[index].uri][1] for index in by_shard[shard]]
-        return list(zip(by_shard[shard], _rows(run, s3, shard, rows), strict=False))
+        try:
+            return list(zip(by_shard[shard], pixels.rows(files, shard, rows), strict=True))
+        except FileNotFoundError:
+            return []
 
     def weight(shard: str) -> int:
-        return len(by_shard[shard]) * run.contract.input.bytes_per_image
+        return min(len(by_shard[shard]) * MEBIBYTE, MAX_PIXEL_BYTES)
 
     for _, found in read_ahead(read, by_shard, threads=_THREADS, budget=_BYTES_AHEAD, weight=weight):
-        for index, pixels in found:
-            shown[index] = replace(images[index], thumbnail=maker.add(pixels))
+        for index, image_pixels in found:
+            shown[index] = replace(images[index], thumbnail=maker.add(image_pixels))
         if maker.is_full:
             break
     maker.finish()
-    return shown, maker.sheets
+    if maker.sheets or not by_shard:
+        return shown, maker.sheets
+    report = before.report
+    return [replace(image, thumbnail=report.places.get(image.uri)) for image in images], report.sheets
 
 
-def _rows(run: Run, s3: "S3Client", shard: str, rows: Sequence[int]) -> Iterator[Pixels]:
-    """The images of some rows of a shard, uint8 [H, W, C], as far as the shard is still there."""
-    key = keys.shard_key(run.run_id, shard)
-    try:
-        (header,) = struct.unpack("<Q", objects.get_range(s3, run.bucket, key, 0, 8))
-        for first, count in _stretches(rows):
-            size = run.contract.input.bytes_per_image
-            data = objects.get_range(s3, run.bucket, key, 8 + header + first * size, count * size)
-            yield from _pixels(data, count, run.contract)
-    except ClientError as error:
-        if not objects.is_missing(error):
-            raise
+def _rejected(files: RunFiles, before: _Before) -> Sequence[RejectedImage]:
+    return unpredicted.rejected(files, unpredicted.read_previews(files) or before.report.rejected)
 
 
-def _stretches(rows: Sequence[int]) -> list[tuple[int, int]]:
-    """Rows that follow one another, in the order given, as (first, how many): one request each."""
-    stretches: list[tuple[int, int]] = []
-    for row in rows:
-        if stretches and row == sum(stretches[-1]):
-            stretches[-1] = (stretches[-1][0], stretches[-1][1] + 1)
-        else:
-            stretches.append((row, 1))
-    return stretches
-
-
-def _pixels(data: bytes, count: int, contract: ModelContract) -> Iterable[Pixels]:
-    return np.frombuffer(data, np.uint8).reshape(count, *contract.input.pixel_shape)
-
-
-def _rejected(run: Run, s3: "S3Client") -> list[RejectedImage]:
-    return [
-        RejectedImage(row["key"], objects.s3_uri(row["bucket"], row["key"]), row["reason"], row["detail"])
-        for row in _csv(run, s3, tables.REJECTED, "reason")
-    ]
-
-
-def _failed(run: Run, s3: "S3Client") -> list[FailedImage]:
-    return [
-        FailedImage(row["key"], objects.s3_uri(row["bucket"], row["key"]), row["error"], row["detail"])
-        for row in _csv(run, s3, tables.FAILED, "error")
-    ]
-
-
-def _csv(run: Run, s3: "S3Client", name: str, kind: str) -> list[dict[str, str]]:
-    """Rows of a table, so many that no kind pushes out another."""
-    kinds: defaultdict[str, list[dict[str, str]]] = defaultdict(list)
-    with TemporaryFile() as file:
-        s3.download_fileobj(run.bucket, keys.result_key(run.run_id, name), file)
-        file.seek(0)
-        for row in _csv_rows(file):
-            if len(kinds[row[kind]]) < MOST_REJECTED:
-                kinds[row[kind]].append(row)
-    each = MOST_REJECTED // max(len(kinds), 1)
-    return [row for rows in kinds.values() for row in rows[: max(each, MOST_REJECTED - _others(kinds, rows))]]
-
-
-def _others(kinds: Mapping[str, Sequence[Any]], rows: Sequence[Any]) -> int:
-    return sum(map(len, kinds.values())) - len(rows)
-
-
-def _csv_rows(file: IO[bytes]) -> Iterator[dict[str, str]]:
-    yield from csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""))
-
-
-def _execution(stepfunctions: Any, arn: str) -> tuple[list[Span], Mapping[str, Any] | None]:
-    pages = stepfunctions.get_paginator("get_execution_history").paginate(
-        executionArn=arn, includeExecutionData=False, PaginationConfig={"PageSize": 1_000}
-    )
-    spans = timeline.spans(event for page in pages for event in page["events"])
-    machine = stepfunctions.describe_state_machine_for_execution(executionArn=arn)
-    return spans, json.loads(machine["definition"])
+def _execution(
+    stepfunctions: Any, arn: str, before: _Before
+) -> tuple[Sequence[Span], Mapping[str, Any] | None, Failure | None]:
+    if stepfunctions is not None:
+        pages = stepfunctions.get_paginator("get_execution_history").paginate(
+            executionArn=arn, includeExecutionData=False, PaginationConfig={"PageSize": 1_000}
+        )
+        try:
+            events = [event for page in pages for event in page["events"]]
+            machine = stepfunctions.describe_state_machine_for_execution(executionArn=arn)
+            return timeline.spans(events), json.loads(machine["definition"]), timeline.failure(events)
+        except ClientError as error:
+            if objects.error_code(error) != "ExecutionDoesNotExist":
+                raise
+    return before.report.spans, before.report.definition, before.report.failure

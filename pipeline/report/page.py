@@ -15,7 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from pipeline.report import charts, graph
-from pipeline.report.content import Content, ShownImage
+from pipeline.report.content import PICTURE_OF, Content, ShownImage
 
 
 def render(content: Content) -> str:
@@ -35,6 +35,7 @@ def render(content: Content) -> str:
         data=_json(_data(content)),
         sheets=[_sheet(sheet.data) for sheet in content.sheets],
         reasons=_by_reason(content),
+        picture_of=PICTURE_OF,
     )
 
 
@@ -61,6 +62,13 @@ def _data(content: Content) -> dict[str, Any]:
         "images": images,
         "sheets": [[sheet.first, sheet.columns, sheet.rows, sheet.side, sheet.media_type] for sheet in content.sheets],
         "threshold": content.threshold,
+        # Not for the script: for a report that is made when the history is gone (pipeline/report/earlier.py).
+        "spans": [
+            [span.state, span.started.isoformat(), span.ended.isoformat(), span.visits, span.status]
+            for span in content.spans
+        ],
+        "definition": content.definition,
+        "failure": content.failure and [content.failure.error, content.failure.cause],
     }
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pipeline.report.content import Span
+from pipeline.report.content import Failure, Span
+from pipeline.results import causes
 
 _ENTERED, _EXITED = "stateEnteredEventDetails", "stateExitedEventDetails"
 
@@ -38,6 +39,23 @@ def spans(events: Iterable[Mapping[str, Any]]) -> list[Span]:
     return [_ended(span, inside[name] > 0, last or span.ended, status) for name, span in found.items()]
 
 
+def failure(events: Iterable[Mapping[str, Any]]) -> Failure | None:
+    """Why the execution failed, or was stopped; None of one that was not, or has been redriven since."""
+    found: Failure | None = None
+    for event in events:
+        if event["type"] in _ENDS:
+            details = event.get(_DETAILS[event["type"]], {})
+            found = Failure(details.get("error") or event["type"], causes.readable(details.get("cause")))
+        elif event["type"] == "ExecutionRedriven":
+            found = None
+    return found
+
+
+_DETAILS = {
+    "ExecutionFailed": "executionFailedEventDetails",
+    "ExecutionTimedOut": "executionTimedOutEventDetails",
+    "ExecutionAborted": "executionAbortedEventDetails",
+}
 _ENDS = {"ExecutionFailed": "failed", "ExecutionTimedOut": "failed", "ExecutionAborted": "stopped"}
 
 

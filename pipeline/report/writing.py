@@ -1,13 +1,16 @@
 """Write report.html beside the results of a run, and tell of it in the run's message."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import objects
 from pipeline.deployed.executions import console_url, object_console_url
 from pipeline.report.gather import gather
 from pipeline.report.page import render
+from pipeline.results import message_forms
 from pipeline.runs import keys
+from pipeline.runs.files import CopiedFiles, StoredFiles
 from pipeline.runs.run import Run
 
 if TYPE_CHECKING:
@@ -15,14 +18,22 @@ if TYPE_CHECKING:
 
 
 def make_report(run: Run, s3: "S3Client", stepfunctions: Any) -> bytes:
-    """The page, UTF-8, from what the run left in S3 and the history of its execution."""
-    return render(gather(run, s3, stepfunctions, console_url(stepfunctions, run.execution_arn))).encode()
+    """The page, UTF-8, from what the run left in S3 and the history of its execution.
+
+    Raises FileNotFoundError where it left no results.
+    """
+    files = StoredFiles(s3, run.bucket, run.run_id)
+    return render(gather(files, stepfunctions, console_url(stepfunctions, run.execution_arn))).encode()
+
+
+def make_report_of(folder: Path) -> bytes:
+    """The page of what lies in a folder. Raises FileNotFoundError where that has no results of a run."""
+    return render(gather(CopiedFiles(folder))).encode()
 
 
 def write_report(run: Run, message: Mapping[str, str], s3: "S3Client", stepfunctions: Any) -> dict[str, Any]:
-    """Write the report, and answer with `message`, `{"subject", "body"}`, which now says where it is."""
+    """Write the report, and answer with `message` (results/message_forms.py), which now says where it is."""
     key = keys.result_key(run.run_id, keys.REPORT)
     objects.put_bytes(s3, run.bucket, key, make_report(run, s3, stepfunctions), "text/html; charset=utf-8")
-    where = [objects.s3_uri(run.bucket, key), object_console_url(s3, run.bucket, key)]
-    told = "".join(f"  {line}\n" for line in where if line)
-    return {"message": {**message, "body": f"{message['body']}\nA report to look through\n{told}"}}
+    uri, page = objects.s3_uri(run.bucket, key), object_console_url(s3, run.bucket, key)
+    return {"message": message_forms.with_report(message, uri, page)}

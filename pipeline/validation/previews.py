@@ -8,7 +8,7 @@ They are tagged as shards are, and are deleted with them.
 
 import base64
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +53,14 @@ class Previews:
     def store(self, batch: str, s3: "S3Client") -> None:
         if self._found:
             key = keys.previews_key(self._run.run_id, batch)
-            objects.put_bytes(s3, self._run.bucket, key, _dump(self._found), _TYPE, tags=keys.SHARD_TAGS)
+            objects.put_bytes(s3, self._run.bucket, key, dump(self._found), _TYPE, tags=keys.SHARD_TAGS)
 
 
 _TYPE = "application/x-ndjson"
 
 
-def _dump(previews: list[Preview]) -> bytes:
+def dump(previews: Iterable[Preview]) -> bytes:
+    """The lines of an object."""
     return objects.dump_lines(
         {
             "bucket": each.bucket,
@@ -71,7 +72,7 @@ def _dump(previews: list[Preview]) -> bytes:
     )
 
 
-def parse(lines: Iterator[Any]) -> Iterator[Preview]:
+def parse(lines: Iterable[Any]) -> Iterator[Preview]:
     """The previews of an object's lines."""
     for line in lines:
         yield Preview(line["bucket"], line["key"], line["reason"], base64.b64decode(line["picture"]))

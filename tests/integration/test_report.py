@@ -1,10 +1,14 @@
 """report.html of a run in the deployed template, and made again from a terminal."""
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pipeline.report import earlier
 
 PHOTO = (Path(__file__).resolve().parents[2] / "examples" / "photos" / "garden" / "daisy.jpg").read_bytes()
 
@@ -12,7 +16,8 @@ PHOTO = (Path(__file__).resolve().parents[2] / "examples" / "photos" / "garden" 
 @pytest.fixture(scope="module")
 def deployment(deployed: Callable[..., Any]) -> Any:
     deployment = deployed()
-    deployment.put({"incoming/daisy.jpg": PHOTO, "incoming/notes.jpg": b"no image"})
+    half = PHOTO[: len(PHOTO) // 2]
+    deployment.put({"incoming/daisy.jpg": PHOTO, "incoming/notes.jpg": b"no image", "incoming/half.jpg": half})
     return deployment
 
 
@@ -33,7 +38,7 @@ def page_of(deployment: Any, uri: str) -> bytes:
 
 
 def test_the_message_says_where_the_report_is(deployment: Any, ended: Any) -> None:
-    body = ended.output["message"]["body"]
+    body = json.loads(ended.output["message"]["body"])["default"]
     uri = body.rpartition("A report to look through\n  ")[2].strip()
     page = page_of(deployment, uri)
     assert uri == ended.output["results"] + "report.html"
@@ -67,3 +72,59 @@ def test_what_has_no_report_says_so(deployment: Any, command: Callable[..., Any]
 
     assert told.code == 1
     assert "has no run, and so no report" in told.stderr
+
+
+@pytest.fixture
+def folder(deployment: Any, ended: Any, tmp_path: Path) -> Path:
+    """All that the run has left, copied."""
+    bucket, _, prefix = ended.output["results"].removesuffix("results/").removeprefix("s3://").partition("/")
+    for item in deployment.s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]:
+        path = tmp_path / "copy" / item["Key"].removeprefix(prefix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        deployment.s3.download_file(bucket, item["Key"], str(path))
+    return tmp_path / "copy"
+
+
+def facts(page: Path) -> earlier.Earlier:
+    return earlier.read(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("of", ["all that there was", "its results alone"])
+def test_a_folder_has_a_report_like_that_of_its_run(folder: Path, imagebatch: Callable[..., Any], of: str) -> None:
+    results = folder / "results"
+    before = facts(results / "report.html")
+    if of == "its results alone":
+        shutil.rmtree(folder / "shards")
+        shutil.rmtree(folder / "previews")
+
+    made = imagebatch("report", results)
+
+    assert (made.code, made.stdout) == (0, f"{results / 'report.html'}\n"), made.stderr
+    assert facts(results / "report.html") == before
+    assert (len(before.places), len(before.rejected)) == (1, 1)
+    assert {span.state for span in before.spans} >= {"StartRun", "AggregatePredictions"}
+
+
+def test_a_report_of_a_folder_is_written_elsewhere(folder: Path, imagebatch: Callable[..., Any]) -> None:
+    made = imagebatch("report", folder, "--out", folder / "night.html")
+
+    assert made.code == 0, made.stderr
+    assert facts(folder / "night.html").places
+
+
+def test_a_folder_without_results_has_no_report(tmp_path: Path, imagebatch: Callable[..., Any]) -> None:
+    told = imagebatch("report", tmp_path)
+
+    assert told.code == 2
+    assert "has no results of a run to report" in told.stderr
+    assert "summary.json" in told.stderr
+
+
+def test_a_folder_whose_results_are_broken_says_so(folder: Path, imagebatch: Callable[..., Any]) -> None:
+    (folder / "results" / "predictions.parquet").write_bytes(b"PAR1")
+
+    told = imagebatch("report", folder)
+
+    assert told.code == 1
+    assert "do not read" in told.stderr
+    assert "Traceback" not in told.stderr

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.report.content import Answer, Content, RejectedImage, ShownImage, Span
+from pipeline.report.content import Answer, Content, Failure, RejectedImage, ShownImage, Span
 from pipeline.report.thumbnails import SheetMaker
 
 HOSTILE = [
@@ -82,7 +82,8 @@ def content(images: Callable[..., list[ShownImage]]) -> Content:
         scores=[0, 1, 2, 3],
         threshold=0.5,
         rejected=[
-            RejectedImage(key, f"s3://images/{key}", "truncated", "the file <ends> early") for key in HOSTILE[:2]
+            RejectedImage(key, f"s3://images/{key}", "truncated", "the file <ends> early", picture)
+            for key, picture in zip(HOSTILE[:2], (maker.sheets[0].data, None), strict=True)
         ],
         sheets=maker.sheets,
         spans=[
@@ -97,4 +98,5 @@ def content(images: Callable[..., list[ShownImage]]) -> Content:
                 "Never": {"Type": "Succeed"},
             },
         },
+        failure=Failure("TooManyFailed", "3 of 8 images <could> not be predicted"),
     )

@@ -1,0 +1,42 @@
+"""A report that is made when pixels and history are gone has those of the report before it."""
+
+import re
+
+import pytest
+
+from pipeline.report import earlier, render
+from pipeline.report.content import Content, Failure
+from pipeline.report.earlier import Earlier
+
+
+def test_everything_that_may_be_gone_is_read_back_from_a_page(content: Content) -> None:
+    found = earlier.read(render(content))
+    assert found.places == {image.uri: image.thumbnail for image in content.images}
+    assert found.rejected == {image.uri: image.thumbnail for image in content.rejected if image.thumbnail}
+    assert (found.sheets, found.spans) == (content.sheets, content.spans)
+    assert (found.definition, found.failure) == (content.definition, content.failure)
+
+
+def test_a_content_has_something_of_everything(content: Content) -> None:
+    assert content.rejected[0].thumbnail
+    assert isinstance(content.failure, Failure)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "",
+        "<html><body>hello",
+        '<script id="data">{}</script>',
+        '<script id="data">[1, 2]</script>',
+        '<script id="data">{"images": [["k"]], "sheets": [[1]], "spans": [], "definition": null, "failure": null}',
+        "\ufffd" * 100,
+    ],
+)
+def test_a_page_of_somebody_else_has_nothing(page: str) -> None:
+    assert earlier.read(page) == Earlier()
+
+
+def test_a_picture_of_another_type_is_left_out(content: Content) -> None:
+    page = re.sub("image/(webp|jpeg)", "text/html", render(content))
+    assert earlier.read(page).sheets == []
