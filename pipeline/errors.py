@@ -30,6 +30,9 @@
     ├── NoInstanceQuota        the account may run no instance of any type that the run may have
     ├── RunDoesNotAddUp        an image was lost, or counted twice
     ├── TooManyFailed          more images failed than `max_failed_fraction` allows
+    ├── OverBudget             a run would cost more than it may; raised before any job is started
+    ├── UnknownPrice           a run has a limit, and what it would cost is not known
+    ├── InvalidPrices          a file of prices does not read
     ├── UnusablePhotos         the photos, or labels of photos, that a contract is to be checked with
     ├── MissingSetting         an environment variable that a step needs is not set
     └── InvalidSetting         an environment variable of a step says something that cannot be done
@@ -174,6 +177,18 @@ class RunDoesNotAddUp(ImageBatchError):
 
 class TooManyFailed(ImageBatchError):
     """More images failed than the run's `max_failed_fraction` allows. The results of the others are kept."""
+
+
+class OverBudget(ImageBatchError):
+    """A run would cost more than it may. Raised when it is planned: verdicts and shards are kept, no job is started."""
+
+
+class UnknownPrice(ImageBatchError):
+    """A run may cost so much at most, and a price is missing to hold against that. Raised where OverBudget is."""
+
+
+class InvalidPrices(ImageBatchError):
+    """A file of prices does not read. The message names the file and the field."""
 
 
 class UnusablePhotos(ImageBatchError):

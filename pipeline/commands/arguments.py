@@ -1,6 +1,7 @@
 """Options of several commands that say what a run does, and how their text is read."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,27 @@ def add_faults_option(command: argparse.ArgumentParser) -> None:
         metavar="PLAN",
         help="rehearse failures: let go wrong what the JSON file PLAN says (docs/faults.md)",
     )
+
+
+def add_max_cost_option(command: argparse.ArgumentParser) -> None:
+    """What a run may cost."""
+    command.add_argument(
+        "--max-cost",
+        type=usd,
+        metavar="USD",
+        help="refuse to start jobs where the run would cost more in AWS than this; 0 for no limit but the stack's",
+    )
+
+
+def usd(text: str) -> float:
+    """An amount of US dollars."""
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of US dollars, such as 2.50")
+    return amount
 
 
 def top_k(text: str) -> int:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from pipeline.commands import EXIT_FAILED, cloud, status, watch
+from pipeline.commands import EXIT_FAILED, arguments, cloud, status, watch
 
 
 def add_to(commands: Any) -> None:
@@ -16,6 +16,7 @@ def add_to(commands: Any) -> None:
         "that nothing happened to.",
     )
     status.add_run_argument(resume)
+    arguments.add_max_cost_option(resume)
     resume.add_argument("--wait", action="store_true", help="follow the run to its end, as `imagebatch watch` does")
     cloud.add_options(resume)
     resume.set_defaults(command=_resume)
@@ -29,7 +30,7 @@ def _resume_in(deployed: cloud.Cloud, options: argparse.Namespace) -> int:
     from pipeline.deployed import executions, resumption
 
     found = executions.find(deployed.stepfunctions, deployed.s3, deployed.deployment, options.run)
-    resumed = resumption.resume(deployed.stepfunctions, deployed.deployment, found)
+    resumed = resumption.resume(deployed.stepfunctions, deployed.deployment, found, options.max_cost)
     if resumed.execution is None:
         print(f"imagebatch: {resumed.told}", file=sys.stderr)
         return EXIT_FAILED

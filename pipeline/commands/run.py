@@ -63,6 +63,7 @@ def add_to(commands: Any) -> None:
         metavar="NAME=VALUE",
         help="a parameter of infra/template.yaml, as in Decoders=my_module:register",
     )
+    arguments.add_max_cost_option(run)
     arguments.add_faults_option(run)
     local.add_output_options(run)
     run.set_defaults(command=_run)
@@ -84,6 +85,7 @@ def _run(options: argparse.Namespace) -> int:
         limits={name: value for limit in options.limit for name, value in limit.items()},
         quarantine=Quarantine(options.quarantine),
         parameters={name: value for parameter in options.parameter for name, value in parameter.items()},
+        max_cost_usd=options.max_cost,
         faults=options.faults,
     )
 

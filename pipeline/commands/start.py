@@ -50,6 +50,7 @@ def add_to(commands: Any) -> None:
         metavar="NAME=VALUE",
         help="change what is accepted, as in max_pixels=100000000; may be given more than once",
     )
+    arguments.add_max_cost_option(start)
     start.add_argument(
         "--execution",
         type=_execution_name,
@@ -89,6 +90,8 @@ def given_input(options: argparse.Namespace) -> dict[str, Any]:
     for field in ("name", "model", "engine", "top_k"):
         if getattr(options, field) is not None:
             document[field] = getattr(options, field)
+    if options.max_cost is not None:
+        document["max_cost_usd"] = options.max_cost
     if options.limit:
         limits = document.get("limits", {})
         if not isinstance(limits, dict):

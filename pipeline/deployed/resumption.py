@@ -27,8 +27,10 @@ class Resumed:
     told: str
 
 
-def resume(stepfunctions: Any, deployment: Deployment, execution: Execution) -> Resumed:
-    """Go on with the run of an execution that has ended."""
+def resume(
+    stepfunctions: Any, deployment: Deployment, execution: Execution, max_cost_usd: float | None = None
+) -> Resumed:
+    """Go on with the run of an execution that has ended; `max_cost_usd` changes its limit, and 0 takes it away."""
     pointer = history.find_pointer(stepfunctions, execution.arn)
     called = str(pointer["run_id"]) if pointer else execution.name
     if execution.is_running or execution.status == "PENDING_REDRIVE":
@@ -38,11 +40,13 @@ def resume(stepfunctions: Any, deployment: Deployment, execution: Execution) -> 
     if execution.error == _WRONG_INPUT:
         cause = causes.readable(execution.cause)
         return Resumed(None, f"{called} cannot go on with the input that it has; start it with another. {cause}")
-    if execution.error not in _OF_WHAT_IS_THERE and _redrive(stepfunctions, execution.arn):
+    helps = max_cost_usd is None and execution.error not in _OF_WHAT_IS_THERE
+    if helps and _redrive(stepfunctions, execution.arn):
         return Resumed(execution.arn, f"Redriven: {execution.arn}")
     if pointer is None:
         return Resumed(None, f"{called} had not become a run yet, and cannot be redriven any more: start it again.")
-    return _take_over(stepfunctions, deployment, execution, called)
+    document = {"resume": called} if max_cost_usd is None else {"resume": called, "max_cost_usd": max_cost_usd}
+    return _take_over(stepfunctions, deployment, execution, document)
 
 
 def _redrive(stepfunctions: Any, arn: str) -> bool:
@@ -56,11 +60,13 @@ def _redrive(stepfunctions: Any, arn: str) -> bool:
     return True
 
 
-def _take_over(stepfunctions: Any, deployment: Deployment, execution: Execution, run_id: str) -> Resumed:
-    """A new execution; called after the one that failed, so that two people who resume it start one."""
-    name = f"resume-{names.slug(run_id, 40)}-{names.fingerprint(execution.arn, str(execution.stopped), length=12)}"
+def _take_over(stepfunctions: Any, deployment: Deployment, execution: Execution, document: dict[str, Any]) -> Resumed:
+    """A new execution; called after the one that failed, so that two people who resume it alike start one."""
+    run_id = document["resume"]
+    identity = (execution.arn, str(execution.stopped), *(str(value) for value in list(document.values())[1:]))
+    name = f"resume-{names.slug(run_id, 40)}-{names.fingerprint(*identity, length=12)}"
     try:
-        started = executions.start(stepfunctions, deployment, {"resume": run_id}, name)
+        started = executions.start(stepfunctions, deployment, document, name)
     except ValueError as error:
         return Resumed(None, f"{run_id} cannot be resumed: {error}.")
     return Resumed(started.execution, f"{'Started' if started.is_new else 'Started before'}: {started.execution}")

@@ -204,6 +204,7 @@ def _run_input(request: RunRequest, model: str) -> dict[str, Any]:
         "limits": dict(request.limits),
         "quarantine": request.quarantine,
         **({} if request.top_k is None else {"top_k": request.top_k}),
+        **({} if request.max_cost_usd is None else {"max_cost_usd": request.max_cost_usd}),
     }
 
 

@@ -34,6 +34,8 @@ class RunRequest:
     quarantine: Quarantine = Quarantine.LEAVE
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Of infra/template.yaml."""
+    max_cost_usd: float | None = None
+    """What the run may cost at most, were it in AWS: of this run alone, and not of a replay."""
     faults: Path | None = None
     """The plan of what goes wrong on purpose: of this run alone, and not of a replay."""
 

@@ -20,6 +20,7 @@ All keys lie in the results bucket:
     predictions/run_date=<date>/run_id=<run_id>/predictions.parquet         what of a run may be queried with others
     rejected/run_date=<date>/run_id=<run_id>/rejected.parquet
     runs/<run_id>/counted.json                              that the run's images stand in the metrics
+    prices.json, rates/<model>/<instance type>.json         pipeline/costs/stored.py
     replays/<run_id>-<hash>.jsonl                           a listing of images that a replay of that run takes
 """
 
@@ -141,6 +142,15 @@ def array_key(run_id: str, partition: str, shard: str) -> str:
 
 def failed_shard_key(run_id: str, partition: str, shard: str) -> str:
     return f"{predictions_prefix(run_id, partition)}{shard}{FAILURE_SUFFIX}"
+
+
+PRICES = "prices.json"
+"""What this stack pays, in place of the prices that ship."""
+
+
+def rates_key(model: str, instance_type: str) -> str:
+    """How fast the last run of a model was on instances of this type."""
+    return f"rates/{model}/{instance_type}.json"
 
 
 SUMMARY = "summary.json"

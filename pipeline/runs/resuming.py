@@ -2,6 +2,8 @@
 
     {"resume": "<run_id>"} ──► run.json, which now names this execution ──► the same states, over what is not done yet
 
+`max_cost_usd` beside it is the run's limit from now on.
+
 What is done is found by its name: batches whose results are stored (validation/stored.py) are not read again, and
 shards whose predictions are there (finished.py) are not planned again. run.json is rewritten only if it is as it was
 read, so that of two resumptions at once one has the run, and the other ends as a trigger does that came twice.
@@ -19,11 +21,13 @@ from pipeline import objects
 from pipeline.errors import InvalidRunInput
 from pipeline.runs.keys import run_key
 from pipeline.runs.run import Run
+from pipeline.runs.run_input import max_cost
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 FIELD = "resume"
+LIMIT = "max_cost_usd"
 _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,120}")
 _ATTEMPTS = 5
 _LOST = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
@@ -45,6 +49,7 @@ def resume(
     there is no such run.
     """
     run_id = _run_id(document)
+    limit = {LIMIT: max_cost(document[LIMIT])} if LIMIT in document else {}
     for _ in range(_ATTEMPTS):
         run, etag = _read(s3, bucket, run_id)
         if run.execution_arn == execution["arn"]:  # this function was retried after it had written
@@ -54,16 +59,17 @@ def resume(
             had = "has succeeded" if status == "SUCCEEDED" else "is under way"
             note = f"The run {run_id} {had}, in the execution {run.execution_arn}. Nothing was done here."
             return {**run.pointer, "claimed": False, "note": note}
-        mine = replace(run, execution_arn=execution["arn"], resumed=run.resumed + 1)
+        mine = replace(run, execution_arn=execution["arn"], resumed=run.resumed + 1, **limit)
         if _write(s3, mine, etag):
             return {**mine.pointer, "claimed": True, "note": ""}
     raise TimeoutError(f"Others wrote s3://{bucket}/{run_key(run_id)} {_ATTEMPTS} times meanwhile; resume it again.")
 
 
 def _run_id(document: Mapping[str, Any]) -> str:
-    if others := sorted(set(document) - {FIELD}):
+    if others := sorted(set(document) - {FIELD, LIMIT}):
         raise InvalidRunInput(
-            f"resume: expected no other field beside it, since a run goes on with the input that it has; got {others}."
+            f"resume: expected no other field beside it but {LIMIT}, since a run goes on with the input that it has;"
+            f" got {others}."
         )
     run_id = document[FIELD]
     if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):

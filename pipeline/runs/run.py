@@ -54,6 +54,8 @@ class Run:
     """Of the files behind the model's name, so that another model under an old name is another model."""
     resumed: int = 0
     """How often another execution took the run over."""
+    max_cost_usd: float | None = None
+    """What it may cost at most (pipeline/costs/budget.py); None for no limit of its own."""
 
     @property
     def pointer(self) -> dict[str, Any]:
@@ -92,6 +94,7 @@ class Run:
             "reprocess": self.reprocess,
             "model_digest": self.model_digest,
             "resumed": self.resumed,
+            "max_cost_usd": self.max_cost_usd,
         }
 
     @classmethod
@@ -121,6 +124,7 @@ class Run:
             reprocess=document["reprocess"],
             model_digest=document["model_digest"],
             resumed=document["resumed"],
+            max_cost_usd=document.get("max_cost_usd"),
         )
 
 

@@ -10,6 +10,7 @@ optional. An event has none, and says itself what the run is over: the folder of
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ _FIELDS = (
     "engine",
     "top_k",
     "max_failed_fraction",
+    "max_cost_usd",
     "instance_type",
     "limits",
     "quarantine",
@@ -68,6 +70,8 @@ class RunInput:
     quarantine: Quarantine
     replays: str | None
     """The run whose rejected images this one takes up again (pipeline/runs/replay.py)."""
+    max_cost_usd: float | None
+    """None for no limit but the stack's."""
     reprocess: bool
     """Whether images are predicted that were predicted before and have not changed (pipeline/ledger)."""
 
@@ -108,6 +112,7 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
         limits=_limits(fields.get("limits", {}), settings.limits),
         quarantine=_quarantine(fields.get("quarantine", settings.quarantine)),
         replays=_replays(fields.get("replays")),
+        max_cost_usd=max_cost(fields.get("max_cost_usd")),
         reprocess=_reprocess(fields.get("reprocess", False)),
     )
 
@@ -148,6 +153,15 @@ def _fraction(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         refuse("max_failed_fraction", "a number from 0 to 1", value)
     return float(value)
+
+
+def max_cost(value: Any) -> float | None:
+    """A limit in US dollars, None and 0 for none. Raises InvalidRunInput."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        refuse("max_cost_usd", "US dollars, a number of at least 0", value)
+    return float(value) or None
 
 
 def _instance_type(value: Any) -> str | None:

@@ -59,6 +59,7 @@ def start_run(
         array_row_bytes=array_row_bytes(package.signature, package.contract),
         marker=settings.marker,
         ledger=settings.ledger,
+        max_cost_usd=given.max_cost_usd,
         reprocess=given.reprocess,
         model_digest=_model_digest(package, engine, settings),
     )

@@ -11,6 +11,9 @@ before (pipeline/ledger). In plan.json each shard has its `partition` too.
 Where photos are sent as they are, to a container that is not ours, a shard is no file but a number of originals in
 `bucket`, whose verdicts name it: `{"id", "bucket", "rows", "bytes"}`, with `"sent": false` for those that no job can be
 given (pipeline/runs/originals.py).
+
+`work` is what the batch took, for who works out costs: `{"milliseconds", "memory_mb", "bytes"}`, the last of what was
+listed. One that was condemned, or walked image by image, has none, or less.
 """
 
 from collections.abc import Iterable, Mapping
@@ -75,11 +78,23 @@ class BatchShard:
         return document
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a batch took."""
+
+    milliseconds: int = 0
+    memory_mb: int = 0
+    """Of the function."""
+    bytes: int = 0
+    """Of its images, where their listing tells."""
+
+
 @dataclass(frozen=True)
 class Batch:
     id: str
     counts: Counts
     shards: tuple[BatchShard, ...]
+    work: Work = Work()
 
     def __post_init__(self) -> None:
         """Raises RunDoesNotAddUp where a batch contradicts itself: some image would be lost, or counted twice."""
@@ -98,6 +113,7 @@ class Batch:
             **asdict(self.counts),
             "verdicts": keys.verdicts_key(run_id, self.id),
             "shards": [shard.to_json(run_id) for shard in self.shards],
+            "work": asdict(self.work),
         }
 
     @classmethod
@@ -106,4 +122,5 @@ class Batch:
             id=document["batch"],
             counts=Counts(**{name: document[name] for name in _COUNTS}),
             shards=tuple(map(BatchShard.from_json, document["shards"])),
+            work=Work(**document.get("work", {})),
         )

@@ -7,6 +7,8 @@ are there in the size that they had.
 """
 
 import logging
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +40,14 @@ def validate_once(
     if run.resumed and (found := _stored(run, key, s3)) is not None:
         logger.info("batch %s: validated before", batch)
         return found
+    started = time.perf_counter()
     result = validate()
+    # A few of these make a run's bill, and the estimate of the next (pipeline/costs).
+    result["work"] = {
+        "milliseconds": round((time.perf_counter() - started) * 1000),
+        "memory_mb": int(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0")),
+        "bytes": sum(item.size or 0 for item in listed),
+    }
     objects.put_json(s3, run.bucket, key, result)
     return result
 

@@ -83,7 +83,7 @@ def test_of_two_executions_that_take_a_run_at_once_one_has_it(s3: Any, failed: R
         ({"resume": "2026-11-20T0200-gone-123456"}, "there is no run '2026-11-20T0200-gone-123456'"),
         ({"resume": "../run"}, "expected the id of a run, got '../run'"),
         ({"resume": 5}, "expected the id of a run, got 5"),
-        ({"resume": "a", "prefixes": []}, r"expected no other field beside it, .* got \['prefixes'\]"),
+        ({"resume": "a", "prefixes": []}, r"expected no other field beside it but max_cost_usd, .* got \['prefixes'\]"),
     ],
 )
 def test_what_cannot_be_resumed_is_named(s3: Any, document: dict[str, Any], said: str) -> None:

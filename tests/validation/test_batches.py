@@ -3,12 +3,13 @@
 import pytest
 
 from pipeline.errors import RunDoesNotAddUp
-from pipeline.validation.batches import Batch, BatchShard, Counts
+from pipeline.validation.batches import Batch, BatchShard, Counts, Work
 
 BATCH = Batch(
     "b1",
     Counts(listed=5, passed_over=1, accepted=3, rejected=2),
     (BatchShard("b1-0", 2, 600), BatchShard("b1-1", 1, 300)),
+    Work(milliseconds=250, memory_mb=1769, bytes=900_000),
 )
 
 
@@ -25,6 +26,7 @@ def test_a_batch_result_has_the_shape_that_the_architecture_shows() -> None:
             {"id": "b1-0", "key": "runs/run/shards/b1-0.safetensors", "rows": 2, "bytes": 600},
             {"id": "b1-1", "key": "runs/run/shards/b1-1.safetensors", "rows": 1, "bytes": 300},
         ],
+        "work": {"milliseconds": 250, "memory_mb": 1769, "bytes": 900_000},
     }
 
 

@@ -27,6 +27,28 @@ AILMENTS = (
         remedy="Do what the message says. `imagebatch replay --help` shows how runs and reasons are named.",
     ),
     ailment(
+        "over_budget",
+        "The run would cost more than it may",
+        "OverBudget",
+        why="Its estimate is above `max_cost_usd` of its input, or above the stack's MaxCostUsd. No job was started.",
+        remedy="Raise the limit: `imagebatch resume RUN --max-cost USD` goes on from what is validated. "
+        "`imagebatch plan` shows what makes the sum; docs/costs.md, what it leaves out.",
+    ),
+    ailment(
+        "unknown_price",
+        "What the run would cost is not known, and it has a limit",
+        "UnknownPrice",
+        why="No price ships for this region or instance type, so that nothing can be held against the limit.",
+        remedy="Put the price into prices.json of the results bucket (docs/costs.md), or take the limit away.",
+    ),
+    ailment(
+        "invalid_prices",
+        "A file of prices does not read",
+        "InvalidPrices",
+        why="A field is unknown, or a value is not what it should be; the message names the file and the field.",
+        remedy="Correct it: docs/costs.md shows the form.",
+    ),
+    ailment(
         "unknown_deployment",
         "The stack is not there, or its local cloud is not running",
         "UnknownDeployment",
