@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PHOTOS ?= examples/photos
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults test-extras aws-cli check format asl lock clean
+.PHONY: help run test faults test-extras aws-cli check audit format asl lock clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,12 +24,17 @@ test-extras: $(VENV)/.extras ## Run the tests of what few need: HEIC photos, mod
 
 aws-cli: $(VENV)/.awscli ## Install the AWS CLI into an environment of its own: `make test` drives the local cloud with it, too
 
-check: $(VENV)/.dev ## Lint, types, formatting, the rendered state machines, the template, the Dockerfile
+check: $(VENV)/.dev $(VENV)/.security ## Lint, types, formatting, the Dockerfile, and the gate: template, policies and state machines
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cfn-lint infra/template.yaml
 	$(BIN)/hadolint processing_scripts/Dockerfile
+	$(BIN)/python -m infra.gate
+
+# The advisories are asked for over the network, which may not be there.
+audit: $(VENV)/.security ## Look for unsafe Python, and for dependencies with known faults
+	$(VENV)/security/bin/bandit --quiet --recursive --configfile pyproject.toml pipeline steps processing_scripts state_machines infra
+	@$(VENV)/security/bin/python infra/audit.py requirements/run.lock requirements/container-cpu.lock requirements/dev.lock
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
@@ -45,6 +50,7 @@ lock: $(VENV)/.dev ## Resolve the dependencies again (needs the registry)
 	$(BIN)/uv pip compile pyproject.toml requirements/cuda.in $(IMAGE_LOCK) -o requirements/container-cuda.lock
 	$(BIN)/uv pip compile requirements/functions.in $(FUNCTION_LOCK) -o requirements/functions.lock
 	$(BIN)/uv pip compile requirements/awscli.in $(LOCK) --upgrade -o requirements/awscli.lock
+	$(BIN)/uv pip compile requirements/security.in $(LOCK) --upgrade -o requirements/security.lock
 # --no-emit-index-url: a lock names packages and versions, never a registry.
 LOCK_TEXT := --no-header --no-annotate --no-emit-index-url --quiet
 LOCK := --universal --python-version 3.11 $(LOCK_TEXT)
@@ -76,6 +82,12 @@ $(VENV)/.awscli: requirements/awscli.lock | $(VENV)/bin/python
 	@echo "Installing the AWS CLI into $(VENV)/awscli (once)"
 	@$(BIN)/python -m venv $(VENV)/awscli
 	@$(VENV)/awscli/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/awscli.lock
+	@touch $@
+
+$(VENV)/.security: requirements/security.lock | $(VENV)/bin/python
+	@echo "Installing checkov, bandit and pip-audit into $(VENV)/security (once)"
+	@$(BIN)/python -m venv $(VENV)/security
+	@$(VENV)/security/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/security.lock
 	@touch $@
 
 # Beside the environment, not in it: what is there without the extras is what most people have.
