@@ -31,7 +31,7 @@ PREDICTIONS_SCHEMA = pa.schema(
         pa.field("score", pa.float32()),
         pa.field("labels", pa.list_(pa.string())),
         pa.field("scores", pa.list_(pa.float32())),
-        # Not `values`, as the lines have it: that is a word of SQL, and would need quotes in every query.
+        # Not `values`, as the lines have it: that, as `array`, is a word of SQL, and would need quotes in every query.
         pa.field("embedding", pa.list_(pa.float32())),
         pa.field("model", pa.string(), nullable=False),
         pa.field("contract", pa.string(), nullable=False),
@@ -39,7 +39,7 @@ PREDICTIONS_SCHEMA = pa.schema(
         pa.field("predicted_at", pa.timestamp("us", tz="UTC"), nullable=False),
         # Named sides, where a list of four could as well be a corner and a size: boxes[1].x0, in DuckDB and in Athena.
         pa.field("boxes", pa.list_(pa.struct([pa.field(side, pa.float32()) for side in _SIDES]))),
-        pa.field("array", pa.string()),
+        pa.field("array_file", pa.string()),
         pa.field("array_row", pa.int32()),
         # Where the image's pixels are, for as long as the shard is kept: what shows images need not decode them again.
         pa.field("shard", pa.string()),
@@ -95,7 +95,7 @@ class Predicted:
     @property
     def array_rows(self) -> list[tuple[str | None, int | None]]:
         """Of each image, the file among the results that has its whole answer, and the row in it."""
-        return self._pairs("array", "array_row")
+        return self._pairs("array_file", "array_row")
 
     @property
     def answers(self) -> Iterator[list[tuple[str, float]]]:
@@ -143,7 +143,7 @@ def _row(prediction: Prediction) -> dict[str, Any]:
         "contract": prediction.contract,
         "run_id": prediction.run_id,
         "boxes": None if boxes is None else [dict(zip(_SIDES, box, strict=True)) for box in boxes],
-        "array": None if prediction.array is None else f"{arrays.FOLDER}{prediction.array}",
+        "array_file": None if prediction.array is None else f"{arrays.FOLDER}{prediction.array}",
         "array_row": prediction.array_row,
         "shard": prediction.shard,
     }

@@ -47,6 +47,7 @@ def test_nothing_is_ignored_but_what_means_nothing_on_one_machine(stack):
         "LoggingConfiguration",
         "PendingWindowInDays",
         "PolicyDocument",
+        "RecursiveDeleteOption",
         "SSESpecification",  # moto keeps a table in memory
         "TracingConfig",
         "TracingConfiguration",

@@ -138,7 +138,7 @@ def test_the_tag_of_a_shard_is_the_one_that_the_bucket_deletes(of_type):
 
 def test_the_folder_of_copies_is_the_one_that_the_bucket_empties(of_type):
     rules = of_type("AWS::S3::Bucket")["ResultsBucket"]["LifecycleConfiguration"]["Rules"]
-    (rule,) = (rule for rule in rules if rule.get("Prefix"))
+    (rule,) = (rule for rule in rules if rule["Id"] == "empty-quarantine")
     assert rule["Prefix"] == quarantine.PREFIX
     assert {"ExpirationInDays", "NoncurrentVersionExpiration"} <= set(rule)
 

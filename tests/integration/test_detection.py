@@ -68,7 +68,7 @@ def test_the_summary_counts_boxes(detection_run: Any) -> None:
 def test_a_raw_run_keeps_the_models_whole_answers_beside_its_table(raw_run: Any) -> None:
     assert raw_run.code == 0, raw_run.stderr
     for row in raw_run.predictions.values():
-        assert np.load(raw_run.results / row["array"], mmap_mode="r")[row["array_row"]].shape == (3549, 85)
+        assert np.load(raw_run.results / row["array_file"], mmap_mode="r")[row["array_row"]].shape == (3549, 85)
 
 
 def test_the_arrays_of_a_raw_run_are_what_the_boxes_of_a_detection_are_read_from(
@@ -77,7 +77,7 @@ def test_the_arrays_of_a_raw_run_are_what_the_boxes_of_a_detection_are_read_from
     labels = load_package(DETECTOR).labels
     scheme = YoloX(BoxUnit.GRID, (8, 16, 32))
     for key, row in raw_run.predictions.items():
-        output = np.load(raw_run.results / row["array"])[row["array_row"]]
+        output = np.load(raw_run.results / row["array_file"])[row["array_row"]]
         candidates = scheme.decode(output, (416, 416), lambda scores: scores)
         best, detected = candidates.scores.argmax(), detection_run.predictions[key]
         assert (candidates.scores[best] > 0.3) == bool(detected["boxes"])

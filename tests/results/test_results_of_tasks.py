@@ -106,7 +106,7 @@ def test_each_row_of_the_table_names_the_answer_for_its_image(s3: Any, run: Run,
 
     found = {}
     for row in read_rows(s3, run):
-        array = np.load(BytesIO(objects.get_bytes(s3, RESULTS, keys.result_key(run.run_id, row["array"]))))
+        array = np.load(BytesIO(objects.get_bytes(s3, RESULTS, keys.result_key(run.run_id, row["array_file"]))))
         found[row["key"]] = array[row["array_row"]].tolist()
     assert found == expected
 
@@ -141,7 +141,7 @@ def test_a_shard_whose_array_is_missing_fails_its_images(s3: Any, run: Run, vali
 
     with pytest.raises(TooManyFailed, match=rf"CorruptPredictions \(2\).* shard {shard} name rows of .*, which is not"):
         results.aggregate_predictions(run, COMPLETED, s3)
-    assert {row["array"] for row in read_rows(s3, run)}.isdisjoint({f"arrays/{shard}.npy"})
+    assert {row["array_file"] for row in read_rows(s3, run)}.isdisjoint({f"arrays/{shard}.npy"})
 
 
 @raw

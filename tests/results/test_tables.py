@@ -81,7 +81,7 @@ def test_a_row_says_all_about_a_prediction() -> None:
         "run_id": "run",
         "predicted_at": NOW,
         "boxes": None,
-        "array": None,
+        "array_file": None,
         "array_row": None,
         "shard": "b-0",
         "shard_row": 0,
@@ -112,7 +112,7 @@ def test_an_image_without_a_box_has_no_label_and_empty_lists() -> None:
 def test_a_raw_answer_is_a_row_of_an_array_beside_the_table() -> None:
     (row,) = parquet(prediction("a.jpg", top=(), array_row=3)).to_pylist()
 
-    assert (row["array"], row["array_row"]) == ("arrays/b-0.npy", 3)
+    assert (row["array_file"], row["array_row"]) == ("arrays/b-0.npy", 3)
     assert (row["embedding"], row["labels"], row["boxes"]) == (None, None, None)
 
 
