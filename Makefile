@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PHOTOS ?= examples/photos
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults test-extras aws-cli check audit format asl lock clean
+.PHONY: help run test faults test-extras aws-cli peers check audit format asl lock clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,8 @@ test-extras: $(VENV)/.extras ## Run the tests of what few need: HEIC photos, mod
 	@PYTHONPATH=$(EXTRAS) $(BIN)/python -m pytest -n auto tests/images tests/inference/runtimes
 
 aws-cli: $(VENV)/.awscli ## Install the AWS CLI into an environment of its own: `make test` drives the local cloud with it, too
+
+peers: $(VENV)/.peers ## Install Daft and Ray Data into an environment of their own, for bench/peers.py
 
 check: $(VENV)/.dev $(VENV)/.security ## Lint, types, formatting, the Dockerfile, and the gate: template, policies and state machines
 	$(BIN)/ruff check .
@@ -50,6 +52,7 @@ lock: $(VENV)/.dev ## Resolve the dependencies again (needs the registry)
 	$(BIN)/uv pip compile pyproject.toml requirements/cuda.in $(IMAGE_LOCK) -o requirements/container-cuda.lock
 	$(BIN)/uv pip compile requirements/functions.in $(FUNCTION_LOCK) -o requirements/functions.lock
 	$(BIN)/uv pip compile requirements/awscli.in $(LOCK) --upgrade -o requirements/awscli.lock
+	grep -E '^(numpy|onnxruntime|pillow)==' requirements/dev.lock | $(BIN)/uv pip compile requirements/peers.in -c - $(LOCK) --upgrade -o requirements/peers.lock
 	$(BIN)/uv pip compile requirements/security.in $(LOCK) --upgrade -o requirements/security.lock
 # --no-emit-index-url: a lock names packages and versions, never a registry.
 LOCK_TEXT := --no-header --no-annotate --no-emit-index-url --quiet
@@ -88,6 +91,12 @@ $(VENV)/.security: requirements/security.lock | $(VENV)/bin/python
 	@echo "Installing checkov, bandit and pip-audit into $(VENV)/security (once)"
 	@$(BIN)/python -m venv $(VENV)/security
 	@$(VENV)/security/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/security.lock
+	@touch $@
+
+$(VENV)/.peers: requirements/peers.lock | $(VENV)/bin/python
+	@echo "Installing Daft and Ray Data into $(VENV)/peers (once)"
+	@$(BIN)/python -m venv $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check -r requirements/peers.lock
 	@touch $@
 
 # Beside the environment, not in it: what is there without the extras is what most people have.

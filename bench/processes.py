@@ -18,22 +18,27 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Measured:
-    printed: Any
-    """The JSON document on its standard output."""
+    text: str
+    """What it wrote to its standard output."""
     seconds: float
     peak_bytes: int
     """The proportional set size of the whole tree of processes, at its peak."""
 
+    @property
+    def printed(self) -> Any:
+        """The JSON document on its standard output."""
+        return json.loads(self.text)
 
-def measure(arguments: Sequence[str], every: float = 0.25) -> Measured:
-    """Run `python arguments`, which prints one JSON document, and look at its memory every so many seconds.
+
+def measure(arguments: Sequence[str], every: float = 0.25, *, python: str | Path = sys.executable) -> Measured:
+    """Run `python arguments` at the root of the repository, and look at its memory every so many seconds.
 
     Raises SystemExit with what it printed when it fails.
     """
     peak = 0
     with tempfile.TemporaryFile("w+") as printed:
         started = time.perf_counter()
-        process = subprocess.Popen([sys.executable, *arguments], stdout=printed, text=True, cwd=ROOT)
+        process = subprocess.Popen([python, *arguments], stdout=printed, text=True, cwd=ROOT)
         while process.poll() is None:
             peak = max(peak, _tree_bytes(process.pid))
             time.sleep(every)
@@ -42,7 +47,7 @@ def measure(arguments: Sequence[str], every: float = 0.25) -> Measured:
         text = printed.read()
     if process.returncode != 0:
         raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}: {text}")
-    return Measured(json.loads(text), seconds, peak)
+    return Measured(text, seconds, peak)
 
 
 def peak_rss() -> int:
