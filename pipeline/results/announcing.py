@@ -6,17 +6,21 @@ same one, called again because it did not come to its end, publishes it. Lambda'
 (Lambda Developer Guide, "Retry behavior in Lambda").
 """
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline import objects
-from pipeline.results import failures
-from pipeline.results.failure_messages import run_failed
+from pipeline.deployed.executions import console_url
+from pipeline.results import failures, message_forms
 from pipeline.runs import keys
 from pipeline.settings import ReportFailureSettings
+from pipeline.telemetry.run_metrics import tell_failed_run
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+logger = logging.getLogger(__name__)
 
 
 def report_failure(
@@ -36,8 +40,13 @@ def report_failure(
         return {"published": False, "key": None}
     ending = f"{failure.execution_name}-{failure.redrive_count}-{failure.status}"
     key = keys.message_key(failure.run_id, ending)
-    message = run_failed(failure, settings.stack)
-    return {"published": _publish_once(message, key, request, settings, s3, sns), "key": key}
+    message = message_forms.failed(failure, settings.stack, console_url(stepfunctions, failure.execution_arn))
+    published = _publish_once(message, key, request, settings, s3, sns)
+    about = {"run_id": failure.run_id or "", "execution": failure.execution_name, "error": failure.error}
+    logger.info("%s: %s", message["subject"], "told" if published else "was told before", extra=about)
+    if published:
+        tell_failed_run(about)
+    return {"published": published, "key": key}
 
 
 def _publish_once(
@@ -48,6 +57,8 @@ def _publish_once(
         there = objects.get_json(s3, settings.results_bucket, key)
         if there["published"] or there["request"] != request:
             return False
-    sns.publish(TopicArn=settings.topic_arn, Subject=message["subject"], Message=message["body"])
+    sns.publish(
+        TopicArn=settings.topic_arn, Subject=message["subject"], MessageStructure="json", Message=message["body"]
+    )
     objects.put_json(s3, settings.results_bucket, key, {**claim, "published": True})
     return True

@@ -1,6 +1,6 @@
 """The message that people get when a run has failed: what it was doing, what is safe, and how to go on."""
 
-from pipeline.given import printable
+from pipeline.message_text import shown
 from pipeline.results import causes
 from pipeline.results.failures import Failure
 from pipeline.results.messages import make
@@ -20,12 +20,13 @@ _ADVICE = {
 }
 _REMOVE_CAUSE = "Remove the cause, if it was no passing fault of a service."
 _NOTHING_TO_RESUME = {"InvalidRunInput"}
+_LONGEST_LINE, _LONGEST_NAME = 2000, 100
 _VERBS = {"FAILED": "has failed", "TIMED_OUT": "ran out of time", "ABORTED": "was stopped"}
 
 
 def run_failed(failure: Failure, stack: str) -> dict[str, str]:
     """`{"subject", "body"}`. `stack` is what the command that goes on calls the stack."""
-    name = failure.error or ("stopped" if failure.status == "ABORTED" else "an unknown error")
+    name = shown(failure.error, _LONGEST_NAME) or ("stopped" if failure.status == "ABORTED" else "an unknown error")
     called = failure.run_id or failure.execution_name
     doing = _DOING[failure.stage]
     paragraphs = [
@@ -33,23 +34,30 @@ def run_failed(failure: Failure, stack: str) -> dict[str, str]:
         [
             "What failed" if failure.status != "ABORTED" else "Why",
             f"  {name}",
-            *(f"  {printable(line)}" for line in causes.readable(failure.cause).splitlines()),
+            *(f"  {shown(line, _LONGEST_LINE)}" for line in causes.readable(failure.cause).splitlines()),
         ],
-        ["What is safe", f"  {_safe(failure)}"],
-        ["How to go on", *(f"  {line}" for line in _how_to_go_on(failure, called, stack))],
+        ["What is safe", f"  {what_is_safe(failure)}"],
+        ["How to go on", *(f"  {line}" for line in _how_to_go_on(failure, stack))],
     ]
     state = "STOPPED" if failure.status == "ABORTED" else f"FAILED: {name}"
     return make(f"imagebatch {state} while {doing} ({called})", paragraphs)
 
 
-def _how_to_go_on(failure: Failure, called: str, stack: str) -> list[str]:
+def how_to_resume(failure: Failure, stack: str) -> str | None:
+    """The command that goes on with the run; None where there is nothing to go on with."""
+    if failure.error in _NOTHING_TO_RESUME:
+        return None
+    return f"imagebatch resume {failure.run_id or failure.execution_name} --stack {stack}"
+
+
+def _how_to_go_on(failure: Failure, stack: str) -> list[str]:
     was_stopped = failure.status == "ABORTED"
     advice = "" if was_stopped else _ADVICE.get(failure.error, _REMOVE_CAUSE)
     lines = [advice] if advice else []
-    if failure.error not in _NOTHING_TO_RESUME:
+    if command := how_to_resume(failure, stack):
         then = "Then" if advice else "When it may go on"
         lines += [
-            f"{then}: imagebatch resume {called} --stack {stack}",
+            f"{then}: {command}",
             "(with --local in place of --stack where it runs in a local cloud). What is done is not done again.",
         ]
     return lines
@@ -65,7 +73,8 @@ _DOING = {
 }
 
 
-def _safe(failure: Failure) -> str:
+def what_is_safe(failure: Failure) -> str:
+    """A sentence: what the run has kept, and where."""
     if failure.run is None:
         return "Nothing was listed and nothing was written. The images are as they were."
     here = f"s3://{failure.run['bucket']}/runs/{failure.run['run_id']}/"

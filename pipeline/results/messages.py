@@ -8,11 +8,12 @@ is escaped, so that a key cannot pass for a line of the message.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.given import printable
+from pipeline.message_text import shown
 
 LONGEST_SUBJECT = 99
 _EXAMPLES = 10
-_LONGEST_DETAIL = 160
+# A message stands in several forms in what is published, which may have 256 KB; escaped, a key may have 10 KB.
+_LONGEST_KEY, _LONGEST_LABEL, _LONGEST_DETAIL = 240, 100, 120
 
 _FILES = {
     "predictions.parquet": "one row for each predicted image",
@@ -75,7 +76,7 @@ def _counts(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _labels(labels: Sequence[Mapping[str, Any]], without_boxes: int | None) -> list[str]:
-    lines = [f"  {row['images']:>7,}  {printable(row['label'])}{_boxes(row)}" for row in labels[:_EXAMPLES]]
+    lines = [f"  {row['images']:>7,}  {shown(row['label'], _LONGEST_LABEL)}{_boxes(row)}" for row in labels[:_EXAMPLES]]
     if without_boxes:
         lines.append(f"  {without_boxes:>7,}  without a box")
     return ["Most frequent labels", *lines] if lines else []
@@ -128,8 +129,8 @@ def _images(title: str, examples: Sequence[tuple[str, str, str, str]], count: in
         return []
     lines = [title]
     for bucket, key, reason, detail in examples[:_EXAMPLES]:
-        lines.append(f"  s3://{bucket}/{printable(key)}")
-        lines.append(f"    {reason}: {_shortened(printable(detail))}")
+        lines.append(f"  s3://{bucket}/{shown(key, _LONGEST_KEY)}")
+        lines.append(f"    {reason}: {shown(detail, _LONGEST_DETAIL)}")
     if count > _EXAMPLES:
         lines.append(f"  and {count - _EXAMPLES:,} more, in {file}")
     return lines
@@ -152,13 +153,9 @@ def make(subject: str, paragraphs: Sequence[Sequence[str]]) -> dict[str, str]:
     return {"subject": ascii_subject, "body": f"{body}\n"}
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 3]}..."
-
-
 def _few(sources: Sequence[str]) -> str:
-    shown = ", ".join(printable(source) for source in sources[:3])
-    return shown if len(sources) <= 3 else f"{shown} and {len(sources) - 3} more"
+    named = ", ".join(shown(source, _LONGEST_KEY) for source in sources[:3])
+    return named if len(sources) <= 3 else f"{named} and {len(sources) - 3} more"
 
 
 def _duration(seconds: float) -> str:

@@ -6,7 +6,7 @@
 
 Text goes to people and ends with a signed URL of the image; SMS gets the first line only, in 140 characters; queues,
 functions and web hooks get JSON. A subject is less than 100 characters of printable ASCII (SNS API, Publish,
-`Subject`). Keys and labels are other people's text, and are shown as pipeline/single/text.py says.
+`Subject`). Keys and labels are other people's text, and are shown as pipeline/message_text.py says.
 
 The `id` is the same for the same image: events are delivered at least once, and a receiver that minds knows a second
 message by it. It is in the JSON, and an attribute of the message.
@@ -18,16 +18,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.inference.predictions import Ranked
+from pipeline.message_text import LONGEST_SMS, PROGRAMS, in_sms, plain, shown
 from pipeline.names import fingerprint
 from pipeline.results.messages import LONGEST_SUBJECT
 from pipeline.single.images import Image
 from pipeline.single.signing import Link
-from pipeline.single.text import in_sms, plain, shown
-
-LONGEST_SMS = 140
-"""Characters of ASCII that are one SMS (SNS API, Publish, `Message`)."""
-PROGRAMS = ("sqs", "lambda", "http", "https", "firehose")
-"""Protocols whose receivers are programs."""
 
 MOST_LABELS = 10
 """Of a message: it is five texts, which together may have 256 KB (SNS API, Publish, `Message`)."""

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ RUN_ID = "2026-11-20T0200-incoming-7f3a9c"
 
 class StepFunctions:
     """One execution, whose PlanInference failed."""
+
+    meta = SimpleNamespace(endpoint_url="https://states.us-east-1.amazonaws.com")
 
     def __init__(self) -> None:
         self.described = {"status": "FAILED", "name": "first", "error": "OSError", "cause": "gone", "redriveCount": 0}
@@ -53,9 +56,10 @@ class Topic:
         self.fails = fails
         self.subjects: list[str] = []
 
-    def publish(self, *, TopicArn: str, Subject: str, Message: str) -> None:  # noqa: N803
+    def publish(self, *, TopicArn: str, Subject: str, MessageStructure: str, Message: str) -> None:  # noqa: N803
         assert TopicArn == "topic"
-        assert Message
+        assert MessageStructure == "json"
+        assert Subject in json.loads(Message)["sqs"]
         if self.fails:
             self.fails -= 1
             raise OSError("SNS does not answer")

@@ -130,7 +130,7 @@ def test_of_an_array_only_the_copy_among_the_results_is_kept(s3: Any, run: Run, 
 def test_the_message_about_a_raw_run_names_the_arrays(s3: Any, run: Run, validated: Validated) -> None:
     infer_raw(s3, run, validated(good=1))
 
-    assert "arrays/" in results.aggregate_predictions(run, COMPLETED, s3)["message"]["body"]
+    assert "arrays/" in json.loads(results.aggregate_predictions(run, COMPLETED, s3)["message"]["body"])["default"]
 
 
 @raw
@@ -185,7 +185,7 @@ def test_an_image_in_which_nothing_was_found_is_predicted(s3: Any, run: Run, val
 def test_the_summary_counts_the_images_that_have_a_label_and_its_boxes(s3: Any, run: Run, validated: Validated) -> None:
     infer_boxes(s3, run, validated(good=3), (CAT, CAT, DOG), (CAT,), ())
 
-    message = results.aggregate_predictions(run, COMPLETED, s3)["message"]["body"]
+    message = json.loads(results.aggregate_predictions(run, COMPLETED, s3)["message"]["body"])["default"]
 
     summary = read_summary(s3, run)
     assert summary["top_labels"] == [

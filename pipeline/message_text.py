@@ -4,6 +4,11 @@ import unicodedata
 
 from pipeline.given import printable
 
+LONGEST_SMS = 140
+"""Characters of ASCII that are one SMS (SNS API, Publish, `Message`)."""
+PROGRAMS = ("sqs", "lambda", "http", "https", "firehose")
+"""Protocols of SNS whose receivers are programs."""
+
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _FROM_THE_RIGHT = {"R", "AL", "AN"}
 # What takes two characters in GSM's alphabet, or is not in it (3GPP TS 23.038, 6.2.1).
