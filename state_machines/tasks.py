@@ -76,12 +76,17 @@ def invoke(name: str, function: str, payload: dict[str, Any] | str, **fields: An
 
 
 def publish(name: str, message: str, **fields: Any) -> Task:
-    """Publish the message at path `message`, which has a subject and a body."""
+    """Publish the message at path `message`: its subject, and its body, the JSON of a text for each protocol."""
     return Task(
         name,
         resource="arn:aws:states:::sns:publish",
         timeout_seconds=30,
-        parameters={"TopicArn": "${TopicArn}", "Subject.$": f"{message}.subject", "Message.$": f"{message}.body"},
+        parameters={
+            "TopicArn": "${TopicArn}",
+            "Subject.$": f"{message}.subject",
+            "MessageStructure": "json",
+            "Message.$": f"{message}.body",
+        },
         result_path=None,
         retry=[backoff(SNS_FAULTS)],
         **fields,

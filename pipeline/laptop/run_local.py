@@ -267,5 +267,5 @@ def _receive(cloud: LocalCloud, inbox: str) -> dict[str, str] | None:
     received = cloud.client("sqs").receive_message(QueueUrl=inbox, MaxNumberOfMessages=1, WaitTimeSeconds=20)
     for message in received.get("Messages", []):
         envelope = json.loads(message["Body"])
-        return {"subject": envelope.get("Subject", ""), "body": envelope["Message"]}
+        return {"subject": envelope.get("Subject", ""), "body": json.loads(envelope["Message"])["text"]}
     return None

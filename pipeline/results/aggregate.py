@@ -22,12 +22,13 @@ from botocore.exceptions import ClientError
 
 from pipeline import aws, objects
 from pipeline.contract import Task
+from pipeline.deployed.executions import console_url
 from pipeline.errors import CorruptPredictions, CorruptVerdicts, RunDoesNotAddUp, TooManyFailed
 from pipeline.inference import arrays
 from pipeline.inference.predictions import ShardFailure
 from pipeline.objects import ListedObject
 from pipeline.read_ahead import read_ahead
-from pipeline.results import causes, messages, publishing, remembering, tables
+from pipeline.results import causes, message_forms, publishing, remembering, tables
 from pipeline.results.originals import OriginalAnswers
 from pipeline.results.predicted import Predicted
 from pipeline.results.reconcile import Answers, reconcile
@@ -35,6 +36,7 @@ from pipeline.results.summary import Tally, summarise
 from pipeline.runs import keys
 from pipeline.runs.planning import Plan, load_plan
 from pipeline.runs.run import Run
+from pipeline.telemetry import run_metrics
 from pipeline.validation import verdicts
 from pipeline.validation.batches import Batch, BatchShard
 from pipeline.validation.verdicts import Accepted, Verdict
@@ -85,16 +87,18 @@ def aggregate_predictions(
         _count_up(plan, tally)
         summary = summarise(run, plan, tally, partitions, datetime.now(UTC))
         _put_summary(s3, run, summary)
+        run_metrics.tell_fractions(summary)
         _check(run, summary)
         published = {keys.PREDICTIONS_TABLE: predicted, keys.REJECTED_TABLE: rejected}
         summary["published"] = publishing.publish(run, published, s3)
         if run.ledger is not None:
             summary["ledger"] = remembering.remember_run(run, run.ledger, predicted, dynamodb)
         _put_summary(s3, run, summary)
+    run_metrics.count_once(run, summary, s3)
     return {
         "summary": {"run_id": run.run_id, **summary["counts"]},
         "results": summary["results"],
-        "message": messages.run_finished(summary),
+        "message": message_forms.finished(summary, console_url(s3, run.execution_arn)),
     }
 
 

@@ -56,7 +56,7 @@ def test_a_wrong_input_is_shown_in_a_sentence_and_told(
     assert (ended.status, ended.description["error"]) == ("FAILED", "InvalidRunInput")
     assert ended.description["cause"].startswith("The input has no field 'prefixs'; the fields are name, ")
     (message,) = told(name_of(ended))
-    assert "Correct the input" in message["Message"]
+    assert "Correct the input" in json.loads(message["Message"])["text"]
 
 
 def test_a_run_whose_model_was_missing_is_redriven_when_it_is_there(
@@ -90,7 +90,7 @@ def test_a_run_that_is_stopped_is_told_and_goes_on_where_it_was(
 
     (message,) = told(run_id or name)
     assert message["Subject"].startswith("imagebatch STOPPED while ")
-    assert "the wrong photos" in message["Message"]
+    assert "the wrong photos" in json.loads(message["Message"])["text"]
 
     machine.redrive_execution(executionArn=started["executionArn"])
     assert deployment.wait(started["executionArn"]).counts["predicted"] == 2

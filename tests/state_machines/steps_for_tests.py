@@ -110,11 +110,11 @@ def aggregate_predictions(event, context):
     return {
         "summary": {"partitions": event["partitions"]},
         "results": "s3://results/",
-        "message": {"subject": f"{event['run']['run_id']} finished", "body": "all is well"},
+        "message": {"subject": f"{event['run']['run_id']} finished", "body": '{"default": "all is well"}'},
     }
 
 
 def write_report(event, context):
     if event["run"]["run_id"] == "unreportable":
         raise OSError("no room for a page")
-    return {"message": {**event["message"], "body": f"{event['message']['body']}, and there is a report"}}
+    return {"message": {**event["message"], "body": '{"default": "all is well, and there is a report"}'}}

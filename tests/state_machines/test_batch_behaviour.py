@@ -221,7 +221,8 @@ def test_a_report_that_cannot_be_made_fails_no_run(ended, states, inbox):
 
 
 def test_the_message_is_that_which_tells_of_the_report(ended, inbox):
-    assert json.loads(ended("empty")["output"])["message"]["body"] == "all is well, and there is a report"
+    told = json.loads(ended("empty")["output"])["message"]["body"]
+    assert json.loads(told)["default"] == "all is well, and there is a report"
 
 
 def test_an_input_that_is_no_object_fails_in_the_words_of_start_run(ended):
