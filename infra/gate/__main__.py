@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from infra.gate import definitions, lint, policies, rules, scan
+from infra.gate import definitions, lint, policies, roles, rules, scan
 from infra.gate.finding import Finding
 from infra.gate.stack import Stack
 
@@ -14,6 +14,7 @@ def main() -> int:
     checks: dict[str, Callable[[], Iterator[Finding]]] = {
         "definitions": lambda: definitions.check(stack),
         "policies": lambda: policies.check(stack),
+        "roles": lambda: roles.check(stack),
         "rules": lambda: rules.check(stack),
         "cfn-lint": lambda: lint.check(stack),
         "checkov": scan.check,

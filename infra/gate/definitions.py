@@ -22,7 +22,9 @@ from pipeline.local.states.integrations import UnknownResourceError, resolve
 
 CHECK = "definitions"
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
-_OPTIMISED = re.compile(r"arn:aws:states:::(?P<service>[a-z]+):(?P<action>[a-zA-Z]+)(\.sync|\.waitForTaskToken)?")
+_CALL = re.compile(
+    r"arn:aws:states:::(aws-sdk:)?(?P<service>[a-z]+):(?P<action>[a-zA-Z]+)(\.sync|\.waitForTaskToken)?"
+)
 # What an optimised integration takes as JSON where the API takes its text.
 _TAKEN_AS_JSON = {("lambda", "Payload"), ("events", "Detail"), ("sqs", "MessageBody")}
 # The models' patterns are Java's.
@@ -62,7 +64,7 @@ def task_problems(task: Mapping[str, Any]) -> list[str]:
         resolve(task["Resource"])
     except UnknownResourceError as error:
         return [*said, str(error)]
-    match = _OPTIMISED.fullmatch(task["Resource"])
+    match = _CALL.fullmatch(task["Resource"])
     if match is None:
         return said
     model = _operation(match["service"], match["action"])
