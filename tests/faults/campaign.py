@@ -94,24 +94,23 @@ def carried_out(what: Scenario, here: Here, truth: Truth, folder: Path, inbox: I
 
 
 def table(trials: Sequence[Trial]) -> str:
-    """Faults by kind, and what became of the runs."""
-    faults: Counter[str] = sum((Counter(trial.faults) for trial in trials), Counter())
+    """A line for each kind of fault: how many, in how many runs, and what became of those runs; then all runs."""
+    kinds = sorted({kind for trial in trials for kind in trial.faults})
+    width = max(map(len, (*kinds, "all of them")), default=0)
+    lines = [f"{'':<{width}}  faults   runs  images   lost  duplicated  wrong"]
+    for kind in (*kinds, ""):
+        of_kind = [trial for trial in trials if not kind or kind in trial.faults]
+        faults = sum(trial.faults[kind] if kind else sum(trial.faults.values()) for trial in of_kind)
+        images = sum(trial.images for trial in of_kind)
+        lost, twice, wrong = (
+            sum(len(getattr(trial, name)) for trial in of_kind) for name in ("lost", "duplicated", "wrong")
+        )
+        row = f"{faults:>8}{len(of_kind):>7}{images:>8}{lost:>7}{twice:>12}{wrong:>7}"
+        lines.append(f"{kind or 'all of them':<{width}}{row}")
     ways = Counter(way.partition(" (")[0] for trial in trials for way in trial.ways)
-    width = max(map(len, faults), default=0)
-    lines = [f"  {kind:<{width}}  {count:>5}" for kind, count in sorted(faults.items())]
-    return "\n".join(
-        [
-            f"{'faults':<{width + 2}}  {faults.total():>5}",
-            *lines,
-            f"{'runs':<{width + 2}}  {len(trials):>5}",
-            f"{'images':<{width + 2}}  {sum(trial.images for trial in trials):>5}",
-            *(f"  {way:<{width}}  {count:>5}" for way, count in sorted(ways.items())),
-            *(
-                f"{name:<{width + 2}}  {sum(len(getattr(trial, name)) for trial in trials):>5}"
-                for name in ("lost", "duplicated", "wrong")
-            ),
-        ]
-    )
+    unbroken = sum(not trial.ways for trial in trials)
+    went_on = [f"{count} {way}" for way, count in sorted(ways.items())]
+    return "\n".join([*lines, f"{unbroken} runs succeeded at once; of the others, {', '.join(went_on) or 'none'}"])
 
 
 if __name__ == "__main__":

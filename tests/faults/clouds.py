@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -155,6 +156,19 @@ class Cloud:
                     FunctionName=function["FunctionName"], Environment={"Variables": variables}
                 )
 
+    def ledger(self) -> list[dict[str, Any]]:
+        """The items of the ledger."""
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName=self.outputs["LedgerTable"])
+        return [item for page in pages for item in page["Items"]]
+
+    def fill_ledger(self, items: Iterable[dict[str, Any]]) -> None:
+        """Let the ledger have these items, and no others."""
+        client, table = self.client("dynamodb"), self.outputs["LedgerTable"]
+        for item in self.ledger():
+            client.delete_item(TableName=table, Key={name: item[name] for name in ("image", "model")})
+        for item in items:
+            client.put_item(TableName=table, Item=item)
+
     def put_photos(self) -> None:
         for key, body in photos().items():
             self.client("s3").put_object(Bucket=self.outputs["ImagesBucket"], Key=key, Body=body)
@@ -169,9 +183,7 @@ class Here(Cloud):
         self.faults = Faults(folder / "faults.jsonl")
         self._cloud = LocalCloud(folder / "state", faults=self.faults)
         model = open_model(model_package(folder))
-        # Each trial is a night of its own over the same photos: none may skip what the one before has predicted.
-        parameters = {"Incremental": "no"}
-        self.outputs = deploy_stack(self._cloud, [model], parameters, for_sagemaker=True, warm_functions=True).outputs
+        self.outputs = deploy_stack(self._cloud, [model], {}, for_sagemaker=True, warm_functions=True).outputs
         self.prepare()
         self.put_photos()
 

@@ -19,6 +19,10 @@ class Scenario:
     seed: int
     engine: str
     rules: tuple[dict[str, Any], ...]
+    takes_over: bool
+    """Whether a new execution takes over what has failed, where it could be redriven, too."""
+    knows: bool
+    """Whether the ledger knows some of the images beforehand."""
 
     @property
     def kills_the_cloud(self) -> bool:
@@ -30,14 +34,16 @@ class Scenario:
 
 
 def scenario(seed: int) -> Scenario:
-    """Every eighth seed kills the cloud; every third runs transform jobs."""
+    """Every eighth seed kills the cloud, every third runs transform jobs, and in every fourth the ledger fails."""
     draw = random.Random(seed)
     engine = "transform" if seed % 3 == 0 else "processing"
     rules = [_reads(draw), _writes(draw), _reads(draw), *_functions(draw)]
     rules += draw.sample([_jobs(draw, engine), _calls(draw, engine), _topic(draw), _stopped(draw), _stale(draw)], 3)
-    if seed % 8 == 0:
-        rules.append(_killed(draw))
-    return Scenario(seed, engine, tuple(rules))
+    rules += [_ledger(draw), _ledger(draw)] if seed % 4 == 1 else []
+    rules += [_killed(draw)] if seed % 8 == 0 else []
+    # Of the seeds that kill the cloud, too, each other one.
+    takes_over = (seed + seed // 8) % 2 == 0
+    return Scenario(seed, engine, tuple(rules), takes_over, knows=seed % 4 < 2)
 
 
 def _reads(draw: random.Random) -> dict[str, Any]:
@@ -84,7 +90,7 @@ def _calls(draw: random.Random, engine: str) -> dict[str, Any]:
 
 
 def _topic(draw: random.Random) -> dict[str, Any]:
-    fault = draw.choice(("throttled", "internal_error"))
+    fault = draw.choice(("throttled", "internal_error", "answer_lost"))
     return {
         "on": "request",
         "service": "sns",
@@ -92,6 +98,13 @@ def _topic(draw: random.Random) -> dict[str, Any]:
         "fault": fault,
         "occurrences": list(range(1, draw.randint(2, 4))),
     }
+
+
+def _ledger(draw: random.Random) -> dict[str, Any]:
+    fault = draw.choice(("throttled", "internal_error", "unavailable", "reset", "answer_lost", "slow"))
+    operation = draw.choice(("BatchGetItem", "BatchWriteItem"))
+    rule = {"on": "request", "service": "dynamodb", "operation": operation, "fault": fault}
+    return {**rule, "occurrences": list(range(1, draw.randint(2, 6))), "seconds": [0, 0.3]}
 
 
 def _stopped(draw: random.Random) -> dict[str, Any]:

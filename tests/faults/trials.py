@@ -4,20 +4,21 @@ import io
 import json
 import re
 import time
-import uuid
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow.parquet as pq
-from botocore.exceptions import BotoCoreError, ClientError
-from clouds import BOUND, PREFIXES, Cloud, photos
+from attempts import Attempts
+from clouds import PREFIXES, Cloud, photos
 from scenarios import Scenario
 
-from pipeline.deployed import executions, resumption
-from pipeline.deployed.stack import Deployment
+from pipeline.deployed.executions import Execution
+from pipeline.runs import keys as run_keys
 
-MOST_ATTEMPTS = 8
+KNOWN = PREFIXES[0]
+"""The images that the ledger knows, where it knows some."""
 TOLERANCE = 1e-5
 
 
@@ -41,126 +42,76 @@ class Trial:
         return not (self.lost or self.duplicated or self.wrong)
 
 
-Truth = dict[str, dict[str, Any]]
+@dataclass(frozen=True)
+class Truth:
+    """What a run predicts to which nothing happens."""
+
+    rows: dict[str, dict[str, Any]]
+    """Of predictions.parquet, by key."""
+    ledger: tuple[dict[str, Any], ...]
+    """The items that it left in the ledger."""
+
+    def without(self, known: Collection[str]) -> dict[str, dict[str, Any]]:
+        return {key: row for key, row in self.rows.items() if key not in known}
 
 
 def undisturbed(cloud: Cloud, engine: str) -> Truth:
-    """The predictions of a run to which nothing happens."""
-    description = _ended(cloud, _start(cloud, engine))
-    assert description["status"] == "SUCCEEDED", description
-    return {row["key"]: row for row in _rows(cloud, description)}
+    """The truth, which is the first night's: the ledger knows nothing."""
+    cloud.fill_ledger(())
+    ended = Attempts(cloud, _run_input(engine), takes_over=False).to_the_end()
+    assert ended.succeeded, ended
+    return Truth({row["key"]: row for row in _rows(cloud, ended)}, tuple(cloud.ledger()))
 
 
 def bring_through(cloud: Cloud, scenario: Scenario, truth: Truth) -> Trial:
     """Start a run, and resume it until it has succeeded; then look at it."""
-    trial = Trial(scenario.seed, scenario.engine)
+    trial = Trial(scenario.seed, scenario.engine, images=len(photos()))
     began = time.monotonic()
+    known = tuple(item for item in truth.ledger if f"/{KNOWN}" in item["image"]["S"]) if scenario.knows else ()
+    cloud.fill_ledger(known)
     faults_before, told_before = len(cloud.injected()), len(cloud.inbox.successes())
-    execution = _start(cloud, scenario.engine)
-    description: dict[str, Any] = {}
-    for _ in range(MOST_ATTEMPTS):
-        description = _ended(cloud, execution)
-        if description["status"] == "SUCCEEDED":
-            break
-        execution, way = _go_on(cloud, description, scenario.engine)
-        trial.ways.append(way)
-    trial.faults = dict(Counter(f"{each['on']}: {each['fault']}" for each in cloud.injected()[faults_before:]))
-    trial.images = len(photos())
-    if description["status"] != "SUCCEEDED":
-        trial.lost.append(f"the run did not end well: {description.get('error')}: {description.get('cause')}"[:600])
+    attempts = Attempts(cloud, _run_input(scenario.engine), takes_over=scenario.takes_over)
+    ended = attempts.to_the_end()
+    trial.ways = attempts.ways
+    injected = cloud.injected()[faults_before:]
+    trial.faults = dict(Counter(map(_kind, injected)))
+    if not ended.succeeded:
+        trial.lost.append(f"the run did not end well: {ended.error}: {ended.cause}"[:600])
     else:
-        _look(cloud, description, truth, trial)
+        keys = {item["image"]["S"].split("/", 3)[3] for item in known}
+        _look(cloud, ended, truth.without(keys), len(keys), trial)
+        _look_into_ledger(cloud, ended, known, trial)
         told = cloud.inbox.successes()[told_before:]
-        if len(told) != 1:
+        # A topic delivers at least once: who hears no answer publishes again.
+        unheard = sum(each["operation"] == "sns:Publish" and each["fault"] == "answer_lost" for each in injected)
+        if not 1 <= len(told) <= 1 + unheard or len(set(told)) > 1:
             trial.duplicated.append(f"{len(told)} messages of success: {told}")
     trial.seconds = time.monotonic() - began
     return trial
 
 
-def _start(cloud: Cloud, engine: str) -> str:
-    run_input = {"name": "campaign", "prefixes": list(PREFIXES), "engine": engine, "max_failed_fraction": 0.0}
-    return _insist(cloud, "stepfunctions", "start_execution", cloud_input(cloud, run_input))
+def _run_input(engine: str) -> dict[str, Any]:
+    return {"name": "campaign", "prefixes": list(PREFIXES), "engine": engine, "max_failed_fraction": 0.0}
 
 
-def cloud_input(cloud: Cloud, run_input: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "stateMachineArn": cloud.outputs["StateMachineArn"],
-        "name": f"trial-{uuid.uuid4().hex[:12]}",
-        "input": json.dumps(run_input),
-    }
+def _kind(injected: Mapping[str, Any]) -> str:
+    """What the table counts: of requests, whose they are, too, unless it befalls the whole cloud."""
+    if injected["fault"] in ("executions_stopped", "cloud_killed"):
+        return str(injected["fault"]).replace("_", " ")
+    service = injected["operation"].partition(":")[0]
+    on = f"request to {service}" if service else injected["on"]
+    return f"{on}: {injected['fault']}"
 
 
-def _insist(cloud: Cloud, service: str, operation: str, parameters: dict[str, Any]) -> str:
-    """Start an execution, also where the cloud is killed at this moment: by the same name it is the same execution."""
-    deadline = time.monotonic() + BOUND
-    arn = f"{parameters['stateMachineArn'].replace(':stateMachine:', ':execution:')}:{parameters['name']}"
-    while True:
-        try:
-            getattr(cloud.client(service), operation)(**parameters)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
-                raise
-        except BotoCoreError:
-            assert time.monotonic() < deadline, "the cloud does not answer"
-            if not cloud.is_up():
-                cloud.come_again()
-            continue
-        return arn
-
-
-def _ended(cloud: Cloud, execution: str) -> dict[str, Any]:
-    """The execution once it has ended. A cloud that was killed meanwhile is started again."""
-    deadline = time.monotonic() + BOUND
-    while True:
-        try:
-            described: dict[str, Any] = cloud.client("stepfunctions").describe_execution(executionArn=execution)
-        except BotoCoreError:
-            assert time.monotonic() < deadline, "the cloud does not answer"
-            if not cloud.is_up():
-                cloud.come_again()
-            continue
-        if described["status"] != "RUNNING":
-            return described
-        assert time.monotonic() < deadline, f"the run does not end: {_last_state(cloud, execution)}"
-        time.sleep(0.05)
-
-
-def _go_on(cloud: Cloud, ended: dict[str, Any], engine: str) -> tuple[str, str]:
-    """Resume the run as `imagebatch resume` does, or start it where it had not begun: the execution, and the way."""
-    arn = ended["executionArn"]
-    where = f"{_last_state(cloud, arn)} {ended.get('error')}"
-    states = cloud.client("stepfunctions")
-    deployment = Deployment(cloud.outputs["StateMachineArn"], cloud.outputs["ResultsBucket"])
-    try:
-        resumed = resumption.resume(states, deployment, executions.describe(states, arn))
-    except BotoCoreError:
-        return arn, f"resumed while the cloud was killed ({where})"  # who waits for it sees that it is aborted
-    if resumed.execution is None:
-        return _start(cloud, engine), f"started again ({where}): {resumed.told}"
-    way = "redriven" if resumed.execution == arn else "taken over"
-    return resumed.execution, f"{way} ({where})"
-
-
-def _last_state(cloud: Cloud, execution: str) -> str:
-    try:
-        history = cloud.client("stepfunctions").get_execution_history(
-            executionArn=execution, reverseOrder=True, maxResults=100, includeExecutionData=False
-        )
-    except BotoCoreError:
-        return "?"
-    names = (
-        details["name"]
-        for event in history["events"]
-        if event["type"].endswith("StateEntered") and (details := event["stateEnteredEventDetails"])
-    )
-    return next(names, "?")
-
-
-def _rows(cloud: Cloud, description: dict[str, Any]) -> list[dict[str, Any]]:
-    results = json.loads(description["output"])["results"]
-    body = _read(cloud, f"{results}predictions.parquet")
+def _rows(cloud: Cloud, ended: Execution) -> list[dict[str, Any]]:
+    body = _read(cloud, f"{_output(ended)['results']}predictions.parquet")
     rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(body)).to_pylist()
     return rows
+
+
+def _output(ended: Execution) -> dict[str, Any]:
+    output: dict[str, Any] = json.loads(ended.output or "{}")
+    return output
 
 
 def _read(cloud: Cloud, uri: str) -> bytes:
@@ -169,8 +120,8 @@ def _read(cloud: Cloud, uri: str) -> bytes:
     return body
 
 
-def _look(cloud: Cloud, description: dict[str, Any], truth: Truth, trial: Trial) -> None:
-    rows = _rows(cloud, description)
+def _look(cloud: Cloud, ended: Execution, truth: Mapping[str, Any], known: int, trial: Trial) -> None:
+    rows = _rows(cloud, ended)
     counted = Counter(row["key"] for row in rows)
     trial.lost += sorted(truth.keys() - counted.keys())
     trial.duplicated += sorted(key for key, count in counted.items() if count > 1)
@@ -180,12 +131,36 @@ def _look(cloud: Cloud, description: dict[str, Any], truth: Truth, trial: Trial)
             trial.wrong.append(row["key"])
         elif any(abs(a - b) > TOLERANCE for a, b in zip(row["scores"], right["scores"], strict=True)):
             trial.wrong.append(f"{row['key']}: {row['scores']}")
-    summary = json.loads(_read(cloud, f"{json.loads(description['output'])['results']}summary.json"))
+    summary = json.loads(_read(cloud, f"{_output(ended)['results']}summary.json"))
     counts = summary["counts"]
-    ends = sum(counts[name] for name in ("predicted", "rejected", "failed")) + counts.get("skipped", 0)
-    if not (summary["adds_up"] and counts["listed"] == ends == len(photos()) and counts["predicted"] == len(truth)):
+    ends = sum(counts[name] for name in ("predicted", "rejected", "failed", "skipped"))
+    right_counts = {"listed": len(photos()), "predicted": len(truth), "failed": 0, "skipped": known}
+    if (
+        not summary["adds_up"]
+        or ends != counts["listed"]
+        or right_counts != {name: counts[name] for name in right_counts}
+    ):
         trial.wrong.append(f"it does not add up: {counts}")
-    trial.wrong += [f"left: {key}" for key in _left(cloud, json.loads(description["output"])["summary"]["run_id"])]
+    run_id = _output(ended)["summary"]["run_id"]
+    trial.wrong += [f"left: {key}" for key in _left(cloud, run_id)]
+    published = f"s3://{cloud.outputs['ResultsBucket']}/{run_keys.published_key('predictions', run_id)}"
+    if pq.read_table(io.BytesIO(_read(cloud, published))).num_rows != len(rows):
+        trial.wrong.append(f"{published} has other rows than the results")
+
+
+def _look_into_ledger(cloud: Cloud, ended: Execution, known: Collection[Mapping[str, Any]], trial: Trial) -> None:
+    """What was known is known as before, and each prediction of the run is remembered as it is."""
+    there = {item["image"]["S"]: item for item in cloud.ledger()}
+    run_id = _output(ended)["summary"]["run_id"]
+    for item in known:
+        if there.pop(item["image"]["S"], None) != item:
+            trial.wrong.append(f"the ledger's item for {item['image']['S']} is another")
+    for row in _rows(cloud, ended):
+        entry = there.pop(row["image_uri"], None)
+        told = entry and tuple(entry[name]["S"] for name in ("run", "etag", "label"))
+        if told != (run_id, row["etag"], row["label"]):
+            trial.wrong.append(f"the ledger says {told} of {row['image_uri']}")
+    trial.wrong += [f"the ledger knows {image}" for image in there]
 
 
 def _left(cloud: Cloud, run_id: str) -> list[str]:
@@ -197,12 +172,14 @@ def _left(cloud: Cloud, run_id: str) -> list[str]:
     shards = {shard["id"]: shard["partition"] for batch in plan["batches"] for shard in batch["shards"]}
     known = [
         "run.json",
+        "counted.json",
         "plan.json",
         r"plan/(r\d+)?p\d+(-retry)?\.manifest",
         r"map/\d+/[0-9a-f-]+/(manifest\.json|(SUCCEEDED|FAILED|PENDING)_\d+\.jsonl?)",
         r"results/(predictions\.parquet|rejected\.csv|failed\.csv|summary\.json|report\.html)",
         r"messages/.+\.json",
-        *(rf"(verdicts|batches|previews)/{batch}\.jsonl?" for batch in batches),
+        r"batches/[0-9a-f]+\.json",
+        *(rf"(verdicts|previews)/{batch}\.jsonl?" for batch in batches),
         *(rf"shards/{shard}\.safetensors" for shard in shards),
         *(rf"predictions/{part}/{shard}\.(jsonl|safetensors\.out)" for shard, part in shards.items()),
         # Of jobs that did not get there: what they say of why is kept beside what others predicted.
@@ -211,6 +188,11 @@ def _left(cloud: Cloud, run_id: str) -> list[str]:
     allowed = re.compile("|".join(f"(?:{pattern})" for pattern in known))
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = [item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", ())]
+    # Called after what was listed alone; the batch, also after what the ledger knew of it.
+    of_batches = [key for key in keys if key.startswith("batches/")]
+    stray = [
+        key for key in of_batches if json.loads(_read(cloud, f"s3://{bucket}/{prefix}{key}"))["batch"] not in batches
+    ]
     uploads = s3.list_multipart_uploads(Bucket=bucket).get("Uploads", ())
     failed = [
         line
@@ -220,6 +202,7 @@ def _left(cloud: Cloud, run_id: str) -> list[str]:
     ]
     return (
         [key for key in keys if not allowed.fullmatch(key)]
+        + stray
         + [f"failed: {line!r}" for line in failed]
         + [f"upload of {each['Key']}" for each in uploads]
     )

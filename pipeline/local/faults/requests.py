@@ -30,6 +30,7 @@ _THROTTLED = {
     "s3": (503, "SlowDown"),
     "sns": (429, "Throttled"),
 }
+_INTERNAL = {"dynamodb": "InternalServerError"}
 _XML = ("s3", "sns", "sts", "iam", "cloudformation", "ec2")
 _CHUNK = 65_536
 _LARGEST_KEPT = 64 * 1024 * 1024
@@ -129,7 +130,7 @@ def _refusal(service: str, fault: str) -> tuple[int, str]:
             return 400, "ResourceLimitExceeded"
         case "unavailable":
             return 503, "SlowDown" if service == "s3" else "ServiceUnavailable"
-    return 500, "InternalError" if service in _XML else "InternalFailure"
+    return 500, _INTERNAL.get(service, "InternalError" if service in _XML else "InternalFailure")
 
 
 def _error(asked: _Asked, status: int, code: str) -> Response:

@@ -133,11 +133,21 @@ def test_sns_publishes_when_it_is_not_struck(client: Client, topic: str, go_wron
     assert client("sns").publish(TopicArn=topic, Message="hello")["MessageId"]
 
 
-def test_dynamodb_throttles_as_dynamodb_does(client: Client, table: str, go_wrong: GoWrong) -> None:
-    go_wrong(on("dynamodb", "*", "throttled"))
-    dynamodb = client("dynamodb")
-    with pytest.raises(dynamodb.exceptions.ProvisionedThroughputExceededException):
-        dynamodb.get_item(TableName=table, Key={"uri": {"S": "s3://photos/a"}})
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("throttled", "ProvisionedThroughputExceededException"),
+        ("internal_error", "InternalServerError"),
+        ("unavailable", "ServiceUnavailable"),
+    ],
+)
+def test_dynamodb_refuses_as_dynamodb_does(
+    client: Client, table: str, go_wrong: GoWrong, fault: str, error: str
+) -> None:
+    go_wrong(on("dynamodb", "*", fault))
+    with pytest.raises(ClientError) as refused:
+        client("dynamodb").get_item(TableName=table, Key={"uri": {"S": "s3://photos/a"}})
+    assert refused.value.response["Error"]["Code"] == error
 
 
 @pytest.mark.parametrize(
