@@ -115,12 +115,13 @@ def plan_inference(
     for source, mapped in zip(run.sources, validated, strict=True):
         found = list(_read_batches(s3, mapped["ResultWriterDetails"]))
         _check_items(stepfunctions, source.uri, mapped["MapRunArn"], found)
-        batches.extend(found)
+        # As they were listed: what is written of them in this order is found by a prefix of their keys.
+        batches.extend(sorted(found, key=lambda batch: (batch.first, batch.id)))
     _check_apart(batches)
     shards = (shard for batch in batches for shard in batch.shards)
     done = finished_shards(run, shards, s3) if run.resumed else {}
     quotas = read(service_quotas, instances.quota_names(run, settings)) if _to_infer(batches, done) else NOT_ASKED
-    plan = make_plan(run, sorted(batches, key=lambda batch: batch.id), settings, done, quotas)
+    plan = make_plan(run, batches, settings, done, quotas)
     for partition, manifest in job_inputs.manifests(run, plan.batches, s3):
         if partition not in done.values():
             objects.put_json(s3, run.bucket, keys.manifest_key(run.run_id, partition), manifest)

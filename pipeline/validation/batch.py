@@ -36,7 +36,7 @@ from pipeline.runs.listings import ListedImage, read_items
 from pipeline.runs.run import Run
 from pipeline.shards import Row
 from pipeline.validation import quarantine, unchanged, verdicts
-from pipeline.validation.batches import Batch, Counts
+from pipeline.validation.batches import Batch, Counts, beginning
 from pipeline.validation.packers import Packer, open_packer
 from pipeline.validation.previews import Previews
 from pipeline.validation.unchanged import Known
@@ -114,7 +114,8 @@ def validate_batch(
     )
     logger.info("batch %s: %d accepted, %d rejected, %d skipped", batch, accepted, rejected, skipped)
     counts = Counts(len(images), len(listed) - len(images), accepted, rejected, skipped)
-    return Batch(batch, counts, tuple(packer.shards)).to_json(run.run_id)
+    first = beginning(listed[0].key) if listed else ""
+    return Batch(batch, counts, tuple(packer.shards), first=first).to_json(run.run_id)
 
 
 def _judge(

@@ -2,11 +2,12 @@
 
     {"batch": "<id>", "listed": 160, "passed_over": 0, "accepted": 158, "rejected": 2, "skipped": 0,
      "verdicts": "runs/.../<id>.jsonl",
-     "shards": [{"id": "<id>-0", "key": "runs/.../<id>-0.safetensors", "rows": 158, "bytes": 23855104}]}
+     "shards": [{"id": "<id>-0", "key": "runs/.../<id>-0.safetensors", "rows": 158, "bytes": 23855104}],
+     "first": "incoming/0001.jpg"}
 
 `listed` counts images, and `passed_over` what is none by its name (pipeline/runs/control_files.py): folders, markers,
 manifests, listings. Together they are the items that the batch was given. `skipped` are images that were predicted
-before (pipeline/ledger). In plan.json each shard has its `partition` too.
+before (pipeline/ledger). `first` is how the first key begins. In plan.json each shard has its `partition` too.
 
 Where photos are sent as they are, to a container that is not ours, a shard is no file but a number of originals in
 `bucket`, whose verdicts name it: `{"id", "bucket", "rows", "bytes"}`, with `"sent": false` for those that no job can be
@@ -41,6 +42,8 @@ class Counts:
         rows = [(each.listed, each.passed_over, each.accepted, each.rejected, each.skipped) for each in counts]
         return cls(*map(sum, zip(*rows, strict=True)))
 
+
+_PLAIN_LETTERS, _ESCAPED_LETTERS = 256, 40
 
 _COUNTS = tuple(field.name for field in fields(Counts))
 
@@ -95,6 +98,8 @@ class Batch:
     counts: Counts
     shards: tuple[BatchShard, ...]
     work: Work = Work()
+    first: str = ""
+    """How the key of its first item begins, by which a plan has the batches in the order of a listing."""
 
     def __post_init__(self) -> None:
         """Raises RunDoesNotAddUp where a batch contradicts itself: some image would be lost, or counted twice."""
@@ -114,6 +119,7 @@ class Batch:
             "verdicts": keys.verdicts_key(run_id, self.id),
             "shards": [shard.to_json(run_id) for shard in self.shards],
             "work": asdict(self.work),
+            "first": self.first,
         }
 
     @classmethod
@@ -123,4 +129,14 @@ class Batch:
             counts=Counts(**{name: document[name] for name in _COUNTS}),
             shards=tuple(map(BatchShard.from_json, document["shards"])),
             work=Work(**document.get("work", {})),
+            first=document.get("first", ""),
         )
+
+
+def beginning(key: str) -> str:
+    """As much of a key as tells a batch's place among others, and little enough for 160 of them between two states.
+
+    A character that JSON escapes takes up to twelve bytes there, and a quarter of a megabyte is all there is
+    (Step Functions Developer Guide, "Quotas").
+    """
+    return key[: _PLAIN_LETTERS if key.isascii() and key.isprintable() else _ESCAPED_LETTERS]

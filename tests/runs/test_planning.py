@@ -70,6 +70,18 @@ def read_plan(s3: Any, run: Run) -> Plan:
     return planning.load_plan(s3, run)
 
 
+def test_a_plan_has_the_batches_of_a_prefix_in_the_order_of_their_keys(s3: Any, run: Run) -> None:
+    run = replace(run, sources=(Prefix("example-images", "b/"), Prefix("example-images", "a/")))
+    ended = [
+        [replace(batch("x", 1), first="b/2"), replace(batch("y", 1), first="b/1")],
+        [replace(batch("z", 1), first="a/9")],
+    ]
+    validated = [write_results(s3, run, number, batches) for number, batches in enumerate(ended)]
+    planning.plan_inference(run, validated, SETTINGS, s3, MapRuns(map0=2, map1=1), NO_ANSWER)
+
+    assert [each.first for each in read_plan(s3, run).batches] == ["b/1", "b/2", "a/9"]
+
+
 def test_a_plan_counts_what_every_file_of_every_prefix_holds(s3: Any, run: Run) -> None:
     run = replace(run, sources=(Prefix("example-images", "a/"), Prefix("example-images", "b/")))
     validated = [
