@@ -17,7 +17,7 @@ from pipeline.local.deploy.resources import RESOURCE_TYPES, Target
 from pipeline.local.deploy.rules import check_rules
 from pipeline.local.deploy.template import load, package, translate
 
-FUNCTION = "AWS::Lambda::Function"
+FUNCTION, VERSION = "AWS::Lambda::Function", "AWS::Lambda::Version"
 
 
 class Cloud(Protocol):
@@ -79,12 +79,18 @@ def deploy(
     if problems:
         raise TemplateError(*problems)
 
+    versioned = {
+        resource["Properties"]["FunctionName"].get("Ref")
+        for resource in template["Resources"].values()
+        if resource["Type"] == VERSION and isinstance(resource["Properties"]["FunctionName"], dict)
+    }
     resources: dict[str, str] = {}
     for logical_id in creation_order(template["Resources"]):
         resource = template["Resources"][logical_id]
         target = Target(logical_id, stack_name, cloud.region, cloud.account_id, cloud.client)
         resources[logical_id] = _create(resource, target, scope)
-        if warm_functions and resource["Type"] == FUNCTION:
+        # Where a function has a version, that is what is invoked.
+        if warm_functions and resource["Type"] in (FUNCTION, VERSION) and logical_id not in versioned:
             cloud.warm([resources[logical_id]])
     outputs = {
         name: str(resolve(output["Value"], scope, f"Outputs.{name}")) for name, output in template["Outputs"].items()

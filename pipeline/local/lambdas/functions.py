@@ -56,6 +56,8 @@ class Function:
     arn: str
     settings: Mapping[str, Any]
     code: Code
+    version: str = VERSION
+    """$LATEST, or the number under which this was published."""
     revision: str = field(default_factory=lambda: str(uuid.uuid4()))
     modified: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
 
@@ -94,7 +96,7 @@ class Function:
             "CodeSize": self.code.size,
             "CodeSha256": self.code.sha256,
             "LastModified": self.modified.strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
-            "Version": VERSION,
+            "Version": self.version,
             "RevisionId": self.revision,
             "PackageType": "Zip",
             "Architectures": ["x86_64"],

@@ -24,6 +24,7 @@ from pipeline.local.faults.functions import invoked
 from pipeline.local.lambdas.asynchronous import AsynchronousOperations
 from pipeline.local.lambdas.functions import CONFIGURABLE, VERSION, Code, Function, in_place, unpack
 from pipeline.local.lambdas.urls import UrlOperations
+from pipeline.local.lambdas.versions import VersionOperations
 from pipeline.local.lambdas.workers import Result, WorkerPool
 from pipeline.local.processes import Processes
 from pipeline.local.protocol import ServiceError
@@ -40,7 +41,7 @@ _NAME = re.compile(r"(?:arn:aws[a-z-]*:lambda:[a-z0-9-]+:)?(?:\d{12}:)?(?:functi
 _MAX_NAME = 64
 
 
-class LambdaService(UrlOperations, AsynchronousOperations):
+class LambdaService(UrlOperations, AsynchronousOperations, VersionOperations):
     """Functions, their URLs, the events that wait for them, and the workers that run them.
 
     Args:
@@ -84,6 +85,7 @@ class LambdaService(UrlOperations, AsynchronousOperations):
         self._lock = threading.Lock()
         self._background = ThreadPoolExecutor(max_workers=32, thread_name_prefix="lambda-warm")
         AsynchronousOperations.__init__(self, database, timers, deliveries)
+        VersionOperations.__init__(self)
 
     def create_function(self, parameters: dict[str, Any]) -> dict[str, Any]:
         name = self._name(parameters["FunctionName"])
@@ -94,6 +96,8 @@ class LambdaService(UrlOperations, AsynchronousOperations):
         _check(parameters, settings)
         function = Function(name, self._arn_prefix + name, settings, self._fetch(name, parameters["Code"]))
         self._replace(function)
+        if parameters.get("Publish"):
+            return self.publish_version({"FunctionName": name})
         return function.configuration()
 
     def update_function_configuration(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -132,8 +136,12 @@ class LambdaService(UrlOperations, AsynchronousOperations):
 
     def delete_function(self, parameters: dict[str, Any]) -> dict[str, Any]:
         pool = self.pool(parameters["FunctionName"], parameters.get("Qualifier"))
+        if pool.function.version != VERSION:
+            self.forget_version(pool.function.name, pool.function.version)
+            return {"StatusCode": 204}
         with self._lock:
             self._pools.pop(pool.function.name, None)
+        self.forget_versions(pool.function.name)
         self.forget_url(pool.function.arn)
         self.forget_events_of(pool.function.arn)
         pool.close()
@@ -150,7 +158,11 @@ class LambdaService(UrlOperations, AsynchronousOperations):
             self.invoke_later(pool.function, payload)
             return {"StatusCode": 202}
         result = self.serve_event(pool, payload)
-        answer: dict[str, Any] = {"StatusCode": 200, "Payload": result.payload, "ExecutedVersion": VERSION}
+        answer: dict[str, Any] = {
+            "StatusCode": 200,
+            "Payload": result.payload,
+            "ExecutedVersion": pool.function.version,
+        }
         if result.failed:
             answer["FunctionError"] = "Unhandled"
         if parameters.get("LogType") == "Tail":
@@ -178,20 +190,19 @@ class LambdaService(UrlOperations, AsynchronousOperations):
     def close(self) -> None:
         """Stop every worker; invocations under way end with an error."""
         self.close_events()
+        self.close_versions()
         with self._lock:
             pools = list(self._pools.values())
         for pool in pools:
             pool.close()
         self._background.shutdown(wait=False, cancel_futures=True)
 
+    def new_pool(self, function: Function) -> WorkerPool:
+        logs = self._logs_dir / function.name
+        return WorkerPool(function, self._processes, self._environment(), logs, self._concurrency)
+
     def _replace(self, function: Function) -> None:
-        pool = WorkerPool(
-            function,
-            self._processes,
-            self._environment(),
-            self._logs_dir / function.name,
-            self._concurrency,
-        )
+        pool = self.new_pool(function)
         with self._lock:
             old = self._pools.get(function.name)
             self._pools[function.name] = pool
@@ -228,7 +239,9 @@ class LambdaService(UrlOperations, AsynchronousOperations):
         asked = qualifier or (match[2] if match else None)
         with self._lock:
             pool = self._pools.get(name)
-        if pool is None or asked not in (None, VERSION):
+        if pool is not None and asked not in (None, VERSION):
+            pool = self.version_pool(name, asked)
+        if pool is None:
             suffix = f":{asked}" if asked else ""
             raise ServiceError(
                 "ResourceNotFoundException", f"Function not found: {self._arn_prefix}{name}{suffix}", Type="User"

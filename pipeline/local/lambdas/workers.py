@@ -27,7 +27,7 @@ from pipeline.local.faults.functions import Crash
 from pipeline.local.http_messages import Request, Response
 from pipeline.local.http_server import HttpServer
 from pipeline.local.lambdas import runtime
-from pipeline.local.lambdas.functions import VERSION, Function
+from pipeline.local.lambdas.functions import Function
 from pipeline.local.processes import Processes
 
 MAX_RESPONSE = 6 * 1024 * 1024 + 100
@@ -64,7 +64,7 @@ class Worker:
     def __init__(self, function: Function, processes: Processes, environment: Mapping[str, str], logs: Path) -> None:
         now = datetime.datetime.now(datetime.UTC)
         self.function = function
-        self.stream = f"{now:%Y/%m/%d}/[{VERSION}]{uuid.uuid4().hex}"
+        self.stream = f"{now:%Y/%m/%d}/[{function.version}]{uuid.uuid4().hex}"
         self.alive = True
         self._log_path = logs / self.stream.replace("/", "-")
         self._queue: queue.SimpleQueue[Invocation | None] = queue.SimpleQueue()
@@ -97,7 +97,7 @@ class Worker:
             if not self.alive:
                 return self._start_failure or self._exit_report(invocation, 1)
             self._current = invocation
-        self._log(f"START RequestId: {invocation.request_id} Version: {VERSION}")
+        self._log(f"START RequestId: {invocation.request_id} Version: {self.function.version}")
         self._queue.put(invocation)
         result = self._await(invocation, crash)
         milliseconds = (time.monotonic() - started) * 1000
@@ -204,7 +204,7 @@ class Worker:
             "TZ": ":UTC",
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.settings['Runtime']}",
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": VERSION,
+            "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
             "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,

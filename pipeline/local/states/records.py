@@ -20,6 +20,31 @@ class MachineRecord:
 
 
 @dataclass(slots=True)
+class VersionRecord:
+    """A version of a state machine: a revision that has a number for ever."""
+
+    arn: str
+    machine_arn: str
+    number: int
+    revision_id: str
+    description: str
+    created: float
+
+
+@dataclass(slots=True)
+class AliasRecord:
+    """An alias of a state machine, which starts one of its versions."""
+
+    arn: str
+    machine_arn: str
+    name: str
+    version_arn: str
+    description: str
+    created: float
+    updated: float
+
+
+@dataclass(slots=True)
 class ExecutionRecord:
     """An execution; `stopped` None while it runs. Children of a distributed map name their map run and position."""
 

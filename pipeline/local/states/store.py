@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local.states.history import Event
-from pipeline.local.states.records import ActivityRecord, Counts, ExecutionRecord, MachineRecord, MapRunRecord
+from pipeline.local.states.records import (
+    ActivityRecord,
+    AliasRecord,
+    Counts,
+    ExecutionRecord,
+    MachineRecord,
+    MapRunRecord,
+    VersionRecord,
+)
 
 _BATCH = 1_000
 """Buffered rows that make a batch."""
@@ -39,8 +47,16 @@ CREATE TABLE IF NOT EXISTS map_runs (arn TEXT PRIMARY KEY, execution_arn TEXT, m
     stopped REAL, redrive_count INTEGER, redriven REAL, items TEXT, executions TEXT);
 CREATE INDEX IF NOT EXISTS map_runs_of_execution ON map_runs (execution_arn);
 CREATE TABLE IF NOT EXISTS activities (arn TEXT PRIMARY KEY, name TEXT, created REAL);
+CREATE TABLE IF NOT EXISTS versions (arn TEXT PRIMARY KEY, machine_arn TEXT, number INTEGER, revision_id TEXT,
+    description TEXT, created REAL);
+CREATE TABLE IF NOT EXISTS aliases (arn TEXT PRIMARY KEY, machine_arn TEXT, name TEXT, version_arn TEXT,
+    description TEXT, created REAL, updated REAL);
+CREATE TABLE IF NOT EXISTS started_as (execution_arn TEXT PRIMARY KEY, version_arn TEXT, alias_arn TEXT);
 CREATE TABLE IF NOT EXISTS tags (arn TEXT, key TEXT, value TEXT, PRIMARY KEY (arn, key));
 """
+
+
+_OF_MACHINES = (("versions", "machine_arn"), ("aliases", "machine_arn"))
 
 
 class Store:
@@ -180,9 +196,46 @@ class Store:
 
     def delete_machine(self, arn: str) -> None:
         with self._lock:
-            self._write("DELETE FROM machines WHERE arn = ?", [(arn,)])
-            self._write("DELETE FROM tags WHERE arn = ?", [(arn,)])
+            for table, column in (("machines", "arn"), ("tags", "arn"), *_OF_MACHINES):
+                self._write(f"DELETE FROM {table} WHERE {column} = ?", [(arn,)])  # noqa: S608
             self.flush()
+
+    def save_version(self, record: VersionRecord | AliasRecord) -> None:
+        """A version, or an alias."""
+        with self._lock:
+            table = "versions" if isinstance(record, VersionRecord) else "aliases"
+            self._write(_insert(table, type(record)), [_row(record)])
+            self.flush()
+
+    def versions(self, machine_arn: str) -> list[VersionRecord]:
+        """The versions of a state machine, newest first."""
+        where = "WHERE machine_arn = ? ORDER BY number DESC"
+        return list(self._records(VersionRecord, "versions", where, (machine_arn,)))
+
+    def aliases(self, machine_arn: str) -> list[AliasRecord]:
+        return list(self._records(AliasRecord, "aliases", "WHERE machine_arn = ? ORDER BY name", (machine_arn,)))
+
+    def version(self, arn: str) -> VersionRecord | None:
+        return next(self._records(VersionRecord, "versions", "WHERE arn = ?", (arn,)), None)
+
+    def alias(self, arn: str) -> AliasRecord | None:
+        return next(self._records(AliasRecord, "aliases", "WHERE arn = ?", (arn,)), None)
+
+    def delete_version(self, arn: str) -> None:
+        """Delete a version, or an alias."""
+        with self._lock:
+            for table, _ in _OF_MACHINES:
+                self._write(f"DELETE FROM {table} WHERE arn = ?", [(arn,)])  # noqa: S608
+            self.flush()
+
+    def remember_start(self, execution_arn: str, version_arn: str | None, alias_arn: str | None) -> None:
+        """By which version, and which alias, an execution was started."""
+        with self._lock:
+            self._write("INSERT OR REPLACE INTO started_as VALUES (?, ?, ?)", [(execution_arn, version_arn, alias_arn)])
+
+    def started_as(self, execution_arn: str) -> tuple[str | None, str | None]:
+        rows = self._read("SELECT version_arn, alias_arn FROM started_as WHERE execution_arn = ?", (execution_arn,))
+        return rows[0] if rows else (None, None)
 
     def save_map_run(self, record: MapRunRecord) -> None:
         with self._lock:

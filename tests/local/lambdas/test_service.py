@@ -143,5 +143,5 @@ def test_a_dry_run_runs_nothing(cloud: LocalCloud, create_function: Create) -> N
 
 def test_what_is_not_served_is_refused_by_name(cloud: LocalCloud, create_function: Create) -> None:
     create_function("echo", ECHO)
-    with pytest.raises(ClientError, match=r"UnsupportedOperation.*CreateAlias"):
-        cloud.client("lambda").create_alias(FunctionName="echo", Name="live", FunctionVersion="1")
+    with pytest.raises(ClientError, match=r"UnsupportedOperation.*PutFunctionConcurrency"):
+        cloud.client("lambda").put_function_concurrency(FunctionName="echo", ReservedConcurrentExecutions=1)

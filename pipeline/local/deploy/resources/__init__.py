@@ -7,6 +7,7 @@ one, write its function into the file of its service and its entry into that fil
 from collections.abc import Mapping
 
 from pipeline.local.deploy.resources import (
+    containers,
     dynamodb,
     ec2,
     events,
@@ -25,6 +26,7 @@ from pipeline.local.deploy.resources import (
 from pipeline.local.deploy.resources.base import Created, ResourceType, Target
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    **containers.TYPES,
     **dynamodb.TYPES,
     **ec2.TYPES,
     **events.TYPES,

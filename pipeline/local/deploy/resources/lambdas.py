@@ -46,6 +46,23 @@ def create_event_invoke_config(target: Target, properties: Properties) -> Create
     return Created(target.name())
 
 
+def create_version(target: Target, properties: Properties) -> Created:
+    """What the function is now, for good."""
+    made = target.client("lambda").publish_version(**pick(properties, "CodeSha256", "Description", "FunctionName"))
+    # PublishVersion answers the ARN of the version.
+    return Created(made["FunctionArn"], {"FunctionArn": made["FunctionArn"], "Version": made["Version"]})
+
+
+def create_alias(target: Target, properties: Properties) -> Created:
+    client = target.client("lambda")
+    given = pick(properties, "Description", "FunctionName", "FunctionVersion", "Name")
+    try:
+        made = client.create_alias(**given)
+    except client.exceptions.ResourceConflictException:
+        made = client.update_alias(**given)
+    return Created(made["AliasArn"], {"AliasArn": made["AliasArn"]})
+
+
 def create_permission(target: Target, _: Properties) -> Created:
     return Created(target.name())
 
@@ -88,6 +105,18 @@ TYPES = {
         properties=frozenset({"AuthType", "Cors", "InvokeMode", "Qualifier", "TargetFunctionArn"}),
         required=frozenset({"AuthType", "TargetFunctionArn"}),
         attributes=frozenset({"FunctionArn", "FunctionUrl"}),
+    ),
+    "AWS::Lambda::Version": ResourceType(
+        create_version,
+        properties=frozenset({"CodeSha256", "Description", "FunctionName"}),
+        required=frozenset({"FunctionName"}),
+        attributes=frozenset({"FunctionArn", "Version"}),
+    ),
+    "AWS::Lambda::Alias": ResourceType(
+        create_alias,
+        properties=frozenset({"Description", "FunctionName", "FunctionVersion", "Name"}),
+        required=frozenset({"FunctionName", "FunctionVersion", "Name"}),
+        attributes=frozenset({"AliasArn"}),
     ),
     "AWS::Lambda::Permission": ResourceType(
         create_permission,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local.deploy.errors import TemplateError
-from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target
+from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target, inside
 from pipeline.local.deploy.template import LOCAL_SOURCE
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
@@ -32,7 +32,37 @@ def create_state_machine(target: Target, properties: Properties) -> Created:
         stepfunctions.tag_resource(resourceArn=arn, tags=tags)
         if any(before[member] != value for member, value in wanted.items()):
             stepfunctions.update_state_machine(stateMachineArn=arn, **wanted)
-    return Created(arn, {"Arn": arn, "Name": name})
+    revision = stepfunctions.describe_state_machine(stateMachineArn=arn)["revisionId"]
+    return Created(arn, {"Arn": arn, "Name": name, "StateMachineRevisionId": revision})
+
+
+def create_version(target: Target, properties: Properties) -> Created:
+    given = {"stateMachineArn": properties["StateMachineArn"]}
+    if "Description" in properties:
+        given["description"] = properties["Description"]
+    arn = target.client("stepfunctions").publish_state_machine_version(**given)["stateMachineVersionArn"]
+    return Created(arn, {"Arn": arn})
+
+
+def create_alias(target: Target, properties: Properties) -> Created:
+    """An alias of one version: by its routes, or by a deployment preference, which shifts all at once here."""
+    stepfunctions = target.client("stepfunctions")
+    preference = properties.get("DeploymentPreference")
+    if preference:
+        inside(target, preference, "DeploymentPreference", "StateMachineVersionArn", "Type")
+        routes = [{"stateMachineVersionArn": preference["StateMachineVersionArn"], "weight": 100}]
+    else:
+        routes = [
+            {"stateMachineVersionArn": route["StateMachineVersionArn"], "weight": int(route["Weight"])}
+            for route in properties["RoutingConfiguration"]
+        ]
+    described = {"description": properties["Description"]} if "Description" in properties else {}
+    arn = f"{routes[0]['stateMachineVersionArn'].rpartition(':')[0]}:{properties['Name']}"
+    try:
+        stepfunctions.update_state_machine_alias(stateMachineAliasArn=arn, routingConfiguration=routes, **described)
+    except stepfunctions.exceptions.ResourceNotFound:
+        stepfunctions.create_state_machine_alias(name=properties["Name"], routingConfiguration=routes, **described)
+    return Created(arn, {"Arn": arn})
 
 
 def delete_state_machine(target: Target, arn: str) -> None:
@@ -97,11 +127,24 @@ TYPES = {
             }
         ),
         required=frozenset({"RoleArn"}),
-        attributes=frozenset({"Arn", "Name"}),
+        attributes=frozenset({"Arn", "Name", "StateMachineRevisionId"}),
         meaningless={
             "LoggingConfiguration": "the history of every execution is kept in full",
             "TracingConfiguration": "there is no X-Ray here",
         },
         delete=delete_state_machine,
-    )
+    ),
+    "AWS::StepFunctions::StateMachineVersion": ResourceType(
+        create_version,
+        properties=frozenset({"Description", "StateMachineArn"}),
+        required=frozenset({"StateMachineArn"}),
+        attributes=frozenset({"Arn"}),
+        meaningless={"StateMachineRevisionId": "what is published is what the stack has just written"},
+    ),
+    "AWS::StepFunctions::StateMachineAlias": ResourceType(
+        create_alias,
+        properties=frozenset({"DeploymentPreference", "Description", "Name", "RoutingConfiguration"}),
+        required=frozenset({"Name"}),
+        attributes=frozenset({"Arn"}),
+    ),
 }

@@ -17,6 +17,7 @@ from pipeline.local.states.api.executions import ExecutionOperations
 from pipeline.local.states.api.machines import MachineOperations
 from pipeline.local.states.api.map_runs import MapRunOperations
 from pipeline.local.states.api.tags import TagOperations
+from pipeline.local.states.api.versions import VersionOperations
 from pipeline.local.states.engine import Engine
 from pipeline.local.states.records import ExecutionRecord
 from pipeline.local.states.store import Store
@@ -24,7 +25,9 @@ from pipeline.local.states.store import Store
 __all__ = ["StatesService"]
 
 
-class StatesService(MachineOperations, ExecutionOperations, MapRunOperations, CallbackOperations, TagOperations):
+class StatesService(
+    MachineOperations, ExecutionOperations, VersionOperations, MapRunOperations, CallbackOperations, TagOperations
+):
     """Step Functions.
 
     Args:

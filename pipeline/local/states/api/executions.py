@@ -4,7 +4,8 @@ import uuid
 from typing import Any
 
 from pipeline.local.protocol import ServiceError
-from pipeline.local.states.api.base import Operations, check_arn, check_name, page
+from pipeline.local.states.api.base import check_arn, check_name, page
+from pipeline.local.states.api.versions import VersionOperations
 from pipeline.local.states.documents import LIMIT_BYTES, Document, byte_length
 from pipeline.local.states.execution import Execution
 from pipeline.local.states.history import LIMIT, Event, present
@@ -12,7 +13,7 @@ from pipeline.local.states.records import ExecutionRecord, MachineRecord
 from pipeline.local.states.redrive import REDRIVABLE_SECONDS
 
 
-class ExecutionOperations(Operations):
+class ExecutionOperations(VersionOperations):
     """Operations on executions."""
 
     def start_execution(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -20,7 +21,7 @@ class ExecutionOperations(Operations):
         return {"executionArn": execution.arn, "startDate": execution.started}
 
     def start_sync_execution(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        machine = self.existing_machine(parameters["stateMachineArn"])
+        machine, _, _ = self.startable(parameters["stateMachineArn"])
         if machine.type != "EXPRESS":
             raise _not_for_this_type()
         name, text = _name_and_input(parameters)
@@ -47,8 +48,11 @@ class ExecutionOperations(Operations):
 
     def describe_execution(self, parameters: dict[str, Any]) -> dict[str, Any]:
         record = self._existing(parameters["executionArn"])
+        version, alias = self.store.started_as(record.arn)
         return {
             **_outcome(record),
+            "stateMachineVersionArn": version,
+            "stateMachineAliasArn": alias,
             "mapRunArn": record.map_run_arn,
             "redriveCount": record.redrive_count,
             "redriveDate": record.redriven,
@@ -119,9 +123,11 @@ class ExecutionOperations(Operations):
         return {"events": [present(event, include_data=include_data) for event in events], "nextToken": token}
 
     def _start(self, parameters: dict[str, Any]) -> ExecutionRecord:
-        machine = self.existing_machine(parameters["stateMachineArn"])
+        machine, version, alias = self.startable(parameters["stateMachineArn"])
         name, text = _name_and_input(parameters)
         record = self.engine.call(self._start_once(machine, name, text, named="name" in parameters))
+        if version:
+            self.store.remember_start(record.arn, version, alias)
         # Whoever is told that it started finds it again, even if this process is killed the moment after.
         self.store.flush()
         return record

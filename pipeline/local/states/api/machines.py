@@ -6,7 +6,8 @@ from typing import Any
 
 from pipeline.local.protocol import ServiceError
 from pipeline.local.states import definition
-from pipeline.local.states.api.base import PAGE, Operations, check_arn, check_name, page
+from pipeline.local.states.api.base import PAGE, check_arn, check_name, page
+from pipeline.local.states.api.versions import VersionOperations
 from pipeline.local.states.errors import DefinitionError
 from pipeline.local.states.records import MachineRecord
 from pipeline.local.states.resources import check_resources
@@ -14,11 +15,10 @@ from pipeline.local.states.resources import check_resources
 _OPTIONS = ("loggingConfiguration", "tracingConfiguration", "encryptionConfiguration")
 
 
-class MachineOperations(Operations):
+class MachineOperations(VersionOperations):
     """Operations on state machines."""
 
     def create_state_machine(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        _refuse_versions(parameters)
         check_name(parameters["name"])
         _check_definition(parameters["definition"])
         now = self.engine.clock()
@@ -41,10 +41,13 @@ class MachineOperations(Operations):
             machine = existing
         else:
             raise ServiceError("StateMachineAlreadyExists", f"State Machine Already Exists: '{machine.arn}'")
-        return {"stateMachineArn": machine.arn, "creationDate": machine.created}
+        return {
+            "stateMachineArn": machine.arn,
+            "creationDate": machine.created,
+            "stateMachineVersionArn": self._version_asked_for(machine, parameters),
+        }
 
     def update_state_machine(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        _refuse_versions(parameters)
         machine = self.existing_machine(parameters["stateMachineArn"])
         if not {"definition", "roleArn", *_OPTIONS} & parameters.keys():
             raise ServiceError(
@@ -58,12 +61,21 @@ class MachineOperations(Operations):
         machine.revision_id = str(uuid.uuid4())
         machine.updated = self.engine.clock()
         self.store.save_machine(machine)
-        return {"updateDate": machine.updated, "revisionId": machine.revision_id}
+        return {
+            "updateDate": machine.updated,
+            "revisionId": machine.revision_id,
+            "stateMachineVersionArn": self._version_asked_for(machine, parameters),
+        }
+
+    def _version_asked_for(self, machine: MachineRecord, parameters: dict[str, Any]) -> str | None:
+        if not parameters.get("publish"):
+            return None
+        return self._published(machine, parameters.get("versionDescription", "")).arn
 
     def describe_state_machine(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        machine = self.existing_machine(parameters["stateMachineArn"])
+        machine, version, alias = self.startable(parameters["stateMachineArn"])
         return {
-            "stateMachineArn": machine.arn,
+            "stateMachineArn": alias or version or machine.arn,
             "name": machine.name,
             "status": "ACTIVE",
             "definition": machine.definition,
@@ -141,15 +153,6 @@ def _check_definition(text: str) -> None:
     except DefinitionError as error:
         problems = "; ".join(map(str, error.problems))
         raise ServiceError("InvalidDefinition", f"Invalid State Machine Definition: '{problems}'") from error
-
-
-def _refuse_versions(parameters: dict[str, Any]) -> None:
-    if parameters.get("publish"):
-        raise ServiceError(
-            "UnsupportedOperation",
-            "the local cloud keeps no versions of state machines: leave out 'publish'",
-            status=501,
-        )
 
 
 def _options(parameters: dict[str, Any]) -> str:

@@ -145,6 +145,8 @@ def test_tags_are_kept_with_what_they_tag(machines: Any) -> None:
     assert tags == [{"key": "stage", "value": "dev"}]
 
 
-def test_versions_are_refused_by_name(machines: Any) -> None:
-    error = refusal(machines, "CreateStateMachine", name="v", definition=json.dumps(PASS), roleArn=ROLE, publish=True)
-    assert error.code == "UnsupportedOperation"
+def test_a_state_machine_is_published_as_it_is_created_and_changed(machines: Any) -> None:
+    arn = machines.create(PASS, publish=True)
+    changed = {"definition": json.dumps({**PASS, "Comment": "changed"}), "publish": True}
+    updated = machines.service.handle("UpdateStateMachine", {"stateMachineArn": arn, **changed})
+    assert updated["stateMachineVersionArn"] == f"{arn}:2"

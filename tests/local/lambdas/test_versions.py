@@ -1,0 +1,62 @@
+"""What is published of a function stays what it was."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pipeline.local.cloud import LocalCloud
+
+Create = Callable[..., Any]
+WORD = """
+import os
+def handler(event, context): return [os.environ["WORD"], context.function_version, context.invoked_function_arn]
+"""
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:says"
+
+
+@pytest.fixture
+def lambdas(cloud: LocalCloud, create_function: Create) -> Any:
+    """The client, where the function `says` has been published as version 1 and changed since."""
+    create_function("says", WORD, Environment={"Variables": {"WORD": "old"}})
+    client = cloud.client("lambda")
+    assert client.publish_version(FunctionName="says")["Version"] == "1"
+    client.update_function_configuration(FunctionName="says", Environment={"Variables": {"WORD": "new"}})
+    return client
+
+
+def test_a_version_answers_as_when_it_was_published(lambdas: Any, invoke: Callable[..., Any]) -> None:
+    assert invoke(f"{ARN}:1").payload == ["old", "1", f"{ARN}:1"]
+    assert invoke("says").payload == ["new", "$LATEST", ARN]
+    assert invoke("says", Qualifier="1").raw["ExecutedVersion"] == "1"
+
+
+def test_an_alias_is_moved_from_version_to_version(lambdas: Any, invoke: Callable[..., Any]) -> None:
+    lambdas.create_alias(FunctionName="says", Name="live", FunctionVersion="1")
+    assert invoke(f"{ARN}:live").payload[0] == "old"
+
+    lambdas.publish_version(FunctionName="says")
+    lambdas.update_alias(FunctionName="says", Name="live", FunctionVersion="2")
+
+    assert invoke(f"{ARN}:live").payload[0] == "new"
+    assert lambdas.get_alias(FunctionName="says", Name="live")["FunctionVersion"] == "2"
+
+
+def test_nothing_new_is_published_where_nothing_has_changed(lambdas: Any) -> None:
+    assert lambdas.publish_version(FunctionName="says")["Version"] == "2"
+    assert lambdas.publish_version(FunctionName="says")["Version"] == "2"
+    versions = lambdas.list_versions_by_function(FunctionName="says")["Versions"]
+    assert [version["Version"] for version in versions] == ["$LATEST", "1", "2"]
+
+
+def test_a_version_that_was_deleted_is_gone(lambdas: Any) -> None:
+    lambdas.delete_function(FunctionName="says", Qualifier="1")
+
+    with pytest.raises(ClientError, match=r"Function not found: .*:says:1"):
+        lambdas.invoke(FunctionName=f"{ARN}:1")
+
+
+def test_an_alias_of_a_version_that_is_not_there_is_refused(lambdas: Any) -> None:
+    with pytest.raises(ClientError, match=r"Function not found: .*:says:7"):
+        lambdas.create_alias(FunctionName="says", Name="live", FunctionVersion="7")
