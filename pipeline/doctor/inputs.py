@@ -1,7 +1,8 @@
 """Where failures are read from: a text, a log file of any size, the folder of a run, or an error as JSON.
 
 FailureReason, log line                  as it is
-log file, gzipped or not                 streamed; a line longer than 64 KB is cut into several
+log file, gzipped or not                 streamed; a line longer than 64 KB is cut into several, and one that is JSON, as
+                                         CloudWatch has ours, is read as its text
 out/<run_id>/                            failed.csv, logs/, and what summary.json says of jobs
 {"Error", "Cause"}, a job's description  the texts in it, JSON inside of texts included
 """
@@ -16,6 +17,8 @@ from gzip import GzipFile
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from pipeline.telemetry.reading import as_text
 
 _LONGEST_LINE = 64 * 1024
 _LONGEST_DOCUMENT = 8 * 1024 * 1024
@@ -58,7 +61,7 @@ def lines_in_stream(stream: BinaryIO | GzipFile, source: str) -> Iterator[Line]:
             yield from lines_in_text(head, source)
             return
         for read, line in enumerate(head.splitlines(), start=1):
-            yield Line(line[:_LONGEST_LINE], source, read)
+            yield from _told(line, source, read)
     text = TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="")
     try:
         yield from _rows(text, source) if Path(source).name == "failed.csv" else _numbered(text, source, read)
@@ -77,7 +80,7 @@ def lines_in_text(text: str, source: str = "") -> Iterator[Line]:
             yield from (Line(line, source) for line in _texts(document))
             return
     for number, line in enumerate(text.splitlines(), start=1):
-        yield Line(line, source, number if source else 0)
+        yield from _told(line, source, number if source else 0)
 
 
 def _looks_like_json(stream: BinaryIO | GzipFile) -> bool:
@@ -97,7 +100,13 @@ def _numbered(text: TextIOWrapper, source: str, number: int = 0) -> Iterator[Lin
     while line := text.readline(_LONGEST_LINE):
         number += starts
         starts = line.endswith("\n")
-        yield Line(line.rstrip("\r\n"), source, number)
+        yield from _told(line.rstrip("\r\n"), source, number)
+
+
+def _told(line: str, source: str, number: int) -> Iterator[Line]:
+    """A line; one of our own logs as its message, and the lines of its traceback."""
+    for part in as_text(line).split("\n"):
+        yield Line(part[:_LONGEST_LINE], source, number)
 
 
 def _rows(text: TextIOWrapper, source: str) -> Iterator[Line]:

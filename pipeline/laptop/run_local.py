@@ -29,6 +29,7 @@ from pipeline.local.sources import Source, UsageError, open_source
 from pipeline.names import fingerprint
 from pipeline.runs.keys import results_prefix
 from pipeline.runs.run_input import TRANSFORM
+from pipeline.telemetry.reading import text_of
 from pipeline.validation.quarantine_files import save_copies
 
 # Names the machine: whether a process is alive is known only of those of this one, and folders can be shared.
@@ -187,7 +188,7 @@ def _keep_logs(cloud: LocalCloud, cloud_log: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, log in logs.items():
         if log:
-            (folder / f"{name}.log").write_text(log, encoding="utf-8")
+            (folder / f"{name}.log").write_text(text_of(log), encoding="utf-8")
 
 
 def _jobs(cloud: LocalCloud) -> Iterator[str]:
