@@ -8,12 +8,13 @@ is escaped, so that a key cannot pass for a line of the message.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.given import printable
 from pipeline.message_text import shown
 
 LONGEST_SUBJECT = 99
 _EXAMPLES = 10
 # A message stands in several forms in what is published, which may have 256 KB; escaped, a key may have 10 KB.
-_LONGEST_KEY, _LONGEST_LABEL, _LONGEST_DETAIL = 240, 100, 120
+_LONGEST_KEY, _LONGEST_LABEL, _LONGEST_DETAIL = 200, 100, 160
 
 _FILES = {
     "predictions.parquet": "one row for each predicted image",
@@ -130,7 +131,7 @@ def _images(title: str, examples: Sequence[tuple[str, str, str, str]], count: in
     lines = [title]
     for bucket, key, reason, detail in examples[:_EXAMPLES]:
         lines.append(f"  s3://{bucket}/{shown(key, _LONGEST_KEY)}")
-        lines.append(f"    {reason}: {shown(detail, _LONGEST_DETAIL)}")
+        lines.append(f"    {reason}: {_shortened(printable(detail))}")
     if count > _EXAMPLES:
         lines.append(f"  and {count - _EXAMPLES:,} more, in {file}")
     return lines
@@ -151,6 +152,10 @@ def make(subject: str, paragraphs: Sequence[Sequence[str]]) -> dict[str, str]:
         ascii_subject = f"{ascii_subject[: LONGEST_SUBJECT - 3]}..."
     body = "\n\n".join("\n".join(paragraph) for paragraph in paragraphs if paragraph)
     return {"subject": ascii_subject, "body": f"{body}\n"}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 3]}..."
 
 
 def _few(sources: Sequence[str]) -> str:

@@ -151,3 +151,21 @@ def test_standard_input_may_be_a_pipe() -> None:
 def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"nothing\.log"):
         list(lines_of(tmp_path / "nothing.log"))
+
+
+def test_a_line_of_our_own_log_is_read_as_its_message_and_its_traceback(tmp_path: Path) -> None:
+    line = {
+        "timestamp": "2026-11-21T16:00:00.500+00:00",
+        "level": "ERROR",
+        "message": 'it failed over "a"',
+        "exception": "Traceback (most recent call last):\nValueError: no",
+    }
+    path = tmp_path / "imagebatch-validate-images.log"
+    path.write_text(f"START RequestId: 5e1f\n{json.dumps(line)}\nEND RequestId: 5e1f\n")
+    assert [(each.text, each.number) for each in lines_of(path)] == [
+        ("START RequestId: 5e1f", 1),
+        ('2026-11-21 16:00:00.500 ERROR it failed over "a"', 2),
+        ("Traceback (most recent call last):", 2),
+        ("ValueError: no", 2),
+        ("END RequestId: 5e1f", 3),
+    ]
