@@ -8,8 +8,8 @@
                    imagebatch-daisy-9f86d081884c            of a job for one image
 
 SageMaker takes job names of `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`, unique per account and region for ever
-(CreateProcessingJob, `ProcessingJobName`). The state machine appends `-<redrive>-<retry>`, and the names of
-partitions' jobs leave room.
+(CreateProcessingJob, `ProcessingJobName`). The state machine appends `-<redrive>-<wait>-<retry>`, and
+the names of partitions' jobs leave room.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 LONGEST_JOB_NAME = 63
 """Characters that SageMaker admits in the name of a job."""
 
-LONGEST_RETRY_SUFFIX = len("-99-99")
+LONGEST_RETRY_SUFFIX = len("-99-9-99")
 LONGEST_SLUG = 24
 RUN_HASH_LENGTH = 6
 
@@ -77,7 +77,7 @@ def partition_id(number: int, resumed: int = 0) -> str:
 
 
 def job_name(prefix: str, run: str, partition: str) -> str:
-    """A SageMaker job name for a partition, with room for the state machine's `-<redrive>-<retry>`.
+    """A SageMaker job name for a partition, with room for the state machine's `-<redrive>-<wait>-<retry>`.
 
     A name that would be too long keeps its start and its partition, and gets a hash in between.
     """

@@ -221,6 +221,7 @@ def plan_inference() -> Task:
             "counts.$": "$.Payload.counts",
             "transform.$": "$.Payload.transform",
             "partitions.$": "$.Payload.partitions",
+            "max_concurrency.$": "$.Payload.max_concurrency",
             "network.$": "$.Payload.network",
         },
         result_path="$.plan",

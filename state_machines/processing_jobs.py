@@ -1,13 +1,13 @@
 """RunProcessingJobs: infer.py over the shards of each partition, in a SageMaker Processing job.
 
 RunProcessingJob      completed: PartitionCompleted
-                      no instance to be had: NextInstance, and back to RunProcessingJob
                       anything else: state_machines/job_failures.py
+                      no instance to be had: from there, after a while or with another type, back to RunProcessingJob
 """
 
 from typing import Any
 
-from state_machines.job_failures import keep_why_it_failed, other_instance
+from state_machines.job_failures import Engine, keep_why_it_failed
 from state_machines.sdk import Chain, Map, Pass, Task
 from state_machines.tasks import JOB_NAME, JOB_RETRIES
 
@@ -20,8 +20,13 @@ def run_processing_jobs() -> Map:
     return Map(
         "RunProcessingJobs",
         items_path="$.plan.partitions",
-        item_selector={"run.$": "$.run", "partition.$": "$$.Map.Item.Value", "network.$": "$.plan.network"},
-        max_concurrency=40,
+        item_selector={
+            "run.$": "$.run",
+            "partition.$": "$$.Map.Item.Value",
+            "network.$": "$.plan.network",
+            "waited": 0,
+        },
+        max_concurrency_path="$.plan.max_concurrency",
         processor=run_processing_job(),
         result_path="$.partitions",
     )
@@ -64,13 +69,7 @@ def run_processing_job() -> Chain:
                     }
                 ]
             },
-            "ProcessingResources": {
-                "ClusterConfig": {
-                    "InstanceCount": 1,
-                    "InstanceType.$": "$.partition.instance_type",
-                    "VolumeSizeInGB": 30,
-                }
-            },
+            "ProcessingResources": {"ClusterConfig.$": "$.partition.resources"},
             "StoppingCondition": {"MaxRuntimeInSeconds.$": "$.partition.max_runtime_seconds"},
             # The model and the pixels come through SageMaker: the container itself needs no network, and is isolated.
             "NetworkConfig.$": "$.network",
@@ -84,7 +83,7 @@ def run_processing_job() -> Chain:
         retry=JOB_RETRIES,
     )
     said_in = {"ExitMessage": "$.error.job.ExitMessage", "FailureReason": "$.error.job.FailureReason"}
-    keep_why_it_failed(job, "", said_in=said_in, other=other_instance("NextInstance", "network", job))
+    keep_why_it_failed(job, Engine("", "ProcessingJob", "network", said_in))
     completed = Pass("PartitionCompleted", parameters={"id.$": "$.partition.id", "status": "Completed"})
     return Chain([job, completed])
 

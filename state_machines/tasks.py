@@ -107,9 +107,14 @@ def backoff(
     )
 
 
-# A job's name is used up for ever, by a failed job too: a retry needs another one, and so does a redrive, where the
-# count of retries begins anew.
-JOB_NAME = "States.Format('{}-{}-{}', $.partition.job_name, $$.Execution.RedriveCount, $$.State.RetryCount)"
+# What Step Functions' AWS SDK integration calls whatever SageMaker refuses, and a call that found no answer.
+SAGEMAKER_SDK_FAULTS = ["SageMaker.SageMakerException", "SageMaker.SdkClientException"]
+
+# A job's name is used up for ever, by a failed job too: a retry needs another one, and so do a job that waited for
+# capacity and a redrive, where the count of retries begins anew.
+JOB_NAME = (
+    "States.Format('{}-{}-{}-{}', $.partition.job_name, $$.Execution.RedriveCount, $.waited, $$.State.RetryCount)"
+)
 
 # An account's quota of instances is free again when other jobs have ended.
 JOB_RETRIES = [

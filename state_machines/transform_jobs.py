@@ -1,9 +1,9 @@
 """RunTransformJobs: a SageMaker Batch Transform job for each partition, over its shards, or over original photos.
 
     RunTransformJob       completed: TransformPartitionCompleted
-                          no instance to be had: NextTransformInstance, and back to RunTransformJob
                           failed, the first time: PlanRetry, ChooseRetry, and back to RunTransformJob
                           anything else: state_machines/job_failures.py
+                          no instance to be had: from there, after a while or with another type, back to RunTransformJob
 
 One object that fails makes a whole transform job Failed, and what the others gave is kept all the same
 (CreateTransformJob, TransformOutput). So PlanRetry looks what has no answer and puts a partition of that alone
@@ -11,7 +11,7 @@ at `$.partition`; `retry_of` in it says that this was the retry, and names the f
 stopped, that took too long, or that SageMaker did not start is not tried again.
 """
 
-from state_machines.job_failures import keep_why_it_failed, other_instance, partition_failed
+from state_machines.job_failures import Engine, keep_why_it_failed, partition_failed
 from state_machines.sdk import Catch, Chain, Choice, ChoiceRule, Map, Pass, Task
 from state_machines.tasks import ALL, JOB_NAME, JOB_RETRIES, invoke
 
@@ -21,8 +21,13 @@ def run_transform_jobs() -> Map:
     return Map(
         "RunTransformJobs",
         items_path="$.plan.partitions",
-        item_selector={"run.$": "$.run", "transform.$": "$.plan.transform", "partition.$": "$$.Map.Item.Value"},
-        max_concurrency=40,
+        item_selector={
+            "run.$": "$.run",
+            "transform.$": "$.plan.transform",
+            "partition.$": "$$.Map.Item.Value",
+            "waited": 0,
+        },
+        max_concurrency_path="$.plan.max_concurrency",
         processor=run_transform_job(),
         result_path="$.partitions",
     )
@@ -32,7 +37,7 @@ def run_transform_job() -> Chain:
     job = Task(
         "RunTransformJob",
         resource="arn:aws:states:::sagemaker:createTransformJob.sync",
-        # A transform job has no limit of its own, as Processing jobs have: when this ends the wait, it ends the job.
+        # A transform job has no limit of its own, as Processing jobs have: when this ends the wait, the job is stopped.
         timeout_seconds_path="$.partition.max_runtime_seconds",
         parameters={
             "TransformJobName.$": JOB_NAME,
@@ -74,9 +79,8 @@ def run_transform_job() -> Chain:
     )
     # What a transform job says of a bad object is "See job logs for more information": of which job is worth keeping.
     said = "States.Format('{}: {}', $.error.job.TransformJobName, $.error.job.FailureReason)"
-    retry = plan_retry(job, completed)
-    other = other_instance("NextTransformInstance", "transform", job)
-    keep_why_it_failed(job, "Transform", said_in={"FailureReason": said}, other=other, retry=(failed_first, retry))
+    engine = Engine("Transform", "TransformJob", "transform", {"FailureReason": said})
+    keep_why_it_failed(job, engine, retry=(failed_first, plan_retry(job, completed)))
     return Chain([job, completed])
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipeline import names, objects
@@ -21,7 +21,10 @@ _ORIGINALS_PER_INSTANCE = 20_000
 # the day that the state machine waits for a job, so that SageMaker ends the job and says why.
 _SECONDS_TO_START = 1800
 _SECONDS_PER_IMAGE = 0.25
-_MAX_RUNTIME_SECONDS = 20 * 3600
+MAX_RUNTIME_SECONDS = 20 * 3600
+
+VOLUME_GB = 30
+"""Of an instance of a Processing job."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Partition:
     instance_type: str
     instance_count: int
     max_runtime_seconds: int
-    resources: Mapping[str, Any] | None = None
-    """`TransformResources` of a transform job; None for a Processing job."""
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    """`TransformResources` of a transform job, `ClusterConfig` of a Processing job."""
     next: Mapping[str, Any] | None = None
     """What becomes of this partition where there is no instance to be had: another type, as many of it as its quota
     admits, and another name for the job; the last of them has None in its own `next`."""
@@ -90,8 +93,10 @@ def _machines(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSet
     return {
         "instance_type": offer.instance_type,
         "instance_count": instances,
-        "max_runtime_seconds": min(seconds, _MAX_RUNTIME_SECONDS),
+        "max_runtime_seconds": min(seconds, MAX_RUNTIME_SECONDS),
         "resources": (
-            transform_requests.resources(offer.instance_type, instances) if run.engine == TRANSFORM else None
+            transform_requests.resources(offer.instance_type, instances)
+            if run.engine == TRANSFORM
+            else {"InstanceType": offer.instance_type, "InstanceCount": instances, "VolumeSizeInGB": VOLUME_GB}
         ),
     }

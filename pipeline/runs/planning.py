@@ -35,8 +35,7 @@ NOTHING_TO_DO = "none"
 MAX_JOBS = 100
 """Partitions travel between states, where 256 KB have to hold them all."""
 
-# The volume of a Processing job has 30 GB (VolumeSizeInGB in the state machine), which hold its shards, the model and
-# what it predicts.
+# The volume of a Processing job (VOLUME_GB) holds its shards, the model and what it predicts.
 _BYTES_PER_JOB = 16 * 10**9
 
 

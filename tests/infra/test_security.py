@@ -10,6 +10,7 @@ WITHOUT_RESOURCES = {
     "TracingPolicy": {"xray"},
     "pull-and-measure": {"ecr", "cloudwatch"},
     "read-quotas": {"servicequotas"},
+    "find-jobs": {"sagemaker"},
     "log-delivery": {"logs"},
     "NetworkPolicy": {"ec2"},
     "ModelNetworkPolicy": {"ec2"},
@@ -45,6 +46,9 @@ NEEDED = {
         "events:DescribeRule",
     },
 }
+# By the AWS SDK, which is one call; what it lists knows no resource.
+NEEDED |= {f"aws-sdk:sagemaker:list{kind}Jobs": set() for kind in ("Processing", "Transform")}
+NEEDED |= {f"aws-sdk:sagemaker:stop{kind}Job": {f"sagemaker:Stop{kind}Job"} for kind in ("Processing", "Transform")}
 DISTRIBUTED_MAP = {
     "states:StartExecution",
     "states:DescribeExecution",

@@ -113,6 +113,7 @@ def test_what_travels_has_the_shape_that_the_architecture_shows(s3: Any, run: Ru
             "instance_type": "ml.c7i.xlarge",
             "instance_count": 1,
             "max_runtime_seconds": 1801,
+            "resources": {"InstanceType": "ml.c7i.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 30},
         }
     ]
 

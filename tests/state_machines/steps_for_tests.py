@@ -64,6 +64,7 @@ def plan_inference(event, context):
     if name.startswith("unplannable"):
         raise RunDoesNotAddUp("1 of 2 images is missing")
     results = f"s3://{os.environ['RESULTS']}/runs/{name}"
+    volume = {} if name.startswith("transform-") else {"VolumeSizeInGB": 1}
     partition = {
         "id": "p0000",
         "job_name": name,
@@ -72,7 +73,7 @@ def plan_inference(event, context):
         "instance_type": "ml.c7i.xlarge",
         "instance_count": 1,
         "max_runtime_seconds": 1 if name == "transform-endless" else 60,
-        "resources": {"InstanceType": "ml.c7i.xlarge", "InstanceCount": 1},
+        "resources": {"InstanceType": "ml.c7i.xlarge", "InstanceCount": 1, **volume},
         "next": None,
     }
     if name == "transform-refused":
@@ -90,6 +91,7 @@ def plan_inference(event, context):
             "Environment": {},
         },
         "partitions": [] if engine == "none" else [partition],
+        "max_concurrency": 1,
         "network": {"EnableNetworkIsolation": True},
     }
 

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import errors
 from pipeline.local.states.definition import parse
+from pipeline.runs.partitions import MAX_RUNTIME_SECONDS
 
 AWS_ERROR = re.compile(r"(States|Lambda|Runtime|Sandbox|SageMaker|SNS|EventBridge)\.[A-Za-z]+")
 # By the client itself, and by name for what a service answers.
@@ -101,13 +102,40 @@ def test_a_failed_partition_does_not_fail_the_run(state, engine):
     states = state(f"Run{engine}Jobs")["ItemProcessor"]["States"].values()
     handled = [{name for catch in task["Catch"] for name in catch["ErrorEquals"]} for task in states if "Catch" in task]
     assert all("States.ALL" in names for names in handled)
-    assert len(handled) == len([task for task in states if task["Type"] == "Task"])
+    assert len(handled) == len([state for state in states if state["Type"] in ("Task", "Map")])
     assert "Fail" not in {inner["Type"] for inner in states}
 
 
 @pytest.mark.parametrize("engine", ["Processing", "Transform"])
 def test_a_retried_job_gets_another_name(state, engine):
     assert "$$.State.RetryCount" in state(f"Run{engine}Job")["Parameters"][f"{engine}JobName.$"]
+
+
+@pytest.mark.parametrize("engine", ["Processing", "Transform"])
+def test_a_job_that_waited_for_capacity_gets_another_name(state, engine):
+    assert "$.waited" in state(f"Run{engine}Job")["Parameters"][f"{engine}JobName.$"]
+
+
+@pytest.mark.parametrize(("engine", "kind"), [("Processing", ""), ("Transform", "Transform")])
+def test_what_leads_back_to_a_job_gives_it_all_that_it_was_entered_with(state, engine, kind):
+    def fields(parameters):
+        return {name.removesuffix(".$") for name in parameters}
+
+    entered_with = fields(state(f"Run{engine}Jobs")["ItemSelector"])
+    for name in (f"Next{kind}Instance", f"Draw{kind}Wait"):
+        assert entered_with <= fields(state(name)["Parameters"])
+
+
+@pytest.mark.parametrize(("engine", "kind"), [("Processing", ""), ("Transform", "Transform")])
+def test_a_job_whose_task_times_out_is_stopped(state, engine, kind):
+    timed_out, _ = state(f"Run{engine}Job")["Catch"]
+    assert (timed_out["ErrorEquals"], timed_out["Next"]) == (["States.Timeout"], f"FindTimedOut{kind}Job")
+    assert state(f"FindTimedOut{kind}Job")["Next"] == f"StopTimedOut{kind}Jobs"
+    assert state(f"StopTimedOut{kind}Job")["Resource"] == f"arn:aws:states:::aws-sdk:sagemaker:stop{engine}Job"
+
+
+def test_sagemaker_ends_a_processing_job_before_its_task_times_out(state):
+    assert state("RunProcessingJob")["TimeoutSeconds"] > MAX_RUNTIME_SECONDS
 
 
 @pytest.mark.parametrize("engine", ["Processing", "Transform"])
@@ -122,8 +150,9 @@ def test_a_transform_job_leaves_nothing_to_defaults_that_documents_disagree_abou
     }
 
 
-def test_both_engines_run_at_most_as_many_jobs_at_once(state):
-    assert state("RunTransformJobs")["MaxConcurrency"] == state("RunProcessingJobs")["MaxConcurrency"]
+@pytest.mark.parametrize("engine", ["Processing", "Transform"])
+def test_as_many_jobs_run_at_once_as_the_plan_says(state, engine):
+    assert state(f"Run{engine}Jobs")["MaxConcurrencyPath"] == "$.plan.max_concurrency"
 
 
 def test_a_batch_leaves_half_of_the_state_for_what_comes_after_it(state):

@@ -319,7 +319,7 @@ def test_a_transform_job_that_fails_is_run_once_more(transform_states):
 def test_a_partition_keeps_the_reason_of_its_last_transform_job_and_its_name(partition):
     found = partition("transform-failing")
     assert (found["id"], found["status"], found["error"]) == ("p0000", "Failed", "States.TaskFailed")
-    assert found["cause"].startswith("transform-failing-retry-0-0: ClientError: ")
+    assert found["cause"].startswith("transform-failing-retry-0-0-0: ClientError: ")
 
 
 def test_a_transform_job_that_failed_and_left_nothing_out_completes_its_partition(partition, transform_states):
@@ -344,13 +344,29 @@ def test_a_transform_job_that_sagemaker_does_not_start_is_not_planned_again(part
 
 def test_a_transform_job_that_takes_too_long_is_not_run_again(cloud, partition, transform_states):
     assert partition("transform-endless")["error"] == "States.Timeout"
-    assert transform_states("transform-endless") == ["RunTransformJob", "TransformJobTimedOut"]
+    assert transform_states("transform-endless") == [
+        "RunTransformJob",
+        "FindTimedOutTransformJob",
+        "StopTimedOutTransformJobs",
+        "StopTimedOutTransformJob",
+        "TransformJobTimedOut",
+    ]
+
+
+def test_a_transform_job_that_takes_too_long_is_stopped(cloud, ended):
+    assert ended("transform-endless")["status"] == "SUCCEEDED"
+    sagemaker = cloud.client("sagemaker")
+    sagemaker.get_waiter("transform_job_completed_or_stopped").wait(
+        TransformJobName="transform-endless-0-0-0", WaiterConfig={"Delay": 0.05, "MaxAttempts": 2400}
+    )
+    described = sagemaker.describe_transform_job(TransformJobName="transform-endless-0-0-0")
+    assert described["TransformJobStatus"] == "Stopped"
 
 
 def test_a_transform_job_that_somebody_stops_is_not_run_again(cloud, executions, partition, transform_states):
     sagemaker = cloud.client("sagemaker")
     while not sagemaker.list_transform_jobs(NameContains="transform-stopped")["TransformJobSummaries"]:
         time.sleep(0.05)
-    sagemaker.stop_transform_job(TransformJobName="transform-stopped-0-0")
+    sagemaker.stop_transform_job(TransformJobName="transform-stopped-0-0-0")
     assert partition("transform-stopped")["cause"].startswith("The job gave no reason: it was stopped")
     assert transform_states("transform-stopped") == ["RunTransformJob", *REASON_OF_A_JOB, "TransformJobStopped"]

@@ -9,7 +9,9 @@ import botocore.session
 import pytest
 from botocore.model import OperationModel, Shape
 
-RESOURCE = re.compile(r"arn:aws:states:::(?P<service>[a-z]+):(?P<action>[a-zA-Z]+)(\.sync|\.waitForTaskToken)?")
+RESOURCE = re.compile(
+    r"arn:aws:states:::(aws-sdk:)?(?P<service>[a-z]+):(?P<action>[a-zA-Z]+)(\.sync|\.waitForTaskToken)?"
+)
 
 # What an optimised integration takes as JSON where the API takes its text.
 TAKEN_AS_JSON = {("lambda", "Payload"), ("events", "Detail")}
@@ -82,8 +84,8 @@ def test_every_task_makes_a_call_that_botocore_knows(places):
 
 
 def test_a_misspelt_parameter_is_found(job):
-    job["Parameters"]["ProcessingResources"]["ClusterConfig"]["InstanceKind.$"] = "$.partition.instance_type"
-    assert problems(job) == [".ProcessingResources.ClusterConfig.InstanceKind is unknown"]
+    job["Parameters"]["StoppingCondition"]["MaxRuntime.$"] = "$.partition.max_runtime_seconds"
+    assert problems(job) == [".StoppingCondition.MaxRuntime is unknown"]
 
 
 def test_a_missing_parameter_is_found(job):

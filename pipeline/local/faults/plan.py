@@ -73,7 +73,8 @@ class FaultPlan:
     rules: tuple[Rule, ...] = ()
     seed: int = 0
     retry_pace: float = 1.0
-    """Which part of the time that a state machine waits before a retry is waited: a rehearsal need not take a night."""
+    """Which part of the time is waited before a retry of a state machine, and in its Wait states: a rehearsal need not
+    take a night."""
 
     @classmethod
     def from_json(cls, document: Any) -> Self:

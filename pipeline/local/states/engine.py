@@ -58,7 +58,8 @@ class Engine:
         self.region = region
         self.clock = time.time
         self.retry_pace: Callable[[], float] = lambda: 1.0
-        """Which part of the time before a retry is waited: a rehearsal of faults need not take a night."""
+        """Which part of the time before a retry, and in a Wait state, is waited: a rehearsal of faults need not take a
+        night."""
         self.tokens = TaskTokens()
         self.activities = Activities(self.tokens)
         self.running: dict[str, Execution] = {}

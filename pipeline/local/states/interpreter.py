@@ -107,7 +107,7 @@ async def _wait(entry: Entry[definition.Wait], frame: Frame) -> Exit:
     effective = entry.effective_input()
     seconds = waiting_time(entry, effective)
     if seconds > 0:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds * frame.execution.engine.retry_pace())
     return Exit(state.next, entry.filter_output(effective), evaluate_assign(state.assign, entry.scope(effective)))
 
 

@@ -49,12 +49,12 @@ async def _within(timeout: int | None, integration: Integration, attempt: Attemp
     """Run the attempt for at most `timeout` seconds, and record how it went."""
     integration.started(attempt)
     try:
-        async with asyncio.timeout(timeout) as clock:
+        async with asyncio.timeout(timeout) as attempt.clock:
             result = await integration.run(attempt)
         text = dump(result)
         check_size(text, integration.name)
     except TimeoutError:
-        if not clock.expired():
+        if not attempt.is_out_of_time:
             raise
         error = StateError(TIMEOUT)
         integration.timed_out(attempt, error)

@@ -4,6 +4,7 @@ An integration runs one attempt of a task and speaks of it in history: scheduled
 ended. Lambda function ARNs and activities have events of their own; everything else shares the Task... events.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,12 @@ class Attempt:
     waiting: Waiting | None
     heartbeat_seconds: int | None
     submitted: bool = False
+    clock: asyncio.Timeout | None = None
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether it is cancelled because its TimeoutSeconds are over, and not because its execution ends."""
+        return self.clock is not None and self.clock.expired()
 
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a call that blocks on a thread."""

@@ -16,7 +16,7 @@ from pipeline.local.states.scope import Json
 
 
 class StartExecution(ApiCall):
-    """`.sync` gives Input and Output as JSON text, `.sync:2` parsed; stopping the task stops what it started."""
+    """`.sync` gives Input and Output as JSON text, `.sync:2` parsed; aborting the task stops what it started."""
 
     async def complete(self, attempt: Attempt, response: Json) -> Json:
         engine, arn = attempt.engine, response["ExecutionArn"]
@@ -24,7 +24,8 @@ class StartExecution(ApiCall):
             try:
                 await execution.wait()
             except asyncio.CancelledError:
-                execution.stop()
+                if not attempt.is_out_of_time:
+                    execution.stop()
                 raise
         record = engine.store.execution(arn)
         assert record is not None  # noqa: S101  (StartExecution has just answered with this ARN)

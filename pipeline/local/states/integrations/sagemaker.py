@@ -1,8 +1,9 @@
 """SageMaker jobs, with `.sync`: create, wait until the job has ended, answer with its description.
 
 A job that does not end Completed fails the task with States.TaskFailed and the description as cause, FailureReason
-included. A task that is stopped or times out stops its job.
-Source: Developer Guide, "Create and manage Amazon SageMaker AI jobs with Step Functions".
+included. A task that is aborted, since its execution is stopped or another iteration of a Map fails, stops its job. A
+task that times out leaves its job alone: the guide lists what aborts a task, and time-outs are not on the list.
+Sources: Developer Guide, "Create and manage Amazon SageMaker AI jobs with Step Functions"; "Run a Job (.sync)".
 """
 
 import asyncio
@@ -58,6 +59,8 @@ class CreateJob(ApiCall):
         try:
             return await asyncio.shield(creating)
         except asyncio.CancelledError:
+            if attempt.is_out_of_time:
+                raise
             # The request is on its way: the job has to be stopped once it exists.
             creating.add_done_callback(
                 lambda done: None if done.cancelled() or done.exception() else self._stop(attempt)
@@ -80,7 +83,8 @@ class CreateJob(ApiCall):
                 await asyncio.sleep(delay)
                 delay = min(delay * _SLOWING, _SLOWEST_POLL)
         except asyncio.CancelledError:
-            self._stop(attempt)
+            if not attempt.is_out_of_time:
+                self._stop(attempt)
             raise
 
     @property

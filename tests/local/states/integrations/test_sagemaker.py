@@ -102,12 +102,35 @@ def test_the_failure_reason_stands_in_the_cause(machines: Any, sagemaker: SageMa
     assert cause["FailureReason"] == "AlgorithmError: no GPU"
 
 
-def test_a_task_that_times_out_stops_its_job(machines: Any, sagemaker: SageMaker) -> None:
+def test_a_task_that_times_out_leaves_it_to_its_definition_to_stop_the_job(machines: Any, sagemaker: SageMaker) -> None:
     sagemaker.statuses = ["InProgress"]
-    outcome = machines.finish(start(machines, TimeoutSeconds=1))
-    assert outcome.error == "States.Timeout"
-    assert sagemaker.was_stopped.wait(10)
+    stop = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:sagemaker:stopProcessingJob",
+        "Parameters": {"ProcessingJobName.$": "$.name"},
+        "End": True,
+    }
+    caught = [{"ErrorEquals": ["States.Timeout"], "ResultPath": "$.error", "Next": "Stop"}]
+    job = {name: value for name, value in TASK.items() if name != "End"}
+    states = {"Job": {**job, "TimeoutSeconds": 1, "Catch": caught, "Next": "Stop"}, "Stop": stop}
+    outcome = machines.run({"StartAt": "Job", "States": states}, {"name": "job-1"})
+    assert outcome.status == "SUCCEEDED"
     assert sagemaker.stopped == ["job-1"]
+
+
+def test_a_task_that_is_aborted_because_another_iteration_fails_stops_its_job(
+    machines: Any, sagemaker: SageMaker
+) -> None:
+    sagemaker.statuses = ["InProgress"]
+    fails = {"Type": "Fail"}
+    choose = {"Type": "Choice", "Choices": [{"Variable": "$.name", "IsPresent": True, "Next": "Job"}], "Default": "No"}
+    processor = {"StartAt": "Choose", "States": {"Choose": choose, "Job": TASK, "No": fails}}
+    outcome = machines.run(
+        {"StartAt": "Map", "States": {"Map": {"Type": "Map", "ItemProcessor": processor, "End": True}}},
+        [{"name": "job-1"}, {}],
+    )
+    assert outcome.status == "FAILED"
+    assert sagemaker.was_stopped.wait(10)
 
 
 def test_a_stopped_execution_stops_its_job(machines: Any, sagemaker: SageMaker) -> None:
