@@ -1,7 +1,7 @@
 """Where failures are read from: a text, a log file of any size, the folder of a run, or an error as JSON.
 
 FailureReason, log line                  as it is
-log file, gzipped or not                 streamed; a line longer than 64 KB is cut into several, and one that is JSON, as
+log file, gzipped or not                 streamed; a line longer than 64 KB is cut into several, and one of our own, as
                                          CloudWatch has ours, is read as its text
 out/<run_id>/                            failed.csv, logs/, and what summary.json says of jobs
 {"Error", "Cause"}, a job's description  the texts in it, JSON inside of texts included
