@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
         run,
         runs,
         serve,
+        show,
         start,
         status,
         stop,
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     up.add_to(commands)
     for command in (start, status, watch, stop, resume, runs, report):
         command.add_to(commands)
+    show.add_to(commands)
     lookup.add_to(commands)
     replay.add_to(commands)
     contract.add_to(commands)

@@ -16,8 +16,9 @@ EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def print_json(document: Mapping[str, Any]) -> None:
-    """One JSON document on standard output."""
-    print(json.dumps(document, ensure_ascii=False, indent=2), flush=True)
+    """One JSON document on standard output. What is no UTF-8 in it, as an argument may be, is escaped."""
+    text = json.dumps(document, ensure_ascii=False, indent=2)
+    print(text.encode(errors="backslashreplace").decode(), flush=True)
 
 
 def on_interrupt(handler: Callable[[int, FrameType | None], None]) -> None:

@@ -14,7 +14,7 @@ from pipeline.commands import EXIT_FAILED, EXIT_USAGE
 if TYPE_CHECKING:
     from pipeline.deployed.stack import Deployment
 
-_STACK_VARIABLE = "IMAGEBATCH_STACK"
+STACK_VARIABLE = "IMAGEBATCH_STACK"
 _DEFAULT_STACK = "imagebatch"
 _DEFAULT_FOLDER = ".imagebatch"
 _CREDENTIAL_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -96,7 +96,7 @@ def connect(options: argparse.Namespace) -> Cloud:
     from pipeline.deployed.cloud_file import CloudFile
     from pipeline.errors import UnknownDeployment
 
-    stack = options.stack or os.environ.get(_STACK_VARIABLE)
+    stack = options.stack or os.environ.get(STACK_VARIABLE)
     told = f" --stack {options.stack}" if options.stack else ""
     if options.local is not None and (options.profile or options.region):
         raise UnknownDeployment("--profile and --region say where in AWS, and --local that it is not AWS; keep one.")

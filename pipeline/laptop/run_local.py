@@ -27,7 +27,7 @@ from pipeline.local.deploy import Stack
 from pipeline.local.faults import Faults, load_plan, refuse_end_of_cloud
 from pipeline.local.sources import Source, UsageError, open_source
 from pipeline.names import fingerprint
-from pipeline.runs.keys import results_prefix
+from pipeline.runs.keys import results_prefix, run_prefix
 from pipeline.runs.run_input import TRANSFORM
 from pipeline.telemetry.reading import text_of
 from pipeline.validation.quarantine_files import save_copies
@@ -36,6 +36,8 @@ from pipeline.validation.quarantine_files import save_copies
 SCRATCH = f".scratch-{fingerprint(socket.gethostname(), length=8)}-"
 # A short run is looked at often, so that its end is seen at once; a long one rarely, so that watching costs it nothing.
 SHORTEST_POLL, LONGEST_POLL = 0.1, 1.0
+# What `imagebatch show` and `imagebatch report` read, and what is small. Shards are not: the report has the thumbnails.
+_KEPT_BESIDE_RESULTS = ("verdicts/", "previews/")
 
 Watch = Callable[[Progress], None]
 Note = Callable[[str], None]
@@ -237,6 +239,8 @@ def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request:
     summary: dict[str, Any] = {}
     if run_id and results:
         _download(cloud, stack.outputs["ResultsBucket"], results_prefix(run_id), results)
+        for kept in _KEPT_BESIDE_RESULTS:
+            _download(cloud, stack.outputs["ResultsBucket"], run_prefix(run_id) + kept, results / kept)
         if results.exists():
             request.save(results)
             save_copies(cloud.client("s3"), stack.outputs["ResultsBucket"], results / "quarantine")

@@ -104,6 +104,19 @@ def test_lookup_names_the_night_that_predicted_a_photo(
     }
 
 
+def test_show_names_every_night_that_predicted_a_photo_and_what_the_ledger_remembers(
+    first: Night, second: Night, deployment: Any, imagebatch: Callable[..., Any]
+) -> None:
+    uri = f"s3://{deployment.stack.outputs['ImagesBucket']}/{CHANGED[0]}"
+    shown = imagebatch("show", uri, "--stack", "imagebatch", "--json", **deployment.cloud.environment()).report
+    assert [(each["run_id"], each["outcome"]) for each in shown["runs"]] == [
+        (second.run_id, "predicted"),
+        (first.run_id, "predicted"),
+    ]
+    assert [each["run_id"] for each in shown["ledger"]] == [second.run_id]
+    assert all(each["verdict"]["format"] == "PNG" for each in shown["runs"])
+
+
 def test_reprocess_reads_every_photo_again(second: Night, night: Callable[..., Night]) -> None:
     third = night(reprocess=True)
 
