@@ -52,6 +52,11 @@ def add_to(commands: Any) -> None:
     )
     arguments.add_max_cost_option(start)
     start.add_argument(
+        "--reprocess",
+        action="store_true",
+        help="predict also what the stack's ledger knows, and what has not changed since",
+    )
+    start.add_argument(
         "--execution",
         type=_execution_name,
         metavar="NAME",
@@ -92,6 +97,8 @@ def given_input(options: argparse.Namespace) -> dict[str, Any]:
             document[field] = getattr(options, field)
     if options.max_cost is not None:
         document["max_cost_usd"] = options.max_cost
+    if options.reprocess:
+        document["reprocess"] = True
     if options.limit:
         limits = document.get("limits", {})
         if not isinstance(limits, dict):

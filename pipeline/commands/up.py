@@ -121,30 +121,36 @@ def _stand(request: "CloudRequest") -> None:
     with standing_cloud(request) as (cloud, stack):
         deployment = Deployment(stack.outputs["StateMachineArn"], stack.outputs["ResultsBucket"])
         runs = RunLog(cloud.client("stepfunctions"), cloud.client("s3"), deployment, _say, since)
-        for line in _greeting(cloud, stack, request.state):
+        local_option = _local_option(request.state)
+        for line in _greeting(cloud, stack, request.state, local_option):
             _say(line)
-        _tell_of_ended(runs.interrupted(), "was under way when the local cloud ended, and is ABORTED")
+        _tell_of_ended(runs.interrupted(), "was under way when the local cloud ended, and is ABORTED", local_option)
         try:
             while not threading.Event().wait(_SECONDS_BETWEEN_LOOKS):
                 runs.poll()
         finally:
-            _tell_of_ended(runs.under_way(), "is under way, and is ended with the local cloud")
+            _tell_of_ended(runs.under_way(), "is under way, and is ended with the local cloud", local_option)
 
 
-def _tell_of_ended(executions: Sequence[str], how: str) -> None:
+def _tell_of_ended(executions: Sequence[str], how: str, local_option: str) -> None:
     for arn in executions:
-        _say(f"{arn.rpartition(':')[2]} {how}. It goes on, in the local cloud, with")
-        _say(f"  aws stepfunctions redrive-execution --execution-arn {arn}")
+        name = arn.rpartition(":")[2]
+        _say(f"{name} {how}. It goes on, in the local cloud, with")
+        _say(f"  imagebatch resume {name} {local_option}")
 
 
-def _greeting(cloud: "LocalCloud", stack: "Stack", state: Path) -> Iterator[str]:
+def _local_option(state: Path) -> str:
+    """What other commands need, to find this cloud."""
+    return "--local" if state == DEFAULT_FOLDER else f"--local={shlex.quote(str(state))}"
+
+
+def _greeting(cloud: "LocalCloud", stack: "Stack", state: Path, local_option: str) -> Iterator[str]:
     """Where the cloud is, what to do with it, and what it forgets."""
     environment = cloud.environment()
     images, results = stack.outputs["ImagesBucket"], stack.outputs["ResultsBucket"]
     inbox = f"s3://{images}/{stack.parameters['InboxPrefix']}"
     marker = inbox + stack.parameters["MarkerName"]
     photo = str(_EXAMPLE_PHOTO) if _EXAMPLE_PHOTO.exists() else "photo.jpg"
-    local_option = "--local" if state == DEFAULT_FOLDER else f"--local={shlex.quote(str(state))}"
     yield f"A local cloud with the stack {stack.name} is up at {cloud.endpoint_url}, until Ctrl-C."
     yield ""
     yield "Point the AWS CLI, boto3 or any other client of AWS at it:"
@@ -159,7 +165,8 @@ def _greeting(cloud: "LocalCloud", stack: "Stack", state: Path) -> Iterator[str]
     yield f"  date | aws s3 cp - {shlex.quote(marker)}"
     yield f"  imagebatch runs {local_option}"
     yield ""
-    yield f"Objects, executions, rules and schedules are kept in {state}, and the log of it all in {state}/cloud.log."
+    yield f"Objects, executions, rules, schedules and tables are kept in {state}, and the log of it all in"
+    yield f"{state}/cloud.log."
     yield "Forgotten when it ends: messages in queues, and whatever was made by hand of functions, models, endpoints,"
     yield "topics and subscriptions. docs/local.md says more."
     yield ""

@@ -21,13 +21,24 @@ def test_without_options_the_input_is_empty() -> None:
 
 def test_options_are_fields_of_the_input() -> None:
     assert given(
-        "incoming/", "s3://b/{date:%Y}/", "--name", "n", "--model", "m", "--engine", "transform", "--top-k", "3"
+        "incoming/",
+        "s3://b/{date:%Y}/",
+        "--name",
+        "n",
+        "--model",
+        "m",
+        "--engine",
+        "transform",
+        "--top-k",
+        "3",
+        "--reprocess",
     ) == {
         "prefixes": ["incoming/", "s3://b/{date:%Y}/"],
         "name": "n",
         "model": "m",
         "engine": "transform",
         "top_k": 3,
+        "reprocess": True,
     }
 
 

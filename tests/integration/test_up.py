@@ -156,11 +156,15 @@ def test_what_was_there_is_there_after_a_restart_and_runs(up: Callable[..., Up],
     after = up(tmp_path / "state")
     assert after.names == names
     assert after.client("stepfunctions").describe_execution(executionArn=execution)["output"] == ended["output"]
+    again = after.ended(after.start())
+    assert json.loads(again["output"])["summary"]["skipped"] == 1, (
+        "the ledger does not know what the first run predicted"
+    )
     assert after.ended(after.start(engine="transform"))["status"] == "SUCCEEDED"
 
 
-def test_a_run_whose_cloud_was_killed_is_told_and_goes_on_when_it_is_redriven(
-    up: Callable[..., Up], tmp_path: Path
+def test_a_run_whose_cloud_was_killed_is_told_and_goes_on_by_the_command_that_is_named(
+    up: Callable[..., Up], imagebatch: Callable[..., Any], tmp_path: Path
 ) -> None:
     killed = up(tmp_path / "state")
     killed.put("incoming/rocket.jpg", PHOTO)
@@ -177,8 +181,9 @@ def test_a_run_whose_cloud_was_killed_is_told_and_goes_on_when_it_is_redriven(
     again = up(tmp_path / "state")
     states = again.client("stepfunctions")
     assert states.describe_execution(executionArn=execution)["status"] == "ABORTED"
-    assert f"aws stepfunctions redrive-execution --execution-arn {execution}" in again.said
-    states.redrive_execution(executionArn=execution)
+    name = execution.rpartition(":")[2]
+    assert f"  imagebatch resume {name} --local={again.state}\n" in again.said
+    assert imagebatch("resume", name, f"--local={again.state}").code == 0
     ended = again.ended(execution)
     assert ended["status"] == "SUCCEEDED", ended
     assert json.loads(ended["output"])["summary"]["predicted"] == 1
@@ -189,7 +194,7 @@ def test_a_run_that_is_under_way_at_the_end_is_aborted_and_told(up: Callable[...
     cloud.put("incoming/rocket.jpg", PHOTO)
     execution = cloud.start()
     assert cloud.end() == 0
-    assert f"aws stepfunctions redrive-execution --execution-arn {execution}" in cloud.said
+    assert f"  imagebatch resume {execution.rpartition(':')[2]} --local={cloud.state}\n" in cloud.said
 
 
 def test_a_second_cloud_on_a_folder_is_refused_and_one_on_another_is_not(
