@@ -7,6 +7,8 @@ one, write its function into the file of its service and its entry into that fil
 from collections.abc import Mapping
 
 from pipeline.local.deploy.resources import (
+    chatbot,
+    cloudwatch,
     containers,
     dynamodb,
     ec2,
@@ -26,6 +28,8 @@ from pipeline.local.deploy.resources import (
 from pipeline.local.deploy.resources.base import Created, ResourceType, Target
 
 RESOURCE_TYPES: Mapping[str, ResourceType] = {
+    **chatbot.TYPES,
+    **cloudwatch.TYPES,
     **containers.TYPES,
     **dynamodb.TYPES,
     **ec2.TYPES,
