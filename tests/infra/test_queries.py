@@ -2,8 +2,10 @@
 
 import json
 
+import duckdb
 import pyarrow as pa
 import pytest
+import sqlglot
 
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import deploy
@@ -109,3 +111,9 @@ def test_who_may_query_reads_the_tables_and_writes_answers_and_nothing_else(of_t
         if any(action.partition(":")[2].startswith(writing) for action in actions):
             assert statement["Resource"] == {"Fn::Sub": "${ResultsBucket.Arn}/queries/*"}
         assert "ImagesBucket" not in json.dumps(statement)
+
+
+@pytest.mark.parametrize("name", sorted({*PREDICTIONS_SCHEMA.names, *REJECTED_SCHEMA.names, "run_date"}))
+def test_no_column_needs_quotes_in_a_query(name):
+    duckdb.connect().execute(f'SELECT {name} FROM (SELECT 1 AS "{name}") WHERE {name} = 1 ORDER BY {name}').fetchall()
+    sqlglot.parse_one(f"SELECT {name} FROM predictions WHERE {name} = 1 ORDER BY {name}", read="athena")
