@@ -6,7 +6,7 @@ validation has not opened. A file that ends early, or is damaged, shows what was
 
 from io import BytesIO
 
-from PIL import Image, ImageFile, ImageOps, features
+from PIL import Image, ImageFile, ImageOps
 
 from pipeline.images import decoders
 from pipeline.images.decode import Reason, has_too_many_scans, pillow_under
@@ -23,7 +23,7 @@ _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
 def preview(data: bytes, limits: Limits) -> bytes | None:
-    """WebP (or JPEG, where Pillow has no WebP) of an image's first frame, upright; None where nothing can be seen.
+    """A JPEG of an image's first frame, upright; None where nothing can be seen.
 
     Raises nothing for any bytes. Not for threads: Pillow's limit is the process's while it decodes.
     """
@@ -49,7 +49,7 @@ def _preview(data: bytes, limits: Limits) -> bytes | None:
     image.thumbnail((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=None)
     picture = ImageOps.exif_transpose(image).convert("RGB")
     file = BytesIO()
-    picture.save(file, "WEBP" if features.check("webp") else "JPEG", quality=_QUALITY)
+    picture.save(file, "JPEG", quality=_QUALITY)
     return file.getvalue()
 
 

@@ -48,7 +48,7 @@ class RejectedImage:
     reason: str
     detail: str
     thumbnail: bytes | None = None
-    """A JPEG or WebP of what there is of it."""
+    """A JPEG of what there is of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from pipeline.report.content import PICTURE_OF, Failure, Sheet, Span
-
-_MEDIA_TYPES = {"image/webp", "image/jpeg"}
+from pipeline.report.thumbnails import MEDIA_TYPE
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def _read(data: Mapping[str, Any], parser: "_Parser") -> Earlier:
     sheets = [
         Sheet(base64.b64decode(text, validate=True), media_type, columns, rows, side, first)
         for text, (first, columns, rows, side, media_type) in zip(parser.sheets, data["sheets"], strict=True)
-        if media_type in _MEDIA_TYPES
+        if media_type == MEDIA_TYPE
     ]
     failure = data["failure"]
     return Earlier(

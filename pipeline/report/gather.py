@@ -126,9 +126,9 @@ def _with_thumbnails(
     shown = list(images)
 
     def read(shard: str) -> list[tuple[int, Pixels]]:
-        rows = [places[images[index].uri][1] for index in by_shard[shard]]
+        rows, indexes = zip(*sorted((places[images[index].uri][1], index) for index in by_shard[shard]), strict=True)
         try:
-            return list(zip(by_shard[shard], pixels.rows(files, shard, rows), strict=True))
+            return list(zip(indexes, pixels.rows(files, shard, rows), strict=True))
         except FileNotFoundError:
             return []
 

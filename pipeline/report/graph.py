@@ -9,6 +9,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from pipeline import state_graph
+
 _HEIGHT, _GAP_X, _GAP_Y, _PADDING, _TITLE = 30, 18, 26, 14, 22
 _CHARACTER = 7.4
 
@@ -49,9 +51,9 @@ def draw(definition: Mapping[str, Any], states: Mapping[str, str]) -> Markup:
 
 def _layout(machine: Mapping[str, Any]) -> _Layout:
     states: Mapping[str, Any] = machine["States"]
-    edges = [edge for name, state in states.items() for edge in _edges(name, state)]
+    edges = state_graph.edges(machine)
     rows: dict[int, list[_Box]] = {}
-    for name, number in _rows(machine["StartAt"], states, edges).items():
+    for name, number in state_graph.rows(machine["StartAt"], edges).items():
         rows.setdefault(number, []).append(_box(name, states[name]))
     total = max(sum(box.width for box in row) + _GAP_X * (len(row) - 1) for row in rows.values())
     y = 0.0
@@ -68,8 +70,7 @@ def _layout(machine: Mapping[str, Any]) -> _Layout:
 
 def _box(name: str, state: Mapping[str, Any]) -> _Box:
     width = max(len(name) * _CHARACTER + 20, 60)
-    processors = [state.get("ItemProcessor") or state.get("Iterator"), *state.get("Branches", ())]
-    inner = [_layout(processor) for processor in processors if processor]
+    inner = [_layout(machine) for machine in state_graph.inner(state)]
     if not inner:
         return _Box(name, state["Type"], width, _HEIGHT)
     joined = _side_by_side(inner)
@@ -92,42 +93,6 @@ def _side_by_side(layouts: list[_Layout]) -> _Layout:
         x += layout.width + _GAP_X
     edges = [edge for layout in layouts for edge in layout.edges]
     return _Layout(boxes, edges, x - _GAP_X, max(layout.height for layout in layouts))
-
-
-def _edges(name: str, state: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    """From, to, and whether it is the way of an error. Each pair once, the usual way first."""
-    ways = [(state.get("Next"), False), (state.get("Default"), False)]
-    ways += [(choice.get("Next"), False) for choice in state.get("Choices", ())]
-    ways += [(catcher["Next"], True) for catcher in state.get("Catch", ())]
-    seen = set()
-    for target, is_error in ways:
-        if target and target not in seen:
-            seen.add(target)
-            yield name, target, is_error
-
-
-def _rows(start: str, states: Mapping[str, Any], edges: list[tuple[str, str, bool]]) -> dict[str, int]:
-    """The row of each state: the longest way to it, without the edges that lead back to where they came from."""
-    after: dict[str, list[str]] = {name: [] for name in states}
-    for one, other, _ in edges:
-        after[one].append(other)
-    forward: dict[str, list[str]] = {}
-    _walk(start, after, forward, [])
-    rows = dict.fromkeys(states, 0)
-    for name in reversed(list(forward)):
-        for target in forward[name]:
-            rows[target] = max(rows[target], rows[name] + 1)
-    return {name: rows[name] for name in reversed(list(forward))}
-
-
-def _walk(name: str, after: Mapping[str, list[str]], forward: dict[str, list[str]], above: list[str]) -> None:
-    """Fill `forward` with each state behind all that follow it."""
-    if name in forward:
-        return
-    kept = [target for target in after[name] if target not in above and target != name]
-    for target in kept:
-        _walk(target, after, forward, [*above, name])
-    forward[name] = kept
 
 
 def _draw(layout: _Layout, x: float, y: float, states: Mapping[str, str]) -> Iterator[Markup]:

@@ -7,15 +7,17 @@ script reads and shows as text. A Content Security Policy allows that one script
 import base64
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from pipeline import state_graph
 from pipeline.report import charts, graph
 from pipeline.report.content import PICTURE_OF, Content, ShownImage
+from pipeline.report.thumbnails import MEDIA_TYPE
 
 
 def render(content: Content) -> str:
@@ -91,8 +93,7 @@ def _sheet(data: bytes) -> Markup:
 
 
 def _data_uri(picture: bytes) -> str:
-    kind = "webp" if picture[8:12] == b"WEBP" else "jpeg"
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+    return f"data:{MEDIA_TYPE};base64,{base64.b64encode(picture).decode()}"
 
 
 def _states(content: Content, machine: Mapping[str, Any]) -> Mapping[str, str]:
@@ -100,19 +101,10 @@ def _states(content: Content, machine: Mapping[str, Any]) -> Mapping[str, str]:
     tells nothing but that they began.
     """
     states = {span.state: span.status for span in content.spans}
-    for name, state in _all_states(machine):
-        processor = state.get("ItemProcessor", {})
-        if name in states and processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
-            states[processor["StartAt"]] = states[name]
+    for name, state in state_graph.all_states(machine):
+        if name in states and state_graph.is_distributed(state):
+            states[state["ItemProcessor"]["StartAt"]] = states[name]
     return states
-
-
-def _all_states(machine: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name, state in machine["States"].items():
-        yield name, state
-        for inner in (state.get("ItemProcessor"), *state.get("Branches", ())):
-            if inner:
-                yield from _all_states(inner)
 
 
 def _timeline(content: Content) -> list[dict[str, Any]]:

@@ -1,35 +1,35 @@
 """Thumbnails of the images that a report shows, taken from packed shards: nothing is decoded again.
 
 They stand side by side in a few pictures: ten thousand pictures of their own would cost a browser more than the photos,
-and compress worse.
+and compress worse. JPEG, since WebP saves an eighth of the bytes and takes thirty times as long.
 """
 
 import io
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, features
+from PIL import Image
 
 from pipeline.report.content import Sheet
 
 COLUMNS = ROWS = 10
+MEDIA_TYPE = "image/jpeg"
 _QUALITY = 60
 
 Pixels = npt.NDArray[np.uint8]
 
 
-def side(images: int) -> int:
-    """Pixels of a thumbnail's side, where so many images are shown: ten thousand at 64 are some 8 MB."""
-    return 96 if images <= 3_000 else 64
+def most_pixels(images: int) -> int:
+    """Of a thumbnail's side, where so many images are shown: ten thousand at 64 are some 9 MB."""
+    return 112 if images <= 3_000 else 64
 
 
 class SheetMaker:
     """Makes sheets of thumbnails, and stops when they have taken `budget` bytes as the page holds them (base64)."""
 
     def __init__(self, images: int, budget: int) -> None:
-        self._side = side(images)
+        self._most = most_pixels(images)
         self._left = budget
-        self._media_type = "image/webp" if features.check("webp") else "image/jpeg"
         self._waiting: list[Image.Image] = []
         self._count = 0
         self.sheets: list[Sheet] = []
@@ -43,8 +43,8 @@ class SheetMaker:
         if self.is_full:
             return None
         image = Image.fromarray(pixels if pixels.shape[2] == 3 else pixels[:, :, 0])
-        image.thumbnail((self._side, self._side), Image.Resampling.BOX)
-        self._waiting.append(image)
+        # By a whole number, which is a quarter of the work of any other scale.
+        self._waiting.append(image.reduce(-(-max(image.size) // self._most)))
         place = self._count
         self._count += 1
         if len(self._waiting) == COLUMNS * ROWS:
@@ -57,15 +57,16 @@ class SheetMaker:
             return
         rows = -(-len(self._waiting) // COLUMNS)
         columns = min(len(self._waiting), COLUMNS)
-        sheet = Image.new("RGB", (columns * self._side, rows * self._side))
+        side = max(max(image.size) for image in self._waiting)
+        sheet = Image.new("RGB", (columns * side, rows * side))
         for place, image in enumerate(self._waiting):
             row, column = divmod(place, COLUMNS)
-            x = column * self._side + (self._side - image.width) // 2
-            y = row * self._side + (self._side - image.height) // 2
+            x = column * side + (side - image.width) // 2
+            y = row * side + (side - image.height) // 2
             sheet.paste(image, (x, y))
         file = io.BytesIO()
-        sheet.save(file, self._media_type.removeprefix("image/"), quality=_QUALITY)
+        sheet.save(file, "JPEG", quality=_QUALITY)
         first = self._count - len(self._waiting)
-        self.sheets.append(Sheet(file.getvalue(), self._media_type, columns, rows, self._side, first))
+        self.sheets.append(Sheet(file.getvalue(), MEDIA_TYPE, columns, rows, side, first))
         self._left -= len(file.getvalue()) * 4 // 3
         self._waiting = []
