@@ -3,7 +3,8 @@
     StartRunSettings            IMAGES_BUCKET, RESULTS_BUCKET, DEFAULT_MODEL, DEFAULT_PREFIX, MARKER, TRANSFORM_MODEL,
                                 SAGEMAKER_MODEL, LEDGER_TABLE;
                                 ALLOWED_FORMATS, MAX_BYTES, MAX_PIXELS, MIN_SIDE, ANIMATED, QUARANTINE
-    PlanInferenceSettings       DEFAULT_INSTANCE_TYPE, JOB_NAME_PREFIX, IMAGES_PER_JOB, MAX_CONCURRENT_JOBS;
+    PlanInferenceSettings       DEFAULT_INSTANCE_TYPE, JOB_NAME_PREFIX, IMAGES_PER_JOB, MAX_CONCURRENT_JOBS,
+                                MAX_COST_USD;
                                 TRANSFORM_INSTANCE_TYPE, IMAGES_PER_INSTANCE;
                                 JOB_SUBNET_IDS, JOB_SECURITY_GROUP_IDS
     PlanRetrySettings           JOB_NAME_PREFIX
@@ -12,6 +13,7 @@
 The other functions need none: the run pointer in their event says which bucket and which run.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,6 +81,8 @@ class PlanInferenceSettings:
     """Of a transform job. An instance takes minutes to start, and should then have more than minutes of work."""
     max_concurrent_jobs: int = 40
     """Of a run, where no quota says less: as many iterations of an inline Map run at once at most."""
+    max_cost_usd: float | None = None
+    """What a run may cost at most, whatever its own limit; None for no limit."""
     network: JobNetwork = NO_VPC
     """Of a Processing job."""
 
@@ -91,6 +95,7 @@ class PlanInferenceSettings:
             transform_instance_type=environment.get("TRANSFORM_INSTANCE_TYPE") or cls.transform_instance_type,
             images_per_instance=positive(environment, "IMAGES_PER_INSTANCE", cls.images_per_instance),
             max_concurrent_jobs=positive(environment, "MAX_CONCURRENT_JOBS", cls.max_concurrent_jobs),
+            max_cost_usd=_amount(environment, "MAX_COST_USD"),
             network=JobNetwork.from_env(environment),
         )
 
@@ -150,6 +155,18 @@ def _quarantine(environment: Mapping[str, str]) -> Quarantine:
         raise InvalidSetting(
             f"The environment variable QUARANTINE must be one of {', '.join(Quarantine)}, not {text!r}."
         ) from error
+
+
+def _amount(environment: Mapping[str, str], name: str) -> float | None:
+    """An amount of US dollars; None where it is not set, or 0. Raises InvalidSetting."""
+    text = environment.get(name, "")
+    try:
+        amount = float(text or "0")
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < math.inf:
+        raise InvalidSetting(f"The environment variable {name} must be an amount of US dollars, not {text!r}.")
+    return amount or None
 
 
 def positive(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -14,4 +14,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     s3 = aws.object_reader()
     run = load_run(s3, event["run"])
     dynamodb = aws.client("dynamodb") if run.ledger else None
-    return aggregate_predictions(run, event.get("partitions") or [], s3, dynamodb, event["plan"]["counts"])
+    partitions, counts = event.get("partitions") or [], event["plan"]["counts"]
+    return aggregate_predictions(run, partitions, s3, dynamodb, counts, aws.client("sagemaker"))

@@ -10,6 +10,7 @@ read, for ten million images. The results are always written before a run is fai
 kept.
 """
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from botocore.exceptions import ClientError
 
 from pipeline import aws, objects
 from pipeline.contract import Task
+from pipeline.costs.account import account_for
 from pipeline.deployed.executions import console_url
 from pipeline.errors import CorruptPredictions, CorruptVerdicts, RunDoesNotAddUp, TooManyFailed
 from pipeline.inference import arrays
@@ -71,6 +73,7 @@ def aggregate_predictions(
     s3: "S3Client",
     dynamodb: Any = None,
     planned: Mapping[str, Any] = MappingProxyType({}),
+    sagemaker: Any = None,
 ) -> dict[str, Any]:
     """Write the results of a run, and answer with its counts, where they lie, and the message about them.
 
@@ -78,14 +81,18 @@ def aggregate_predictions(
     "cause"}`; `planned` are the counts of the plan when it was made. Raises CorruptArtifact and CorruptVerdicts where
     what the run kept does not read back; and, after the results were written, RunDoesNotAddUp where an image was lost
     or counted twice, and TooManyFailed above the run's `max_failed_fraction`. `dynamodb` is the client for a run that
-    has a ledger, to which a run that failed adds nothing.
+    has a ledger, to which a run that failed adds nothing; `sagemaker` the one that is asked how long jobs ran, without
+    which nothing is said of costs.
     """
+    began = time.monotonic()
     plan = load_plan(s3, run)
     _check_plan(run, plan, planned)
     with TemporaryFile() as predicted, TemporaryFile() as rejected:
         tally = _write_tables(run, plan, partitions, s3, predicted, rejected)
         _count_up(plan, tally)
-        summary = summarise(run, plan, tally, partitions, datetime.now(UTC))
+        summary = summarise(run, plan, tally, partitions, now := datetime.now(UTC))
+        if sagemaker is not None:
+            summary["cost"] = account_for(run, plan, s3, sagemaker, began, now)
         _put_summary(s3, run, summary)
         run_metrics.tell_fractions(summary)
         _check(run, summary)

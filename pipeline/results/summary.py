@@ -117,6 +117,7 @@ def summarise(
             "skipped": tally.skipped,
         },
         "ledger": None,
+        "cost": None,
         "published": None,
         "adds_up": tally.problem_count == 0,
         "problem_count": tally.problem_count,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.exceptions import ClientError
 
 from pipeline import names, objects
+from pipeline.costs import budget
 from pipeline.errors import CorruptArtifact, RunDoesNotAddUp
 from pipeline.quotas import NOT_ASKED, Quotas, read
 from pipeline.runs import instances, job_inputs, keys, transform_requests
@@ -51,6 +52,8 @@ class Plan:
     """What every transform job of the run is asked (transform_requests.py); empty for other engines."""
     quotas: Mapping[str, Any] = field(default_factory=dict)
     """The account's quotas that it was planned by, and which of them are not known, for people."""
+    cost: Mapping[str, Any] = field(default_factory=dict)
+    """What it was expected to take (pipeline/costs/budget.py)."""
 
     def between_states(self, run_id: str) -> dict[str, Any]:
         """The part that travels; plan.json holds every batch and shard too."""
@@ -65,7 +68,8 @@ class Plan:
 
     def to_json(self, run_id: str) -> dict[str, Any]:
         batches = [batch.to_json(run_id) for batch in self.batches]
-        return {**self.between_states(run_id), "quotas": dict(self.quotas), "batches": batches}
+        told = {"quotas": dict(self.quotas), "cost": dict(self.cost)}
+        return {**self.between_states(run_id), **told, "batches": batches}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
@@ -77,6 +81,7 @@ class Plan:
             transform=document["transform"],
             max_concurrency=document.get("max_concurrency", 1),
             quotas=document.get("quotas", {}),
+            cost=document.get("cost", {}),
         )
 
 
@@ -108,7 +113,8 @@ def plan_inference(
 
     `validated` holds what each source's distributed map answered: `{"MapRunArn", "ResultWriterDetails": {"Bucket",
     "Key"}}`. Raises RunDoesNotAddUp where a map run was given other items than its batches account for, NoInstanceQuota
-    where the account may run no instance of any type that the run may have.
+    where the account may run no instance of any type that the run may have, and OverBudget and UnknownPrice where the
+    run may not cost what it would.
     """
     batches: list[Batch] = []
     for source, mapped in zip(run.sources, validated, strict=True):
@@ -121,6 +127,7 @@ def plan_inference(
     done = finished_shards(run, shards, s3) if run.resumed else {}
     quotas = read(service_quotas, instances.quota_names(run, settings)) if _to_infer(batches, done) else NOT_ASKED
     plan = make_plan(run, batches, settings, done, quotas)
+    plan = replace(plan, cost=budget.cost_of_plan(run, plan, settings.max_cost_usd, s3))
     for partition, manifest in job_inputs.manifests(run, plan.batches, s3):
         if partition not in done.values():
             objects.put_json(s3, run.bucket, keys.manifest_key(run.run_id, partition), manifest)

@@ -8,6 +8,11 @@ import pytest
 from pipeline.local.deploy.errors import ParameterError
 from pipeline.local.deploy.intrinsics import resolve
 
+# Actions that know no resources.
+WITHOUT_RESOURCES = [
+    "servicequotas:ListServiceQuotas",
+    ["sagemaker:ListProcessingJobs", "sagemaker:ListTransformJobs"],
+]
 VPC = {"VpcId": "vpc-0a1b", "SubnetIds": "subnet-0a1b,subnet-0c2d"}
 ENDPOINTS = {**VPC, "CreateVpcEndpoints": "yes", "RouteTableIds": "rtb-0a1b"}
 ENDPOINT = {"EndpointName": "photos"}
@@ -84,15 +89,15 @@ def test_the_group_of_the_stack_lets_https_out_and_in_from_itself(with_parameter
     ("given", "services"),
     [
         (VPC, set()),
-        (ENDPOINTS, {"s3", "dynamodb", "states", "servicequotas", "sns"}),
-        ({**ENDPOINTS, "Incremental": "no"}, {"s3", "states", "servicequotas", "sns"}),
+        (ENDPOINTS, {"s3", "dynamodb", "states", "servicequotas", "sagemaker.api", "sns"}),
+        ({**ENDPOINTS, "Incremental": "no"}, {"s3", "states", "servicequotas", "sagemaker.api", "sns"}),
         (
             {**ENDPOINTS, **ENDPOINT},
-            {"s3", "dynamodb", "states", "servicequotas", "sagemaker.runtime", "sts", "sns", "sqs"},
+            {"s3", "dynamodb", "states", "servicequotas", "sagemaker.api", "sagemaker.runtime", "sts", "sns", "sqs"},
         ),
         (
             {**ENDPOINTS, "SingleImages": "job"},
-            {"s3", "dynamodb", "states", "servicequotas", "sns", "sqs", "sagemaker.api"},
+            {"s3", "dynamodb", "states", "servicequotas", "sagemaker.api", "sns", "sqs"},
         ),
     ],
 )
@@ -122,7 +127,7 @@ def test_a_vpc_endpoint_serves_this_account_and_this_stack_only(with_parameters)
                 continue
             assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}, name
             assert "*" not in json.dumps(statement["Action"]), name
-            assert statement["Resource"] != "*" or statement["Action"] == "servicequotas:ListServiceQuotas", name
+            assert statement["Resource"] != "*" or statement["Action"] in WITHOUT_RESOURCES, name
 
 
 def test_services_are_called_by_the_names_that_they_have_everywhere(with_parameters):

@@ -10,6 +10,7 @@ WITHOUT_RESOURCES = {
     "TracingPolicy": {"xray"},
     "pull-and-measure": {"ecr", "cloudwatch"},
     "read-quotas": {"servicequotas"},
+    "list-jobs": {"sagemaker"},
     "find-jobs": {"sagemaker"},
     "log-delivery": {"logs"},
     "NetworkPolicy": {"ec2"},

@@ -4,7 +4,7 @@ import importlib
 import json
 import logging
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -80,6 +80,13 @@ def model(s3: Any, contract: ModelContract, classifier: Callable[..., bytes]) ->
 
 
 class MapRuns:
+    """Every service but S3: three items were validated, and SageMaker knows no job."""
+
+    meta = SimpleNamespace(region_name="us-east-1")
+
+    def get_paginator(self, name: str) -> Any:
+        return SimpleNamespace(paginate=lambda **request: [])
+
     def describe_map_run(self, **request: str) -> dict[str, Any]:
         return {"itemCounts": {"total": 3}}
 
