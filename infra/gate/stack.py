@@ -20,6 +20,9 @@ STATE_MACHINE = "AWS::Serverless::StateMachine"
 
 # What Ref gives that is no name: an ARN, or a URL.
 _ARNS: Mapping[str, str] = {
+    "AWS::ECR::Repository": "ecr:{region}:{account}:repository/{name}",
+    "AWS::StepFunctions::StateMachineAlias": "states:{region}:{account}:stateMachine:machine:{name}",
+    "AWS::StepFunctions::StateMachineVersion": "states:{region}:{account}:stateMachine:{name}:1",
     "AWS::DynamoDB::Table": "dynamodb:{region}:{account}:table/{name}",
     "AWS::Events::Rule": "events:{region}:{account}:rule/{name}",
     "AWS::IAM::ManagedPolicy": "iam::{account}:policy/{name}",
@@ -35,6 +38,8 @@ _ARNS: Mapping[str, str] = {
     "AWS::StepFunctions::StateMachine": "states:{region}:{account}:stateMachine:{name}",
 }
 _REF_IS_AN_ARN = {
+    "AWS::StepFunctions::StateMachineAlias",
+    "AWS::StepFunctions::StateMachineVersion",
     "AWS::IAM::ManagedPolicy",
     "AWS::SNS::Topic",
     "AWS::SageMaker::Endpoint",

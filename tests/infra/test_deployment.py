@@ -41,14 +41,16 @@ def test_the_image_of_a_job_is_the_given_one(cloud, stack):
 
 
 def test_nothing_is_ignored_but_what_means_nothing_on_one_machine(stack):
-    # Who may invoke a function is a policy.
-    assert {entry.partition(".")[2].partition(":")[0] for entry in stack.ignored} - PERMISSION == {
+    # Who may invoke a function is a policy, and no container is built here.
+    meant = [entry for entry in stack.ignored if not entry.startswith(("ContainerProject.", "Repository."))]
+    assert {entry.partition(".")[2].partition(":")[0] for entry in meant} - PERMISSION == {
         "Architectures",
         "LoggingConfiguration",
         "PendingWindowInDays",
         "PolicyDocument",
         "RecursiveDeleteOption",
         "SSESpecification",  # moto keeps a table in memory
+        "StateMachineRevisionId",
         "TracingConfig",
         "TracingConfiguration",
     }

@@ -9,6 +9,7 @@ import pytest
 WITHOUT_RESOURCES = {
     "TracingPolicy": {"xray"},
     "pull-and-measure": {"ecr", "cloudwatch"},
+    "log-in-to-registry": {"ecr"},
     "read-quotas": {"servicequotas"},
     "list-jobs": {"sagemaker"},
     "find-jobs": {"sagemaker"},

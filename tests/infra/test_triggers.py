@@ -25,6 +25,7 @@ ATTRIBUTES = {
     "AWS::StackName": "stack",
     "ImagesBucket": "images",
     "BatchStateMachine": "machine",
+    "BatchStateMachineAliaslive": "live",
 }
 
 
@@ -176,8 +177,8 @@ def test_the_images_bucket_tells_eventbridge(resource):
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        ("InboxRuleRole", {"states:StartExecution": "machine"}),
-        ("ScheduleRole", {"states:StartExecution": "machine", "sqs:SendMessage": "DeadLetterQueue.Arn"}),
+        ("InboxRuleRole", {"states:StartExecution": "live"}),
+        ("ScheduleRole", {"states:StartExecution": "live", "sqs:SendMessage": "DeadLetterQueue.Arn"}),
     ],
 )
 def test_who_starts_the_state_machine_may_do_nothing_else(resource, role, allowed):
@@ -212,7 +213,7 @@ def targets(resource):
 
 def test_what_cannot_start_is_tried_for_a_day_and_then_kept(resource):
     for target in targets(resource):
-        assert target["Arn"] == "machine"
+        assert target["Arn"] == "live"
         assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}
         assert target["DeadLetterConfig"] == {"Arn": "DeadLetterQueue.Arn"}
 
