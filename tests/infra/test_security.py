@@ -67,7 +67,7 @@ def listed(value):
 def policies(of_type):
     """Every policy of every role, as pairs of a name and its statements."""
     managed = of_type("AWS::IAM::ManagedPolicy").items()
-    inline = [policy for role in of_type("AWS::IAM::Role").values() for policy in role["Policies"]]
+    inline = [policy for role in of_type("AWS::IAM::Role").values() for policy in role.get("Policies", [])]
     return [
         *((name, properties["PolicyDocument"]["Statement"]) for name, properties in managed),
         *((policy["PolicyName"], policy["PolicyDocument"]["Statement"]) for policy in inline),
@@ -108,7 +108,7 @@ def test_a_role_is_passed_to_sagemaker_only(of_type):
     statements = [
         statement
         for role in of_type("AWS::IAM::Role").values()
-        for policy in role["Policies"]
+        for policy in role.get("Policies", [])
         for statement in policy["PolicyDocument"]["Statement"]
         if "iam:PassRole" in listed(statement["Action"])
     ]
