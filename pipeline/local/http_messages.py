@@ -48,6 +48,12 @@ class Response:
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes | FilePart | Iterable[bytes] = b""
 
+    def content(self) -> bytes:
+        """All of a body that is no file, for who reads the answer instead of sending it."""
+        if isinstance(self.body, FilePart):
+            raise TypeError("a file is sent, not read")
+        return self.body if isinstance(self.body, bytes) else b"".join(self.body)
+
 
 class BadRequestError(ValueError):
     """What came over the connection is not HTTP."""

@@ -47,9 +47,9 @@ class Bodies:
             raise
 
     @contextmanager
-    def receive(self, source: Source, algorithm: str | None = None) -> Iterator[Body]:
+    def receive(self, source: Source, algorithm: str | None = None, *, with_md5: bool = True) -> Iterator[Body]:
         """A new file with everything that `source` holds; the checksum `algorithm` is computed beside the MD5."""
-        with self.create(lambda file: pump(source, file.write, algorithm)) as (name, digests):
+        with self.create(lambda file: pump(source, file.write, algorithm, with_md5=with_md5)) as (name, digests):
             yield Body(name, digests)
 
     def open(self, name: str) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""What is computed of a body while it streams by: its size, its MD5 (the ETag), and one checksum beside them.
+"""What is computed of a body while it streams by: its size, its ETag, and one checksum beside them.
 
 S3 User Guide, "Checking object integrity in Amazon S3": a client may send one of several checksums; S3 computes it too,
 compares, and keeps it with the object. Python computes some of them. The others, such as the CRC64NVME that version 2
@@ -7,6 +7,7 @@ of the AWS CLI sends, AWS's own library awscrt computes; where it is not install
 
 import base64
 import hashlib
+import uuid
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,13 +44,11 @@ class Digests:
     """What was computed of a body of `size` bytes."""
 
     size: int
-    md5: bytes
+    md5: bytes | None
+    """None where nobody is to learn it."""
+    etag: str
+    """The ETag of an object that was written in one piece."""
     checksum: Checksum | None
-
-    @property
-    def etag(self) -> str:
-        """The ETag of an object that was written in one piece."""
-        return f'"{self.md5.hex()}"'
 
 
 class _Crc:
@@ -114,15 +113,21 @@ def checksum_of(algorithm: str, data: bytes) -> Checksum:
     return Checksum(algorithm, base64.b64encode(whole.digest()).decode())
 
 
-def pump(source: Source, write: Callable[[memoryview], object], algorithm: str | None) -> Digests:
-    """Hand everything that `source` holds to `write`, a chunk at a time, and say what it was."""
-    md5 = hashlib.md5(usedforsecurity=False)
+def pump(
+    source: Source, write: Callable[[memoryview], object], algorithm: str | None, *, with_md5: bool = True
+) -> Digests:
+    """Hand everything that `source` holds to `write`, a chunk at a time, and say what it was.
+
+    The ETag is the MD5; without it, an ETag that no other body has.
+    """
+    md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
     other = hasher(algorithm) if algorithm else None
     chunk = memoryview(bytearray(_CHUNK))
     size = 0
     while count := source.readinto(chunk):
         part = chunk[:count]
-        md5.update(part)
+        if md5 is not None:
+            md5.update(part)
         if other is not None:
             other.update(part)
         write(part)
@@ -130,4 +135,5 @@ def pump(source: Source, write: Callable[[memoryview], object], algorithm: str |
     checksum = None
     if algorithm and other is not None:
         checksum = Checksum(algorithm, base64.b64encode(other.digest()).decode())
-    return Digests(size, md5.digest(), checksum)
+    digest = md5.digest() if md5 is not None else None
+    return Digests(size, digest, f'"{digest.hex() if digest else uuid.uuid4().hex}"', checksum)

@@ -11,7 +11,7 @@ next one removes.
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +55,8 @@ class DiskBucket(Bucket):
         self.is_retired = False
         self.listener: Callable[[Change], None] | None = None
         """Is told of every change once it can be read, on the thread that made it."""
+        self.encryption: Mapping[str, str] = {}
+        """The headers of an object that is written without any that say how it is encrypted."""
         self._sequencers = Sequencers()
         self._index = Index(folder / "index.sqlite")
         self._bodies = Bodies(folder / "bodies")
@@ -100,9 +102,11 @@ class DiskBucket(Bucket):
             file = self._bodies.open(name)
         return Reading(info, span, FilePart(file, span.start, span.length))
 
-    def receive(self, source: Source, algorithm: str | None = None) -> AbstractContextManager[Body]:
+    def receive(
+        self, source: Source, algorithm: str | None = None, *, with_md5: bool = True
+    ) -> AbstractContextManager[Body]:
         """Write a body to disk, for `put` to make an object of inside the `with` block."""
-        return self._bodies.receive(source, algorithm)
+        return self._bodies.receive(source, algorithm, with_md5=with_md5)
 
     def put(
         self,

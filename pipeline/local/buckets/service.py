@@ -18,6 +18,7 @@ from pipeline.local.buckets.changes import Change
 from pipeline.local.buckets.disk import DiskBucket
 from pipeline.local.buckets.notifications import Configuration, Notifications
 from pipeline.local.buckets.s3api import operations, xml
+from pipeline.local.buckets.s3api.descriptions import default_encryption
 from pipeline.local.buckets.s3api.payloads import Payload
 from pipeline.local.http_messages import Body, Request, Response
 
@@ -81,6 +82,8 @@ class BucketService:
             operation = operations.operation_on_bucket(request, query)
             if operation is None and "notification" in query and request.method in ("GET", "PUT"):
                 return self._notification(request, name)
+            if operation is None and "encryption" in query and request.method in ("PUT", "DELETE"):
+                return self._encryption(request, name)
             if operation is None:
                 return self._moto(request)
             if operation == "CreateBucket":
@@ -99,6 +102,7 @@ class BucketService:
             if name not in self._buckets and _NAME.fullmatch(name) and self._exists(name):
                 self._buckets[name] = DiskBucket(self._folder / name)
                 self._set_listener(name)
+                self._set_encryption(name)
             return self._buckets.get(name)
 
     def _exists(self, name: str) -> bool:
@@ -146,6 +150,21 @@ class BucketService:
         if self._listener is not None:
             self._listener.configured(name, configuration)
         return Response(200)
+
+    def _encryption(self, request: Request, name: str) -> Response:
+        """Take how a bucket encrypts what is written without saying so."""
+        response = self._moto(request)
+        with self._lock:
+            self._set_encryption(name)
+        return response
+
+    def _set_encryption(self, name: str) -> None:
+        """Let a bucket of ours know the key of KMS that it encrypts with, if there is one."""
+        bucket = self._buckets.get(name)
+        if not isinstance(bucket, DiskBucket):
+            return
+        told = self._moto(Request("GET", f"/{name}?encryption", {}, Body(BytesIO(), 0)))
+        bucket.encryption = default_encryption(told.content()) if told.status == 200 else {}
 
     def _set_listener(self, name: str) -> None:
         """Let a bucket of ours tell of its objects, if somebody wants to know."""

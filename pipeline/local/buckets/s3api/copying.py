@@ -18,17 +18,18 @@ from pipeline.local.buckets.disk import DiskBucket
 from pipeline.local.buckets.index import Part
 from pipeline.local.buckets.s3api import xml
 from pipeline.local.buckets.s3api.call import Call
-from pipeline.local.buckets.s3api.descriptions import description_of, write_conditions_of
+from pipeline.local.buckets.s3api.descriptions import ENCRYPTION, description_of, write_conditions_of
 from pipeline.local.buckets.s3api.reading import conditions
 from pipeline.local.buckets.s3api.writing import MAX_PUT
 from pipeline.local.http_messages import FilePart, Response
 
-_NOT_COPIED = ("x-amz-server-side-encryption", "x-amz-website-redirect-location")
+_NOT_COPIED = (ENCRYPTION, "x-amz-website-redirect-location")
 _SOURCE = "x-amz-copy-source"
 
 
 def copy_object(call: Call[DiskBucket]) -> Response:
-    asked, write_conditions = description_of(call.headers), write_conditions_of(call.headers)
+    asked = description_of(call.headers, call.bucket.encryption)
+    write_conditions = write_conditions_of(call.headers)
     keep_metadata, keep_tags = _keeps(call, "metadata"), _keeps(call, "tagging")
     with open_source(call) as (reading, source):
         info = reading.info

@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 
 from pipeline.local.buckets.base import ARCHIVES, BucketError, Description, WriteConditions
+from pipeline.local.buckets.s3api import xml
 from pipeline.local.buckets.s3api.tagging import tags_of_header
 
+ENCRYPTION = "x-amz-server-side-encryption"
 _KEPT = (
     "cache-control",
     "content-disposition",
     "content-language",
     "expires",
     "x-amz-website-redirect-location",
-    "x-amz-server-side-encryption",
+    ENCRYPTION,
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-server-side-encryption-bucket-key-enabled",
 )
@@ -26,8 +28,8 @@ _NOT_SERVED = (
 )
 
 
-def description_of(headers: Mapping[str, str]) -> Description:
-    """The description of an object that is written with these headers.
+def description_of(headers: Mapping[str, str], encryption: Mapping[str, str]) -> Description:
+    """The description of an object that is written with these headers, into a bucket with that default encryption.
 
     Raises:
         BucketError: what they ask for is not served, or breaks a rule of S3's.
@@ -45,6 +47,8 @@ def description_of(headers: Mapping[str, str]) -> Description:
         message = f"Your metadata headers exceed the maximum allowed metadata size: {size} bytes of {_MAX_METADATA}"
         raise BucketError(400, "MetadataTooLarge", message)
     kept = {name: headers[name] for name in _KEPT if name in headers}
+    if ENCRYPTION not in kept:
+        kept |= encryption
     encodings = [name.strip() for name in headers.get("content-encoding", "").split(",")]
     encoding = ",".join(name for name in encodings if name and name != "aws-chunked")
     if encoding:
@@ -69,3 +73,20 @@ def _storage_class(name: str) -> str:
     if name not in _READABLE | ARCHIVES:
         raise BucketError(400, "InvalidStorageClass", f"The storage class you specified is not valid: {name}")
     return name
+
+
+def default_encryption(document: bytes) -> dict[str, str]:
+    """The headers that objects get by a bucket's configuration (GetBucketEncryption), where it names a key of KMS.
+
+    S3 tells of its own encryption, too (AES256): of that nothing is kept here, since it shows nowhere else.
+    """
+    rule = xml.parse(document, "ServerSideEncryptionConfiguration").find("Rule")
+    default = rule.find("ApplyServerSideEncryptionByDefault") if rule is not None else None
+    if rule is None or default is None or not default.findtext("SSEAlgorithm", "").startswith("aws:kms"):
+        return {}
+    headers = {
+        ENCRYPTION: default.findtext("SSEAlgorithm", ""),
+        f"{ENCRYPTION}-aws-kms-key-id": default.findtext("KMSMasterKeyID", ""),
+        f"{ENCRYPTION}-bucket-key-enabled": rule.findtext("BucketKeyEnabled", ""),
+    }
+    return {name: value for name, value in headers.items() if value}

@@ -44,7 +44,9 @@ def create_multipart_upload(call: Call[DiskBucket]) -> Response:
         if checksum_type not in types:
             message = f"The {checksum_type} checksum type cannot be used with the {algorithm} checksum algorithm."
             raise BucketError(400, "InvalidRequest", message)
-    upload = call.bucket.uploads.begin(call.key, description_of(call.headers), algorithm, checksum_type)
+    upload = call.bucket.uploads.begin(
+        call.key, description_of(call.headers, call.bucket.encryption), algorithm, checksum_type
+    )
     headers = [("x-amz-checksum-algorithm", algorithm)] if algorithm else []
     headers += [("x-amz-checksum-type", checksum_type)] if checksum_type else []
     told = [("Bucket", call.bucket_name), ("Key", call.key), ("UploadId", upload.id)]

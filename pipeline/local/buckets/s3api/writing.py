@@ -6,22 +6,24 @@ from pipeline.local.buckets.base import MAX_KEY_BYTES, BucketError, ObjectInfo
 from pipeline.local.buckets.disk import DiskBucket
 from pipeline.local.buckets.s3api import xml
 from pipeline.local.buckets.s3api.call import Call
-from pipeline.local.buckets.s3api.descriptions import description_of, write_conditions_of
+from pipeline.local.buckets.s3api.descriptions import ENCRYPTION, description_of, write_conditions_of
 from pipeline.local.buckets.s3api.payloads import Payload
 from pipeline.local.buckets.s3api.reading import checksum_headers
 from pipeline.local.http_messages import Response
 
 MAX_PUT = 5 << 30
 _MAX_DELETES = 1000
-_ENCRYPTION = "x-amz-server-side-encryption"
 
 
 def put_object(call: Call[DiskBucket]) -> Response:
     if call.request.body.length > MAX_PUT:
         raise BucketError(400, "EntityTooLarge", f"One PutObject takes at most {MAX_PUT} bytes: upload it in parts")
-    description, conditions = description_of(call.headers), write_conditions_of(call.headers)
+    description = description_of(call.headers, call.bucket.encryption)
+    conditions = write_conditions_of(call.headers)
     payload = Payload.of(call.request)
-    with call.bucket.receive(payload.source, payload.algorithm) as body:
+    # S3 API reference, Object: the ETag of what KMS encrypts is no MD5 of it. Computing one takes longer than the rest.
+    with_md5 = "content-md5" in call.headers or "kms" not in description.headers.get(ENCRYPTION, "")
+    with call.bucket.receive(payload.source, payload.algorithm, with_md5=with_md5) as body:
         payload.verify(body.digests)
         info = call.bucket.put(call.key, body, description, conditions)
     return Response(200, written(info))
@@ -73,5 +75,5 @@ def check_key(key: str) -> None:
 
 def written(info: ObjectInfo) -> list[tuple[str, str]]:
     """The headers that answer a write: what the object can be told by, and what it is encrypted with."""
-    encryption = [item for item in info.description.headers.items() if item[0].startswith(_ENCRYPTION)]
+    encryption = [item for item in info.description.headers.items() if item[0].startswith(ENCRYPTION)]
     return [("ETag", info.etag), *checksum_headers(info.checksum), *encryption]

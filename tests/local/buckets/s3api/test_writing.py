@@ -1,5 +1,6 @@
 """Objects that are written through boto3, and what is refused. What moto has too is held against it elsewhere."""
 
+import hashlib
 import http.client
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -220,3 +221,48 @@ def test_a_mounted_folder_is_copied_from_and_not_into(shared: LocalCloud, s3: An
 def test_no_tags_of_nothing(s3: Any) -> None:
     assert code(s3.delete_object_tagging, Key="nix") == "NoSuchKey"
     assert code(s3.put_object_tagging, Key="nix", Tagging={"TagSet": []}) == "NoSuchKey"
+
+
+KMS = {
+    "ServerSideEncryption": "aws:kms",
+    "SSEKMSKeyId": "arn:aws:kms:us-east-1:123456789012:key/1",
+    "BucketKeyEnabled": True,
+}
+
+
+@pytest.fixture
+def encrypted(s3: Any) -> Any:
+    """The client of a bucket `results` that encrypts with a key of KMS."""
+    default = {"SSEAlgorithm": KMS["ServerSideEncryption"], "KMSMasterKeyID": KMS["SSEKMSKeyId"]}
+    rule = {"ApplyServerSideEncryptionByDefault": default, "BucketKeyEnabled": True}
+    s3.put_bucket_encryption(Bucket="results", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    return s3
+
+
+def test_what_a_bucket_encrypts_by_default_says_with_which_key(encrypted: Any) -> None:
+    written = encrypted.put_object(Bucket="results", Key="k", Body=b"content")
+    read = encrypted.head_object(Bucket="results", Key="k")
+    assert {name: written[name] for name in KMS} == {name: read[name] for name in KMS} == KMS
+
+
+def test_the_etag_of_what_kms_encrypts_is_no_md5_of_it(encrypted: Any) -> None:
+    answer = encrypted.put_object(Bucket="results", Key="k", Body=b"content")
+    assert answer["ETag"] != f'"{hashlib.md5(b"content").hexdigest()}"'
+    assert encrypted.get_object(Bucket="results", Key="k", IfMatch=answer["ETag"])["Body"].read() == b"content"
+
+
+def test_a_content_md5_is_checked_of_what_kms_encrypts_too(encrypted: Any) -> None:
+    assert code(encrypted.put_object, Key="k", Body=b"content", ContentMD5="A" * 22 + "==") == "BadDigest"
+
+
+def test_what_is_encrypted_otherwise_than_by_default_says_so(encrypted: Any) -> None:
+    encrypted.put_object(Bucket="results", Key="k", Body=b"content", ServerSideEncryption="AES256")
+    read = encrypted.head_object(Bucket="results", Key="k")
+    assert read["ServerSideEncryption"] == "AES256"
+    assert "SSEKMSKeyId" not in read
+
+
+def test_a_bucket_that_no_longer_encrypts_with_a_key_tells_the_md5_again(encrypted: Any) -> None:
+    encrypted.delete_bucket_encryption(Bucket="results")
+    answer = encrypted.put_object(Bucket="results", Key="k", Body=b"content")
+    assert answer["ETag"] == f'"{hashlib.md5(b"content").hexdigest()}"'
