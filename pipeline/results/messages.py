@@ -8,6 +8,7 @@ is escaped, so that a key cannot pass for a line of the message.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.costs.telling import summary_lines
 from pipeline.given import printable
 from pipeline.message_text import shown
 
@@ -55,6 +56,7 @@ def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
         _rejected(summary),
         _what_to_do(summary),
         _failed(summary),
+        summary_lines(summary.get("cost")),
         _files(summary),
     ]
     told = ", ".join(

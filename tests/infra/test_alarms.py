@@ -47,7 +47,7 @@ def metrics_of(alarm: dict[str, Any]) -> Iterator[Metric]:
 @pytest.fixture(scope="module")
 def stack(with_parameters: Any) -> Any:
     """A stack that has every alarm."""
-    return with_parameters(ScheduleState="ENABLED")
+    return with_parameters(ScheduleState="ENABLED", MaxCostUsd="20")
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,7 @@ def test_there_is_an_alarm_for_whatever_needs_somebody(alarms: dict[str, Any]) -
         (NAMESPACE, "RejectedFraction"),
         (NAMESPACE, "FailedFraction"),
         (NAMESPACE, "RunsSucceeded"),
+        (NAMESPACE, "CostUsd"),
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
         ("AWS/Lambda", "Throttles"),
     }

@@ -25,11 +25,17 @@ GIGABYTE = 1_000_000_000
 # The most that a process ever held: VmHWM where there is one, since ru_maxrss begins with what the parent held.
 PROGRAM = """
 import json, resource, sys
+from contextlib import redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
-from steps.validate_images import handler
+context = SimpleNamespace(
+    function_name="step", memory_limit_in_mb=1769, invoked_function_arn="arn", aws_request_id="5e1f"
+)
+with redirect_stdout(sys.stderr):  # where the function's log goes
+    from steps.validate_images import handler
 
-result = handler(json.load(sys.stdin), None)
+    result = handler(json.load(sys.stdin), context)
 status = Path("/proc/self/status")
 if status.exists():
     peak = next(int(line.split()[1]) * 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
