@@ -45,3 +45,13 @@ def summary_lines(cost: Mapping[str, Any] | None) -> list[str]:
         lines.append(f"  {'limit':<10}{usd(cost['limit_usd'])}")
     lines += [f"  {sentence}" for sentence in cost["unknown"]]
     return [f"Cost, in AWS ({dated(cost['region'], cost['prices_dated'])})", *lines]
+
+
+def on_a_laptop(cost: Mapping[str, Any] | None) -> list[str]:
+    """What a run on this machine cost, and what it would have elsewhere."""
+    if not cost or cost["estimate_usd"] is None:
+        return []
+    return [
+        f"Cost:    nothing here; in AWS about {usd(cost['estimate_usd'])} and {duration(cost['estimate_seconds'])}"
+        f" ({dated(cost['region'], cost['prices_dated'])})"
+    ]

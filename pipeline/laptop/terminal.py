@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.deployed.progress import Progress
+from pipeline.costs import telling as costs
 from pipeline.given import printable
 from pipeline.results.causes import readable
 from pipeline.runs.keys import REPORT
@@ -116,6 +117,8 @@ def show_report(console: Console, report: "RunReport") -> None:
         console.print(Text.assemble("\nResults: ", (f"{report.results}/", "bold"), _speed(report)), soft_wrap=True)
         if (page := report.results / REPORT).exists():
             console.print(Text.assemble("Report:  ", (str(page), "bold")), soft_wrap=True)
+    for line in costs.on_a_laptop(report.summary.get("cost")):
+        console.print(Text(line), soft_wrap=True)
 
 
 def _faults_table(faults: list[dict[str, Any]]) -> Table:
