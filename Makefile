@@ -42,6 +42,10 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# What `sam build` calls for each function of infra/template.yaml (Metadata: BuildMethod). The SAM CLI gives ARTIFACTS_DIR.
+build-%: $(VENV)/.run
+	@$(BIN)/python -m pipeline.deploying.building --function $* --out "$(ARTIFACTS_DIR)"
+
 asl: $(VENV)/.dev ## Render state_machines/*.asl.json from their Python sources
 	$(BIN)/python -m state_machines
 

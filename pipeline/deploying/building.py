@@ -11,6 +11,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.deploying.bundles import BUNDLES, NOT_IN_FUNCTIONS, OWN, functions_of
@@ -55,6 +56,9 @@ def main(arguments: Iterable[str] | None = None) -> int:
         parser.error(f"there is no function {options.function}; there are {', '.join(bundles)}")
     try:
         build(bundles[options.function], Wheels(CACHE), options.out)
+        # The SAM CLI makes a new version of a function for new code alone, and its variables belong to a version: so
+        # that changed parameters count, each build is new.
+        (options.out / "BUILT").write_text(datetime.now(UTC).isoformat() + "\n", encoding="utf-8")
     except (DeployError, OSError) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return 1
