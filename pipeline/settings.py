@@ -81,6 +81,8 @@ class PlanInferenceSettings:
     """Of a transform job. An instance takes minutes to start, and should then have more than minutes of work."""
     max_concurrent_jobs: int = 40
     """Of a run, where no quota says less: as many iterations of an inline Map run at once at most."""
+    job_key_arn: str = ""
+    """The KMS key of a job's volumes; "" for AWS's own."""
     max_cost_usd: float | None = None
     """What a run may cost at most, whatever its own limit; None for no limit."""
     network: JobNetwork = NO_VPC
@@ -96,6 +98,7 @@ class PlanInferenceSettings:
             images_per_instance=positive(environment, "IMAGES_PER_INSTANCE", cls.images_per_instance),
             max_concurrent_jobs=positive(environment, "MAX_CONCURRENT_JOBS", cls.max_concurrent_jobs),
             max_cost_usd=_amount(environment, "MAX_COST_USD"),
+            job_key_arn=environment.get("JOB_KEY_ARN", ""),
             network=JobNetwork.from_env(environment),
         )
 

@@ -171,12 +171,18 @@ def _why_job_failed(engine: Engine, wait: State, other: State, retry: tuple[Choi
     may_wait = ChoiceRule.NumericLessThan("$.waited", len(LONGEST_WAITS))
     choice.add_choice(ChoiceRule.And([*no_capacity, may_wait]), wait)
     choice.add_choice(ChoiceRule.And([*no_capacity, _HAS_OTHER]), other)
+    failed = {
+        field: partition_failed(f"{kind}JobFailedWith{field}", {"cause.$": cause})
+        for field, cause in engine.said_in.items()
+    }
+    # There was no job: no other one would find more.
+    choice.add_choice(ChoiceRule.And(no_capacity), failed["FailureReason"])
     if retry is not None:
         choice.add_choice(*retry)
-    for field, cause in engine.said_in.items():
+    for field, state in failed.items():
         path = f"$.error.job.{field}"
         is_said = ChoiceRule.And([ChoiceRule.IsPresent(path, True), ChoiceRule.StringGreaterThan(path, "")])
-        choice.add_choice(is_said, partition_failed(f"{kind}JobFailedWith{field}", {"cause.$": cause}))
+        choice.add_choice(is_said, state)
     choice.default_choice(
         partition_failed(
             f"{kind}JobStopped", {"cause": "The job gave no reason: it was stopped, by hand or at its time limit."}

@@ -57,6 +57,7 @@ def run_processing_job() -> Chain:
                 job_input("model", "S3Prefix", "States.Format('s3://{}/models/{}/', $.run.bucket, $.run.model)"),
             ],
             "ProcessingOutputConfig": {
+                "KmsKeyId": "${KeyArn}",
                 "Outputs": [
                     {
                         "OutputName": "predictions",
@@ -67,7 +68,7 @@ def run_processing_job() -> Chain:
                             "S3UploadMode": "Continuous",
                         },
                     }
-                ]
+                ],
             },
             "ProcessingResources": {"ClusterConfig.$": "$.partition.resources"},
             "StoppingCondition": {"MaxRuntimeInSeconds.$": "$.partition.max_runtime_seconds"},

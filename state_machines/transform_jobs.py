@@ -59,6 +59,8 @@ def run_transform_job() -> Chain:
                 "S3OutputPath.$": "$.partition.predictions",
                 "Accept.$": "$.transform.Accept",
                 "AssembleWith": "None",
+                # Otherwise it is AWS's key for S3, whatever the bucket's (TransformOutput, `KmsKeyId`).
+                "KmsKeyId": "${KeyArn}",
             },
             "TransformResources.$": "$.partition.resources",
             "Tags": [

@@ -22,9 +22,7 @@ from pipeline.local.states.integrations import UnknownResourceError, resolve
 
 CHECK = "definitions"
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
-_CALL = re.compile(
-    r"arn:aws:states:::(aws-sdk:)?(?P<service>[a-z]+):(?P<action>[a-zA-Z]+)(\.sync|\.waitForTaskToken)?"
-)
+_CALL = re.compile(r"arn:aws:states:::(aws-sdk:)?(?P<service>[a-z]+):(?P<action>[a-zA-Z]+)(\.sync|\.waitForTaskToken)?")
 # What an optimised integration takes as JSON where the API takes its text.
 _TAKEN_AS_JSON = {("lambda", "Payload"), ("events", "Detail"), ("sqs", "MessageBody")}
 # The models' patterns are Java's.

@@ -26,7 +26,6 @@ WITHOUT_RESOURCES = re.compile(
     r"|logs:((Create|Get|Update|Delete|List)LogDeliver(y|ies)|PutResourcePolicy|Describe(ResourcePolicies|LogGroups))"
     r"|ecr:GetAuthorizationToken|cloudwatch:PutMetricData|servicequotas:ListServiceQuotas"
     r"|sagemaker:List(Processing|Transform)Jobs"
-    r"|sagemaker:List(Processing|Transform)Jobs"
     r"|ec2:((Assign|Unassign)PrivateIpAddresses|(Create|Delete|Detach)NetworkInterface(Permission)?|Describe\w+))"
 )
 # What parliament says that is not so, by the issue and a word in its detail.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipeline import names, objects
-from pipeline.runs import keys, transform_requests
+from pipeline.runs import keys, transform_requests, volumes
 from pipeline.runs.instances import Offer
 from pipeline.runs.run import Run
 from pipeline.runs.run_input import TRANSFORM
@@ -98,5 +98,6 @@ def _machines(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSet
             transform_requests.resources(offer.instance_type, instances)
             if run.engine == TRANSFORM
             else {"InstanceType": offer.instance_type, "InstanceCount": instances, "VolumeSizeInGB": VOLUME_GB}
-        ),
+        )
+        | volumes.encryption(offer.instance_type, settings.job_key_arn),
     }

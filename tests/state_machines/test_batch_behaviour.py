@@ -67,6 +67,7 @@ def template(folder, broken):
             "DefinitionSubstitutions": {
                 **{f"{name}Arn": {"Fn::GetAtt": [name, "Arn"]} for name in STEPS},
                 "ContainerImageUri": "image",
+                "KeyArn": "arn:aws:kms:us-east-1:123456789012:key/test",
                 "JobRoleArn": "arn:aws:iam::123456789012:role/test",
                 "StackName": "test",
                 "TopicArn": {"Ref": "Topic"},
@@ -221,8 +222,9 @@ def test_a_report_that_cannot_be_made_fails_no_run(ended, states, inbox):
 
 
 def test_the_message_is_that_which_tells_of_the_report(ended, inbox):
-    told = json.loads(ended("empty")["output"])["message"]["body"]
-    assert json.loads(told)["default"] == "all is well, and there is a report"
+    assert (
+        json.loads(ended("empty")["output"])["message"]["body"] == '{"default": "all is well, and there is a report"}'
+    )
 
 
 def test_an_input_that_is_no_object_fails_in_the_words_of_start_run(ended):
