@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # Standard mode retries throttling, 5xx and connection faults with jittered backoff (SDKs and Tools Reference Guide,
-# "Retry behavior"). Validation reads ahead on several threads, so the pool is larger than botocore's ten.
+# "Retry behavior"). Validation reads ahead on several threads, so the pool is larger than botocore's ten. Bodies are
+# guarded by their CRC32, and not hashed once more for the signature: botocore's default over HTTPS, not over HTTP.
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
     connect_timeout=5,
     read_timeout=60,
     max_pool_connections=32,
+    s3={"payload_signing_enabled": False},
 )
 
 # For `copy`: S3 copies up to 5 GiB in one request (CopyObject, "x-amz-copy-source"), and what is larger in parts.

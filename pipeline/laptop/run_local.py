@@ -34,8 +34,9 @@ from pipeline.validation.quarantine_files import save_copies
 
 # Names the machine: whether a process is alive is known only of those of this one, and folders can be shared.
 SCRATCH = f".scratch-{fingerprint(socket.gethostname(), length=8)}-"
-# A short run is looked at often, so that its end is seen at once; a long one rarely, so that watching costs it nothing.
-SHORTEST_POLL, LONGEST_POLL = 0.1, 1.0
+# Its end is asked for every so many seconds. Looking at how far it is takes longer: a twentieth of the time at most.
+SHORTEST_POLL = 0.1
+LOOKING = 20
 # What `imagebatch show` and `imagebatch report` read, and what is small. Shards are not: the report has the thumbnails.
 _KEPT_BESIDE_RESULTS = ("verdicts/", "previews/")
 
@@ -223,13 +224,17 @@ def _start(cloud: LocalCloud, stack: Stack, run_input: dict[str, Any]) -> str:
 
 def _follow(cloud: LocalCloud, execution: str, watch: Watch) -> dict[str, Any]:
     watcher = RunWatcher(cloud.client("stepfunctions"), cloud.client("s3"), execution)
-    started = time.monotonic()
+    due = 0.0
     while True:
         described: dict[str, Any] = cloud.client("stepfunctions").describe_execution(executionArn=execution)
-        watch(watcher.poll())
-        if described["status"] != "RUNNING":
+        ended = described["status"] != "RUNNING"
+        if ended or time.monotonic() >= due:
+            started = time.monotonic()
+            watch(watcher.poll())
+            due = time.monotonic() + max(SHORTEST_POLL, LOOKING * (time.monotonic() - started))
+        if ended:
             return described
-        time.sleep(min(LONGEST_POLL, SHORTEST_POLL + 0.05 * (time.monotonic() - started)))
+        time.sleep(SHORTEST_POLL)
 
 
 def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request: RunRequest, inbox: str) -> RunReport:

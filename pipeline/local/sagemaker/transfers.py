@@ -6,7 +6,6 @@ the order of their keys. Outputs are folders, uploaded at the end or while they 
 
 import json
 import os
-import shutil
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _PARALLEL = 2
-_CHUNK = 1 << 18
+_CHUNK = 1 << 20
 _POLL_SECONDS = 1.0
 
 
@@ -150,8 +149,12 @@ def _download_one(s3: Any, item: InputObject, folder: Path) -> None:
         raise TransferError(f"s3://{item.bucket}/{item.key} cannot be a file: its key leads out of the input's folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as file:
-            shutil.copyfileobj(s3.get_object(Bucket=item.bucket, Key=item.key)["Body"], file, _CHUNK)
+        body = s3.get_object(Bucket=item.bucket, Key=item.key)["Body"]
+        # One buffer for all of it: fresh pages for every chunk cost as much as the copy.
+        chunk = memoryview(bytearray(_CHUNK))
+        with target.open("wb", buffering=0) as file:
+            while count := body.readinto(chunk):
+                file.write(chunk[:count])
     except s3.exceptions.ClientError as error:
         reason = error.response["Error"].get("Message", str(error))
         raise TransferError(f"Data download failed: s3://{item.bucket}/{item.key}: {reason}") from error
