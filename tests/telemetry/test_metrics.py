@@ -49,6 +49,10 @@ def values(line: Mapping[str, Any]) -> dict[str, float]:
     return {name: value[0] if isinstance(value, list) else value for name, value in found.items()}
 
 
+def cells(line: str) -> list[str]:
+    return line.strip().strip("|").split("|") if line.startswith("| `") else []
+
+
 def test_a_metric_is_a_document_of_the_embedded_metric_format(metrics: Metrics) -> None:
     emit(dict.fromkeys(METRICS, 1.5), {"run_id": "r"})
     (line,) = metrics()
@@ -160,3 +164,15 @@ def test_a_job_tells_its_speed(metrics: Metrics) -> None:
 def test_a_job_that_predicted_nothing_has_no_speed(metrics: Metrics) -> None:
     throughput.tell_job(0, 60.0, {"run_id": "r"})
     assert metrics() == []
+
+
+def test_the_documents_have_every_metric_with_its_unit_and_its_meaning() -> None:
+    document = (Path(__file__).parents[2] / "docs/monitoring.md").read_text(encoding="utf-8")
+    rows = {
+        row[0].strip("` "): (row[1].strip(), row[3].strip())
+        for row in map(cells, document.splitlines())
+        if len(row) == 4
+    }
+    assert {name: rows.get(name) for name in METRICS} == {
+        name: (metric.unit, metric.meaning) for name, metric in METRICS.items()
+    }
