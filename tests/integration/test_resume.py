@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 import pytest
 
+from pipeline.local.faults import FaultPlan, Faults
+
 PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos" / "garden"
 CONTRACT = {
     "version": 1,
@@ -28,6 +30,11 @@ CONTRACT = {
     "numbers": {"mean": 0, "std": 255},
     "output": {"name": "logits", "activation": "softmax", "top_k": 1, "labels": "labels.txt"},
 }
+
+
+@pytest.fixture(scope="module")
+def faults() -> Faults:
+    return Faults()
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +82,13 @@ def of_run(deployment: Any, run_id: str) -> str:
     return arn
 
 
+def published(deployment: Any, run_id: str) -> list[str]:
+    """The keys of a run in the tables over all runs."""
+    pages = deployment.s3.get_paginator("list_objects_v2").paginate(Bucket=deployment.stack.outputs["ResultsBucket"])
+    found = [item["Key"] for page in pages for item in page["Contents"]]
+    return [key for key in found if key.startswith(("predictions/", "rejected/")) and run_id in key]
+
+
 def answers(ended: Any) -> dict[str, Any]:
     return {key: (row["etag"], row["label"], row["scores"]) for key, row in ended.predicted.items()}
 
@@ -95,6 +109,23 @@ def test_a_run_whose_jobs_failed_is_taken_over_and_validates_nothing_twice(
     assert ended.description["executionArn"] != failed.description["executionArn"]
     assert (ended.counts, answers(ended)) == (undisturbed.counts, answers(undisturbed))
     assert "validated before" in deployment.cloud.logs(deployment.stack.resources["ValidateImagesFunction"])
+
+
+def test_a_run_that_failed_is_published_when_it_was_resumed_and_once(
+    upload: Callable[[bool], Any], resume: Callable[..., Any]
+) -> None:
+    deployment = upload(False)
+    failed = deployment.run(model="tiny")
+    run_id = run_id_of(deployment, failed.description["executionArn"])
+    before = published(deployment, run_id)
+
+    resumed = resume(run_id, "--wait")
+
+    assert resumed.code == 0, resumed.stderr
+    assert before == []
+    (predictions, rejected) = published(deployment, run_id)
+    assert predictions.startswith(f"predictions/run_date={run_id[:10]}/run_id={run_id}/")
+    assert rejected.startswith(f"rejected/run_date={run_id[:10]}/run_id={run_id}/")
 
 
 def test_a_run_that_was_resumed_is_done_and_cannot_be_resumed_again(
@@ -121,6 +152,27 @@ def test_a_run_that_was_stopped_is_redriven(
     assert resumed.code == 0, resumed.stderr
     assert resumed.stdout.startswith(f"Redriven: {started}\n")
     assert answers(deployment.wait(started)) == answers(undisturbed)
+
+
+def test_a_run_whose_model_was_replaced_is_predicted_anew_and_not_redriven(
+    upload: Callable[[bool], Any], undisturbed: Any, resume: Callable[..., Any], faults: Faults
+) -> None:
+    deployment = upload(True)
+    deployment.s3.put_object(
+        Bucket=deployment.stack.outputs["ResultsBucket"], Key="models/tiny/labels.txt", Body=b"x\ny\nz\n"
+    )
+    dies = {"on": "function", "name": "*-aggregate-predictions", "fault": "killed", "probability": 1, "times": 9}
+    faults.use(FaultPlan.from_json({"retry_pace": 0.03, "faults": [dies]}))
+    failed = deployment.run(model="tiny")
+    faults.rest()
+    run_id = run_id_of(deployment, failed.description["executionArn"])
+    assert failed.status == "FAILED"
+
+    resumed = resume(run_id, "--wait")
+
+    assert resumed.code == 0, resumed.stderr
+    assert resumed.stdout.startswith("Started: ")
+    assert answers(deployment.wait(of_run(deployment, run_id))) == answers(undisturbed)
 
 
 def test_two_people_who_resume_a_run_at_once_resume_one(
