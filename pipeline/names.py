@@ -76,6 +76,12 @@ def partition_id(number: int, resumed: int = 0) -> str:
     return f"r{resumed}p{number:04d}" if resumed else f"p{number:04d}"
 
 
+def partition_resumed(id: str) -> int:
+    """How often the run had been taken over when a partition was planned."""
+    resumed, _, _ = id.removeprefix("r").partition("p")
+    return int(resumed or 0)
+
+
 def job_name(prefix: str, run: str, partition: str) -> str:
     """A SageMaker job name for a partition, with room for the state machine's `-<redrive>-<wait>-<retry>`.
 

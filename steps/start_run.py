@@ -16,5 +16,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"execution": {"arn", "name", "started_at"}, "input"}` -> the run's pointer, and whether it was claimed."""
     given, execution, s3 = event["input"], event["execution"], aws.client("s3")
     if resuming.is_resumption(given):
-        return resuming.resume(given, execution, SETTINGS.results_bucket, s3, aws.client("stepfunctions"))
+        return resuming.resume(given, execution, SETTINGS, s3, aws.client("stepfunctions"))
     return start_run(given, execution, SETTINGS, s3)

@@ -30,7 +30,7 @@ def _resume_in(deployed: cloud.Cloud, options: argparse.Namespace) -> int:
     from pipeline.deployed import executions, resumption
 
     found = executions.find(deployed.stepfunctions, deployed.s3, deployed.deployment, options.run)
-    resumed = resumption.resume(deployed.stepfunctions, deployed.deployment, found, options.max_cost)
+    resumed = resumption.resume(deployed.stepfunctions, deployed.s3, deployed.deployment, found, options.max_cost)
     if resumed.execution is None:
         print(f"imagebatch: {resumed.told}", file=sys.stderr)
         return EXIT_FAILED

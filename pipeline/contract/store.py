@@ -11,7 +11,7 @@ A package for a container that is not ours has no model file: its contract and i
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from pipeline.contract.model_signature import read_signature
 from pipeline.contract.packages import parse_labels
 from pipeline.contract.signature import Signature, check_signature
 from pipeline.errors import ContractMismatch, InvalidModelPackage, UnknownModel
+from pipeline.objects import ListedObject
 from pipeline.runs.keys import MODELS_PREFIX, model_prefix
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
     folder = objects.s3_uri(bucket, prefix)
     files = {item.key.removeprefix(prefix): item for item in objects.list_objects(s3, bucket, prefix)}
     sizes = {name: file.size for name, file in files.items()}
-    digest = names.fingerprint(*(f"{file.etag} {name}" for name, file in files.items() if name != CONTRACT_FILE))
+    digest = _digest(files)
     if not sizes:
         models = objects.list_folders(s3, bucket, MODELS_PREFIX)
         known = f"the models there are {', '.join(models)}" if models else "there are no models yet"
@@ -77,6 +78,16 @@ def read_package(s3: "S3Client", bucket: str, model: str) -> StoredPackage:
         except ContractMismatch as mismatch:
             raise ContractMismatch(f"{folder}: {mismatch}") from None
     return StoredPackage(contract, signature, digest)
+
+
+def read_digest(s3: "S3Client", bucket: str, model: str) -> str:
+    """The digest of a package's files as they are now (`StoredPackage.digest`), which are only listed for it."""
+    prefix = model_prefix(model)
+    return _digest({item.key.removeprefix(prefix): item for item in objects.list_objects(s3, bucket, prefix)})
+
+
+def _digest(files: Mapping[str, ListedObject]) -> str:
+    return names.fingerprint(*(f"{file.etag} {name}" for name, file in files.items() if name != CONTRACT_FILE))
 
 
 def read_labels(s3: "S3Client", bucket: str, prefix: str, contract: ModelContract) -> tuple[str, ...]:

@@ -5,15 +5,21 @@ what is wrong: what validation or jobs have left has to be made again (pipeline/
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from pipeline import names, objects
+from pipeline.contract.store import read_digest
 from pipeline.deployed import executions, history
 from pipeline.deployed.executions import Execution
 from pipeline.deployed.stack import Deployment
 from pipeline.results import causes
+from pipeline.runs.run import Run, load_run
+from pipeline.runs.run_input import PROCESSING
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _WRONG_INPUT = "InvalidRunInput"
 # Errors about what an earlier state has left. TooManyFailed is one of partitions whose jobs failed.
@@ -28,7 +34,11 @@ class Resumed:
 
 
 def resume(
-    stepfunctions: Any, deployment: Deployment, execution: Execution, max_cost_usd: float | None = None
+    stepfunctions: Any,
+    s3: "S3Client",
+    deployment: Deployment,
+    execution: Execution,
+    max_cost_usd: float | None = None,
 ) -> Resumed:
     """Go on with the run of an execution that has ended; `max_cost_usd` changes its limit, and 0 takes it away."""
     pointer = history.find_pointer(stepfunctions, execution.arn)
@@ -41,12 +51,22 @@ def resume(
         cause = causes.readable(execution.cause)
         return Resumed(None, f"{called} cannot go on with the input that it has; start it with another. {cause}")
     helps = max_cost_usd is None and execution.error not in _OF_WHAT_IS_THERE
+    if pointer is not None and helps:
+        helps = not _has_other_model(s3, load_run(s3, pointer))
     if helps and _redrive(stepfunctions, execution.arn):
         return Resumed(execution.arn, f"Redriven: {execution.arn}")
     if pointer is None:
         return Resumed(None, f"{called} had not become a run yet, and cannot be redriven any more: start it again.")
     document = {"resume": called} if max_cost_usd is None else {"resume": called, "max_cost_usd": max_cost_usd}
     return _take_over(stepfunctions, deployment, execution, document)
+
+
+def _has_other_model(s3: "S3Client", run: Run) -> bool:
+    """Whether the files have been replaced that Processing jobs fetch: redriven, a run would have two models' answers.
+
+    Transform jobs run the SageMaker model that the execution began with.
+    """
+    return run.engine == PROCESSING and read_digest(s3, run.bucket, run.model) != run.model_digest
 
 
 def _redrive(stepfunctions: Any, arn: str) -> bool:

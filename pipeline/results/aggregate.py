@@ -10,6 +10,7 @@ read, for ten million images. The results are always written before a run is fai
 kept.
 """
 
+from collections import defaultdict
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -167,11 +168,16 @@ def _read_batches(
     ended = {partition["id"]: partition for partition in partitions}
     # Listed once, not asked for one by one: S3 answers 403 instead of 404 where a policy limits listing to a prefix.
     written = {item.key: item for item in objects.list_objects(s3, run.bucket, keys.predictions_prefix(run.run_id))}
-    transformed = keys.transform_outputs(written)
+    by_partition: dict[str, list[str]] = defaultdict(list)
+    for key in written:
+        by_partition[keys.partition_of(run.run_id, key)].append(key)
+    transformed = {partition: keys.transform_outputs(found) for partition, found in by_partition.items()}
 
     def predictions(shard: BatchShard) -> str:
         """Where a job of either engine has put the predictions of a shard, or would have."""
-        return transformed.get(shard.id) or keys.predictions_key(run.run_id, shard.partition, shard.id)
+        return transformed.get(shard.partition, {}).get(shard.id) or keys.predictions_key(
+            run.run_id, shard.partition, shard.id
+        )
 
     payload, answer = run.contract.payload, run.contract.output.answer
     answers = OriginalAnswers(run, payload, answer, written, s3) if payload and answer else None

@@ -20,6 +20,7 @@ from pipeline.objects import ListedObject
 from pipeline.results.predicted import Predicted
 from pipeline.results.reconcile import Answers, Failed
 from pipeline.runs import keys
+from pipeline.runs.answered import answers
 from pipeline.runs.originals import why_not_sent
 from pipeline.runs.run import Run
 from pipeline.shards import Row
@@ -45,6 +46,7 @@ class OriginalAnswers:
         self._payload = payload
         self._format = format
         self._written = written
+        self._earlier = answers(run, written, s3) if run.resumed else {}
         self._s3 = s3
         self._labels = read_labels(s3, run.bucket, keys.model_prefix(run.model), run.contract)
 
@@ -53,16 +55,18 @@ class OriginalAnswers:
         predicted: list[tuple[Prediction, datetime]] = []
         failed: list[Failed] = []
         for row in rows:
-            key = keys.answer_key(self._run.run_id, shard.partition, row.key)
+            answer = self._written.get(keys.answer_key(self._run.run_id, shard.partition, row.key))
+            # What was answered for before the run was taken over was not sent again.
+            answer = answer or self._earlier.get((row.bucket, row.key))
             if not shard.is_sent:
                 why = why_not_sent(row, self._payload, self._run.run_id)
                 error, detail = (why.error, why.detail) if why else (otherwise.error, otherwise.cause)
                 failed.append(Failed(row, shard.partition, error, detail))
-            elif key not in self._written:
+            elif answer is None:
                 failed.append(Failed(row, shard.partition, otherwise.error, otherwise.cause))
             else:
                 try:
-                    predicted.append(self._prediction(self._written[key], row, shard.id))
+                    predicted.append(self._prediction(answer, row, shard.id))
                 except InvalidPrediction as error:
                     failed.append(Failed(row, shard.partition, type(error).__name__, str(error)))
         predictions = Predicted.of(prediction for prediction, _ in predicted)

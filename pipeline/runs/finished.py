@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pipeline import objects
+from pipeline import names, objects
 from pipeline.contract import Task
 from pipeline.errors import CorruptPredictions
 from pipeline.inference.predictions import PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX, read_lines
@@ -20,25 +20,28 @@ _BYTES_AHEAD = 32_000_000
 
 
 def finished_shards(run: Run, shards: Iterable[BatchShard], s3: "S3Client") -> dict[str, str]:
-    """The shards that need no job any more, and the partition in whose folder their predictions lie.
+    """The shards that need no job any more, and the partition in whose folder their predictions lie: the latest.
 
-    Every file is read: one that was cut in half, or is of another contract, does not count. Of photos that are sent one
-    by one nothing counts: a shard of theirs has an answer for each.
+    Every file is read: one that was cut in half, or is of another contract, does not count; nor does what other files
+    of the model have predicted.
     """
-    if run.contract.payload is not None:
-        return {}
     prefix = keys.predictions_prefix(run.run_id)
     written = {item.key: item.size for item in objects.list_objects(s3, run.bucket, prefix)}
     found: dict[str, str] = {}
-    for key in written:
+    for key in sorted(written, key=lambda key: names.partition_resumed(keys.partition_of(run.run_id, key))):
         name = key.rpartition("/")[2]
         for suffix in (PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX):
             if name.endswith(suffix):
                 found[name.removesuffix(suffix)] = key
-    there = [shard for shard in shards if shard.id in found]
 
     def partition_of(shard: BatchShard) -> str:
-        return found[shard.id].removeprefix(prefix).partition("/")[0]
+        return keys.partition_of(run.run_id, found[shard.id])
+
+    there = [
+        shard
+        for shard in shards
+        if shard.id in found and names.partition_resumed(partition_of(shard)) >= run.same_model_since
+    ]
 
     def is_whole(shard: BatchShard) -> bool:
         lines = objects.get_bytes(s3, run.bucket, found[shard.id]).split(b"\n")

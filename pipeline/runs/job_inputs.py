@@ -7,7 +7,7 @@ Originals are found in the verdicts, where their keys stand: a partition's are i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline import objects
@@ -25,8 +25,11 @@ _READING_THREADS = 16
 _FILES_AHEAD = 64
 
 
-def manifests(run: Run, batches: Iterable[Batch], s3: "S3Client") -> Iterator[tuple[str, list[Any]]]:
-    """Each partition and its manifest, in the order of the batches."""
+def manifests(
+    run: Run, batches: Iterable[Batch], s3: "S3Client", answered: Collection[tuple[str, str]] = ()
+) -> Iterator[tuple[str, list[Any]]]:
+    """Each partition and its manifest, in the order of the batches; without the photos, by bucket and key, that are
+    answered for."""
     by_partition: dict[str, list[tuple[Batch, BatchShard]]] = defaultdict(list)
     for batch in batches:
         for shard in batch.shards:
@@ -39,17 +42,24 @@ def manifests(run: Run, batches: Iterable[Batch], s3: "S3Client") -> Iterator[tu
             yield partition, [{"prefix": objects.s3_uri(run.bucket, prefix)}, *names]
         else:
             (bucket,) = {shard.originals for _, shard in share}
-            yield partition, [{"prefix": objects.s3_uri(bucket, "")}, *_originals(run, share, s3)]
+            yield partition, [{"prefix": objects.s3_uri(bucket, "")}, *_originals(run, share, s3, answered)]
 
 
-def _originals(run: Run, share: Iterable[tuple[Batch, BatchShard]], s3: "S3Client") -> Iterator[str]:
-    """The keys of the accepted images whose verdicts name one of these shards."""
+def photos(run: Run, batch: Batch, shard: BatchShard, s3: "S3Client") -> list[str]:
+    """The keys of the accepted images whose verdicts name a shard."""
+    lines = objects.get_lines(s3, run.bucket, keys.verdicts_key(run.run_id, batch.id))
+    found = map(verdicts.from_json, lines)
+    return [verdict.row.key for verdict in found if isinstance(verdict, Accepted) and verdict.shard == shard.id]
+
+
+def _originals(
+    run: Run, share: Iterable[tuple[Batch, BatchShard]], s3: "S3Client", answered: Collection[tuple[str, str]]
+) -> Iterator[str]:
+    """The keys of the images of these shards that are not answered for."""
 
     def read(each: tuple[Batch, BatchShard]) -> list[str]:
         batch, shard = each
-        lines = objects.get_lines(s3, run.bucket, keys.verdicts_key(run.run_id, batch.id))
-        found = map(verdicts.from_json, lines)
-        return [verdict.row.key for verdict in found if isinstance(verdict, Accepted) and verdict.shard == shard.id]
+        return [key for key in photos(run, batch, shard, s3) if (shard.originals, key) not in answered]
 
     for _, found in read_ahead(read, share, threads=_READING_THREADS, budget=_FILES_AHEAD):
         yield from found

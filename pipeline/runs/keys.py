@@ -114,6 +114,11 @@ def predictions_prefix(run_id: str, partition: str | None = None) -> str:
     return f"runs/{run_id}/predictions/" + (f"{partition}/" if partition else "")
 
 
+def partition_of(run_id: str, key: str) -> str:
+    """The partition below whose `predictions_prefix` a key lies."""
+    return key.removeprefix(predictions_prefix(run_id)).partition("/")[0]
+
+
 def predictions_key(run_id: str, partition: str, shard: str) -> str:
     return f"{predictions_prefix(run_id, partition)}{shard}{PREDICTIONS_SUFFIX}"
 

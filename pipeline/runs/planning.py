@@ -8,7 +8,7 @@ Nothing is taken on trust: each map run is asked how many items it was given, an
 import heapq
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,6 +19,7 @@ from pipeline.costs import budget
 from pipeline.errors import CorruptArtifact, RunDoesNotAddUp
 from pipeline.quotas import NOT_ASKED, Quotas, read
 from pipeline.runs import instances, job_inputs, keys, transform_requests
+from pipeline.runs.answered import Answered, Photo
 from pipeline.runs.finished import finished_shards
 from pipeline.runs.instances import Offer
 from pipeline.runs.partitions import Partition, images, images_per_instance, make_partition
@@ -123,16 +124,23 @@ def plan_inference(
         # As they were listed: what is written of them in this order is found by a prefix of their keys.
         batches.extend(sorted(found, key=lambda batch: (batch.first, batch.id)))
     _check_apart(batches)
-    shards = (shard for batch in batches for shard in batch.shards)
-    done = finished_shards(run, shards, s3) if run.resumed else {}
+    done, answered = _done(run, batches, s3) if run.resumed else ({}, frozenset())
     quotas = read(service_quotas, instances.quota_names(run, settings)) if _to_infer(batches, done) else NOT_ASKED
     plan = make_plan(run, batches, settings, done, quotas)
     plan = replace(plan, cost=budget.cost_of_plan(run, plan, settings.max_cost_usd, s3))
-    for partition, manifest in job_inputs.manifests(run, plan.batches, s3):
+    for partition, manifest in job_inputs.manifests(run, plan.batches, s3, answered):
         if partition not in done.values():
             objects.put_json(s3, run.bucket, keys.manifest_key(run.run_id, partition), manifest)
     objects.put_json(s3, run.bucket, keys.plan_key(run.run_id), plan.to_json(run.run_id))
     return plan.between_states(run.run_id)
+
+
+def _done(run: Run, batches: Sequence[Batch], s3: "S3Client") -> tuple[dict[str, str], Collection[Photo]]:
+    """The shards that earlier jobs have predicted, with their partitions, and the photos that are answered for."""
+    if run.contract.output.answer is not None and run.contract.payload is not None:
+        answered = Answered(run, run.contract.output.answer, batches, s3)
+        return answered.shards, answered.photos
+    return finished_shards(run, (shard for batch in batches for shard in batch.shards), s3), ()
 
 
 def make_plan(

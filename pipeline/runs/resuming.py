@@ -5,8 +5,9 @@
 `max_cost_usd` beside it is the run's limit from now on.
 
 What is done is found by its name: batches whose results are stored (validation/stored.py) are not read again, and
-shards whose predictions are there (finished.py) are not planned again. run.json is rewritten only if it is as it was
-read, so that of two resumptions at once one has the run, and the other ends as a trigger does that came twice.
+what is predicted (finished.py, answered.py) is not planned again, unless the files of the model are others by now.
+run.json is rewritten only if it is as it was read, so that of two resumptions at once one has the run, and the other
+ends as a trigger does that came twice.
 """
 
 import json
@@ -18,10 +19,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipeline import objects
-from pipeline.errors import InvalidRunInput
+from pipeline.contract.store import read_package
+from pipeline.errors import ContractMismatch, InvalidRunInput
 from pipeline.runs.keys import run_key
 from pipeline.runs.run import Run
 from pipeline.runs.run_input import max_cost
+from pipeline.runs.start import model_digest
+from pipeline.settings import StartRunSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,15 +45,21 @@ def is_resumption(document: Any) -> bool:
 
 
 def resume(
-    document: Mapping[str, Any], execution: Mapping[str, str], bucket: str, s3: "S3Client", stepfunctions: Any
+    document: Mapping[str, Any],
+    execution: Mapping[str, str],
+    settings: StartRunSettings,
+    s3: "S3Client",
+    stepfunctions: Any,
 ) -> dict[str, Any]:
     """What StartRun answers: the run's pointer, and in `claimed` whether this execution has it now.
 
     It does not get a run whose execution is under way, or has succeeded; `note` says so. Raises InvalidRunInput where
-    there is no such run.
+    there is no such run, ContractMismatch where its model has another contract by now, and what a start raises about a
+    model package that is gone or wrong.
     """
+    bucket = settings.results_bucket
     run_id = _run_id(document)
-    limit = {LIMIT: max_cost(document[LIMIT])} if LIMIT in document else {}
+    limit: dict[str, Any] = {LIMIT: max_cost(document[LIMIT])} if LIMIT in document else {}
     for _ in range(_ATTEMPTS):
         run, etag = _read(s3, bucket, run_id)
         if run.execution_arn == execution["arn"]:  # this function was retried after it had written
@@ -59,10 +69,23 @@ def resume(
             had = "has succeeded" if status == "SUCCEEDED" else "is under way"
             note = f"The run {run_id} {had}, in the execution {run.execution_arn}. Nothing was done here."
             return {**run.pointer, "claimed": False, "note": note}
-        mine = replace(run, execution_arn=execution["arn"], resumed=run.resumed + 1, **limit)
+        mine = _with_model(replace(run, resumed=run.resumed + 1), settings, s3)
+        mine = replace(mine, execution_arn=execution["arn"], **limit)
         if _write(s3, mine, etag):
             return {**mine.pointer, "claimed": True, "note": ""}
     raise TimeoutError(f"Others wrote s3://{bucket}/{run_key(run_id)} {_ATTEMPTS} times meanwhile; resume it again.")
+
+
+def _with_model(run: Run, settings: StartRunSettings, s3: "S3Client") -> Run:
+    """The run with its model's files as they are now, so that no two models answer for one run."""
+    package = read_package(s3, settings.results_bucket, run.model)
+    if package.contract.digest != run.contract.digest:
+        raise ContractMismatch(
+            f"The contract of the model {run.model!r} is another than when the run {run.run_id} began, and what is"
+            " validated is made for that one. Start a new run, or put the contract back."
+        )
+    digest = model_digest(package, run.engine, settings)
+    return run if digest == run.model_digest else replace(run, model_digest=digest, same_model_since=run.resumed)
 
 
 def _run_id(document: Mapping[str, Any]) -> str:

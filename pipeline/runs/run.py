@@ -54,6 +54,8 @@ class Run:
     """Of the files behind the model's name, so that another model under an old name is another model."""
     resumed: int = 0
     """How often another execution took the run over."""
+    same_model_since: int = 0
+    """The takeover since which the model's files are those of `model_digest`: what was predicted before is not."""
     max_cost_usd: float | None = None
     """What it may cost at most (pipeline/costs/budget.py); None for no limit of its own."""
 
@@ -94,6 +96,7 @@ class Run:
             "reprocess": self.reprocess,
             "model_digest": self.model_digest,
             "resumed": self.resumed,
+            "same_model_since": self.same_model_since,
             "max_cost_usd": self.max_cost_usd,
         }
 
@@ -124,6 +127,7 @@ class Run:
             reprocess=document["reprocess"],
             model_digest=document["model_digest"],
             resumed=document["resumed"],
+            same_model_since=document.get("same_model_since", 0),
             max_cost_usd=document.get("max_cost_usd"),
         )
 

@@ -61,7 +61,7 @@ def start_run(
         ledger=settings.ledger,
         max_cost_usd=given.max_cost_usd,
         reprocess=given.reprocess,
-        model_digest=_model_digest(package, engine, settings),
+        model_digest=model_digest(package, engine, settings),
     )
 
     def sources(run_id: str) -> tuple[Source, ...]:
@@ -95,7 +95,7 @@ def _engine(given: RunInput, contract: ModelContract) -> str:
     return TRANSFORM
 
 
-def _model_digest(package: StoredPackage, engine: str, settings: StartRunSettings) -> str:
+def model_digest(package: StoredPackage, engine: str, settings: StartRunSettings) -> str:
     """Of what answers: a transform job runs the stack's SageMaker model, which is not in the package."""
     if engine == TRANSFORM:
         return names.fingerprint(package.digest, settings.sagemaker_model or "")

@@ -65,7 +65,7 @@ class Attempts:
             self.ways.append(f"taken over {where}")
             return self._taken_over(self._run_id)
         try:
-            resumed = resumption.resume(self._states, self._deployment, ended)
+            resumed = resumption.resume(self._states, self._s3, self._deployment, ended)
         except BotoCoreError:
             self.ways.append(f"resumed while the cloud was killed {where}")
             return ended.arn  # who waits for it sees that it is aborted

@@ -98,6 +98,13 @@ def unwanted(deployment: Any, run: Callable[..., Any]) -> Any:
     return run("json_array", "hostile/", "unwanted/", "s3://another-bucket/hostile/", name="unwanted")
 
 
+def read(deployment: Any, key: str) -> Any:
+    """A JSON object of the results bucket."""
+    return json.loads(
+        deployment.s3.get_object(Bucket=deployment.stack.outputs["ResultsBucket"], Key=key)["Body"].read()
+    )
+
+
 def keys_of(bucket: str, rows: Iterable[dict[str, Any]]) -> set[str]:
     return {row["key"].removeprefix("hostile/") for row in rows if row["bucket"] == bucket}
 
@@ -130,10 +137,9 @@ def test_every_key_gets_its_answer_whatever_is_in_it(deployment: Any, unwanted: 
 
 def test_photos_of_each_bucket_are_in_a_job_of_their_own(deployment: Any, unwanted: Any) -> None:
     jobs = deployment.cloud.client("sagemaker").list_transform_jobs(NameContains="-unwanted-", MaxResults=100)
-    firsts = [
-        job["TransformJobName"] for job in jobs["TransformJobSummaries"] if "-retry-" not in job["TransformJobName"]
-    ]
-    assert sorted(name.split("-")[-3] for name in firsts) == ["p0000", "p0001"]
+    names = [job["TransformJobName"] for job in jobs["TransformJobSummaries"]]
+    firsts = [name.split("-") for name in names if "-retry-" not in name]
+    assert sorted(part for name in firsts for part in name if part.startswith("p0")) == ["p0000", "p0001"]
 
 
 def test_every_photo_of_the_run_has_one_end(unwanted: Any) -> None:
@@ -145,7 +151,7 @@ def test_every_photo_of_the_run_has_one_end(unwanted: Any) -> None:
 
 def test_a_photo_that_the_container_refuses_fails_with_the_job_to_look_at(unwanted: Any) -> None:
     detail = unwanted.failed["unwanted/refused.png"]["detail"]
-    assert "-retry-0-0: AlgorithmError: See job logs for more information" in detail
+    assert "-retry-0-0-0: AlgorithmError: See job logs for more information" in detail
 
 
 def test_what_the_container_takes_in_a_second_job_is_predicted(unwanted: Any) -> None:
@@ -172,6 +178,28 @@ def test_the_retry_is_of_what_has_no_answer_alone(deployment: Any, unwanted: Any
     prefix, *keys = json.loads(deployment.s3.get_object(Bucket=results, Key=retried)["Body"].read())
     assert prefix == {"prefix": f"s3://{deployment.stack.outputs['ImagesBucket']}/"}
     assert sorted(keys) == ["unwanted/flaky.png", "unwanted/refused.png"]
+
+
+def test_a_run_that_is_resumed_sends_what_has_no_answer_that_reads(
+    deployment: Any, unwanted: Any, speak: Callable[[str], None]
+) -> None:
+    speak("json_array")
+    failed = deployment.run(prefixes=["unwanted/"], name="resumed", max_failed_fraction=0)
+    assert failed.description["error"] == "TooManyFailed"
+    results = deployment.stack.outputs["ResultsBucket"]
+    (run_id,) = {
+        item["Prefix"].split("/")[1]
+        for item in deployment.s3.list_objects_v2(Bucket=results, Prefix="runs/", Delimiter="/")["CommonPrefixes"]
+        if "-resumed-" in item["Prefix"]
+    }
+
+    again = deployment.run(resume=run_id)
+
+    _, *sent = read(deployment, f"runs/{run_id}/plan/r1p0000.manifest")
+    assert sorted(sent) == ["unwanted/refused.png", "unwanted/words.png"]
+    # They fail again, as they have to; what was answered before is counted as ever.
+    assert again.description["error"] == "TooManyFailed"
+    assert read(deployment, f"runs/{run_id}/results/summary.json")["counts"]["predicted"] == 1
 
 
 def test_nothing_is_packed(deployment: Any, unwanted: Any) -> None:

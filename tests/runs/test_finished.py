@@ -31,7 +31,9 @@ def shards(plan: Plan) -> list[BatchShard]:
     return [shard for batch in plan.batches for shard in batch.shards]
 
 
-def predict(s3: Any, run: Run, shard: BatchShard, *, rows: int | None = None, contract: str = "") -> str:
+def predict(
+    s3: Any, run: Run, shard: BatchShard, *, rows: int | None = None, contract: str = "", partition: str = "p0000"
+) -> str:
     count = shard.rows if rows is None else rows
     lines = "".join(
         Prediction(
@@ -44,7 +46,7 @@ def predict(s3: Any, run: Run, shard: BatchShard, *, rows: int | None = None, co
         ).to_line()
         for n in range(count)
     )
-    key = keys.predictions_key(run.run_id, "p0000", shard.id)
+    key = keys.predictions_key(run.run_id, partition, shard.id)
     objects.put_bytes(s3, RESULTS, key, lines.encode())
     return key
 
@@ -85,6 +87,23 @@ def test_predictions_of_another_contract_are_made_again(s3: Any, run: Run, shard
     predict(s3, run, shards[0], contract="another")
 
     assert finished_shards(run, shards, s3) == {}
+
+
+def test_what_other_files_of_the_model_have_predicted_is_made_again(
+    s3: Any, run: Run, shards: list[BatchShard]
+) -> None:
+    predict(s3, run, shards[0])
+    predict(s3, run, shards[1], partition="r1p0000")
+
+    replaced = replace(run, resumed=2, same_model_since=1)
+    assert finished_shards(replaced, shards, s3) == {shards[1].id: "r1p0000"}
+
+
+def test_of_two_predictions_of_a_shard_the_later_counts(s3: Any, run: Run, shards: list[BatchShard]) -> None:
+    for partition in ("p0000", "r2p0000", "r10p0000"):
+        predict(s3, run, shards[0], partition=partition)
+
+    assert finished_shards(run, shards, s3) == {shards[0].id: "r10p0000"}
 
 
 def test_a_plan_leaves_out_what_is_finished_and_remembers_where_it_lies(run: Run, plan: Plan) -> None:

@@ -1,17 +1,23 @@
 """A run is taken over by one execution, and only where the one that has it has ended without success."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from pipeline import objects
-from pipeline.errors import InvalidRunInput
+from pipeline.contract import ModelContract
+from pipeline.contract.store import read_digest
+from pipeline.errors import ContractMismatch, InvalidRunInput
 from pipeline.runs.keys import run_key
 from pipeline.runs.resuming import is_resumption, resume
 from pipeline.runs.run import Run, load_run
+from pipeline.settings import StartRunSettings
 
 RESULTS = "example-results"
+SETTINGS = StartRunSettings("example-images", RESULTS, "tiny", "incoming/")
 LATER = {"arn": "arn:aws:states:us-east-1:123456789012:execution:imagebatch:later", "name": "later", "started_at": ""}
 OTHER = {**LATER, "arn": f"{LATER['arn']}-still"}
 
@@ -27,24 +33,45 @@ class StepFunctions:
 
 
 @pytest.fixture
-def failed(s3: Any, run: Run) -> Run:
-    objects.put_json(s3, RESULTS, run_key(run.run_id), run.to_json())
-    return run
+def failed(s3: Any, run: Run, begin: Callable[..., Any]) -> Run:
+    """A run of the model that lies in the results bucket."""
+    failed = replace(run, model_digest=read_digest(s3, RESULTS, run.model))
+    objects.put_json(s3, RESULTS, run_key(run.run_id), failed.to_json())
+    return failed
 
 
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED", None])
 def test_a_run_whose_execution_has_ended_is_taken_over(s3: Any, failed: Run, status: str | None) -> None:
-    answer = resume({"resume": failed.run_id}, LATER, RESULTS, s3, StepFunctions(status))
+    answer = resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions(status))
 
     taken = load_run(s3, answer)
     assert (answer["claimed"], answer["run_id"]) == (True, failed.run_id)
-    assert (taken.execution_arn, taken.resumed) == (LATER["arn"], 1)
+    assert (taken.execution_arn, taken.resumed, taken.same_model_since) == (LATER["arn"], 1, 0)
     assert (taken.started_at, taken.trigger, taken.sources) == (failed.started_at, failed.trigger, failed.sources)
+
+
+def test_a_run_whose_models_files_were_replaced_is_one_of_the_new_ones(s3: Any, failed: Run) -> None:
+    s3.put_object(Bucket=RESULTS, Key="models/tiny/labels.txt", Body=b"cat\ncow\n")
+
+    taken = load_run(s3, resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions()))
+
+    assert taken.model_digest == read_digest(s3, RESULTS, "tiny") != failed.model_digest
+    assert taken.same_model_since == 1
+
+
+def test_a_run_whose_models_contract_is_another_by_now_is_not_taken_over(
+    s3: Any, failed: Run, contract: ModelContract
+) -> None:
+    other = replace(contract, output=replace(contract.output, top_k=2))
+    objects.put_json(s3, RESULTS, "models/tiny/contract.json", other.to_json())
+
+    with pytest.raises(ContractMismatch, match=f"when the run {failed.run_id} began"):
+        resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions())
 
 
 @pytest.mark.parametrize(("status", "said"), [("RUNNING", "is under way"), ("SUCCEEDED", "has succeeded")])
 def test_a_run_that_needs_nobody_is_left_alone(s3: Any, failed: Run, status: str, said: str) -> None:
-    answer = resume({"resume": failed.run_id}, LATER, RESULTS, s3, StepFunctions(status))
+    answer = resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions(status))
 
     assert not answer["claimed"]
     assert said in answer["note"]
@@ -53,7 +80,7 @@ def test_a_run_that_needs_nobody_is_left_alone(s3: Any, failed: Run, status: str
 
 def test_a_function_that_is_retried_finds_its_own_claim(s3: Any, failed: Run) -> None:
     for _ in range(2):
-        answer = resume({"resume": failed.run_id}, LATER, RESULTS, s3, StepFunctions())
+        answer = resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions())
 
     assert answer["claimed"]
     assert load_run(s3, answer).resumed == 1
@@ -65,13 +92,13 @@ def test_of_two_executions_that_take_a_run_at_once_one_has_it(s3: Any, failed: R
 
         def describe_execution(self, executionArn: str) -> Any:  # noqa: N803
             if executionArn == failed.execution_arn:
-                answer = resume({"resume": failed.run_id}, OTHER, RESULTS, s3, StepFunctions())
+                answer = resume({"resume": failed.run_id}, OTHER, SETTINGS, s3, StepFunctions())
                 assert answer["claimed"]
                 return {"status": "FAILED"}
             assert executionArn == OTHER["arn"]
             return {"status": "RUNNING"}
 
-    answer = resume({"resume": failed.run_id}, LATER, RESULTS, s3, Between())
+    answer = resume({"resume": failed.run_id}, LATER, SETTINGS, s3, Between())
 
     assert not answer["claimed"]
     assert load_run(s3, answer).execution_arn == OTHER["arn"]
@@ -88,7 +115,7 @@ def test_of_two_executions_that_take_a_run_at_once_one_has_it(s3: Any, failed: R
 )
 def test_what_cannot_be_resumed_is_named(s3: Any, document: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidRunInput, match=f"resume: {said}"):
-        resume(document, LATER, RESULTS, s3, StepFunctions())
+        resume(document, LATER, SETTINGS, s3, StepFunctions())
 
 
 @pytest.mark.parametrize(("document", "is_one"), [({"resume": "a"}, True), ({}, False), (["resume"], False)])

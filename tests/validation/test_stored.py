@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline import objects
 from pipeline.runs.run import Run
 from pipeline.validation.batch import validate_batch
 from pipeline.validation.stored import validate_once
@@ -49,6 +50,17 @@ def test_a_run_that_is_resumed_finds_what_it_has_validated(validate: Callable[[i
 
 def test_a_run_that_is_new_looks_for_nothing(validate: Callable[[int], Any]) -> None:
     assert [validate(0)[1], validate(0)[1]] == [True, True]
+
+
+def test_what_a_model_knew_whose_files_were_replaced_is_looked_at_again(
+    s3: Any, run: Run, items: list[dict[str, Any]], validate: Callable[[int], Any]
+) -> None:
+    first, _ = validate(0)
+    (found,) = s3.list_objects_v2(Bucket=RESULTS, Prefix=f"runs/{run.run_id}/batches/")["Contents"]
+    objects.put_json(s3, RESULTS, found["Key"], {**first, "skipped": 1})
+    resumed = replace(run, resumed=1, same_model_since=1)
+
+    assert validate_once(resumed, IMAGES, items, s3, lambda: {"batch": "new"})["batch"] == "new"
 
 
 def test_another_batch_is_validated(validate: Callable[[int], Any], items: list[dict[str, Any]]) -> None:
