@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
         doctor,
         lookup,
         model,
+        plan,
         predict,
         replay,
         report,
@@ -60,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     run.add_to(commands)
     up.add_to(commands)
+    plan.add_to(commands)
     for command in (start, status, watch, stop, resume, runs, report):
         command.add_to(commands)
     show.add_to(commands)

@@ -8,6 +8,7 @@
     usage.py        what a run has really used, as far as it leaves a trace
     stored.py       prices and rates that a stack keeps in its results bucket
     budget.py       the limit of a run
+    prospect.py     the work of a run that nobody has started
     account.py      both side by side, as summary.json has them; telling.py says it in lines
 
 docs/costs.md works an example through.

@@ -6,7 +6,7 @@ from typing import Any
 
 def usd(amount: float) -> str:
     """Two digits, or as many as a small sum needs to be more than nothing."""
-    if amount and amount < 0.995:
+    if amount and amount < 0.095:
         return f"${amount:.2g}" if amount >= 0.001 else f"${amount:.4f}" if amount >= 0.00005 else "less than $0.0001"
     return f"${amount:,.2f}"
 
@@ -55,3 +55,35 @@ def on_a_laptop(cost: Mapping[str, Any] | None) -> list[str]:
         f"Cost:    nothing here; in AWS about {usd(cost['estimate_usd'])} and {duration(cost['estimate_seconds'])}"
         f" ({dated(cost['region'], cost['prices_dated'])})"
     ]
+
+
+def plan_lines(plan: Mapping[str, Any]) -> list[str]:
+    """What `imagebatch plan` found, for people."""
+    cost = plan["cost"]
+    estimate = cost["estimate"]
+    by_type: dict[tuple[str, int], int] = {}
+    for job in plan["jobs"]:
+        kind = (job["instance_type"], job["instances"])
+        by_type[kind] = by_type.get(kind, 0) + 1
+    jobs = [
+        f"{count:,} {'job' if count == 1 else 'jobs'} of {instances} {instance_type}"
+        for (instance_type, instances), count in by_type.items()
+    ]
+    lines = [
+        f"{'images':<11}{plan['images']:,} ({plan['bytes'] / 1e9:,.3g} GB), in {plan['batches']:,} batches",
+        f"{'model':<11}{plan['model']}, by {plan['engine']}",
+        f"{'jobs':<11}{', '.join(jobs) or 'none'}, {plan['jobs_at_once']} at once",
+        f"{'time':<11}{duration(estimate['seconds'])}: "
+        + ", ".join(f"{name} {duration(seconds)}" for name, seconds in estimate["seconds_by_part"].items()),
+        f"{'cost':<11}{amount_or_unknown(estimate['usd'])} ({dated(cost['region'], cost['prices_dated'])})",
+    ]
+    width = max((len(line["what"]) for line in estimate["lines"]), default=0)
+    for line in sorted(estimate["lines"], key=lambda line: -(line["usd"] or 0.0)):
+        told = f"{line['quantity']:>14,.6g} {line['unit']}"
+        lines.append(f"  {line['what']:<{width}}  {amount_or_unknown(line['usd']):>18}{told}")
+    if cost["limit_usd"] is not None:
+        verdict = "within it" if plan["within_limit"] else "the run would be refused"
+        lines.append(f"{'limit':<11}{usd(cost['limit_usd'])}: {verdict}")
+    lines += [f"{'by':<11}{sentence}" for sentence in estimate["basis"]]
+    lines += [f"{'note':<11}{sentence}" for sentence in plan["notes"]]
+    return [*lines, "Nothing was started."]

@@ -52,8 +52,11 @@ class Workload:
         return tuple(sorted({job.instance_type for job in self.jobs}))
 
     @classmethod
-    def of_plan(cls, run: "Run", plan: "Plan", image_bytes: int) -> "Workload":
-        """The work of a run that is planned. Of a run that is resumed, what is left of it."""
+    def of_plan(cls, run: "Run", plan: "Plan", image_bytes: int, sources: int | None = None) -> "Workload":
+        """The work of a run that is planned. Of a run that is resumed, what is left of it.
+
+        `sources` stands in for the run's own number of them.
+        """
         counts = plan.counts
         shards = [shard for batch in plan.batches for shard in batch.shards]
         return cls(
@@ -63,7 +66,7 @@ class Workload:
             image_bytes=image_bytes,
             read=counts.listed - counts.skipped,
             accepted=counts.accepted,
-            sources=len(run.sources),
+            sources=len(run.sources) if sources is None else sources,
             batches=len(plan.batches),
             shards=len(shards),
             shard_bytes=0 if run.contract.payload else sum(shard.bytes for shard in shards),
