@@ -26,8 +26,6 @@ more than a few requests in five seconds."""
 _PATIENCE = 120.0
 """Seconds without any answer before watching is given up: networks and laptops nap."""
 
-_LINE_EVERY = 30.0
-
 
 def follow(cloud: Cloud, execution: "Execution", name: str) -> "Execution | int":
     """Watch an execution until it has ended; as it is then, or the exit code where somebody presses Ctrl-C.
@@ -76,28 +74,11 @@ def _shown() -> Iterator[Show]:
     if sys.stderr.isatty() and find_spec("rich") is not None:
         from rich.console import Console
 
-        from pipeline.laptop.terminal import LiveRun
+        from pipeline.laptop.live_run import LiveRun
 
         with LiveRun(Console(stderr=True)).shown("looking at the run") as live:
             yield live.update
     else:
-        yield _Lines().show
+        from pipeline.deployed.live_lines import LiveLines
 
-
-class _Lines:
-    """A line when a run comes to a state for the first time, and every half minute while counts grow."""
-
-    def __init__(self) -> None:
-        self._states: set[str | None] = set()
-        self._last: Progress | None = None
-        self._told = time.monotonic()
-
-    def show(self, progress: "Progress") -> None:
-        from pipeline.deployed.telling import images
-
-        is_new = progress.state not in self._states
-        is_due = progress != self._last and time.monotonic() - self._told >= _LINE_EVERY
-        if is_new or is_due:
-            self._states.add(progress.state)
-            self._last, self._told = progress, time.monotonic()
-            print(f"{progress.state or 'starting':<22} {images(progress)}", file=sys.stderr, flush=True)
+        yield LiveLines(lambda line: print(line, file=sys.stderr, flush=True)).update

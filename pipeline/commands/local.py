@@ -14,7 +14,7 @@ from pipeline.commands import EXIT_FAILED, EXIT_USAGE, interrupt, on_interrupt
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.laptop.terminal import LiveRun
+    from pipeline.laptop.live_run import LiveRun
 
 T = TypeVar("T")
 _NEEDED = ("boto3", "moto", "pyarrow", "rich", "samtranslator")
@@ -49,7 +49,7 @@ def carry_out(
     from rich.console import Console
 
     from pipeline.errors import InvalidReplay, UnknownRun
-    from pipeline.laptop.terminal import LiveRun
+    from pipeline.laptop.live_run import LiveRun
     from pipeline.local.deploy import ParameterError, TemplateError
     from pipeline.local.faults import FaultPlanError
     from pipeline.local.sources import UsageError

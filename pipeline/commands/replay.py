@@ -10,8 +10,8 @@ from pipeline.commands import EXIT_FAILED, EXIT_USAGE, cloud, local, print_json
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pipeline.laptop.live_run import LiveRun
     from pipeline.laptop.run_local import RunReport
-    from pipeline.laptop.terminal import LiveRun
     from pipeline.runs.replay import Comparison
 
 

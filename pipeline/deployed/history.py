@@ -5,7 +5,7 @@ those of an inline map stand in that of the execution.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 FIRST_EVENTS = 50
 """StartRun is the first state, and its end is among the first events, whatever was retried."""
 
-_PAGE = 1000
+_PAGE, _FEW = 1000, 100
+"""Events in a request: as many as there can be, and as many as there are between two looks."""
 
 
 def find_pointer(stepfunctions: Any, execution: str) -> Mapping[str, Any] | None:
@@ -53,20 +54,50 @@ class Stage:
 
 def read_stages(stepfunctions: Any, execution: str) -> list[Stage]:
     """The states that an execution came to, in the order in which it first did."""
-    stages: dict[str, Stage] = {}
-    pages = stepfunctions.get_paginator("get_execution_history").paginate(
-        executionArn=execution, includeExecutionData=False, PaginationConfig={"PageSize": _PAGE}
-    )
-    for page in pages:
-        for event in page["events"]:
-            details = event.get("stateEnteredEventDetails") or event.get("stateExitedEventDetails")
-            if details is None:
-                continue
-            name, when = details["name"], event["timestamp"].astimezone(UTC)
-            is_entered = "stateEnteredEventDetails" in event
-            kind = event["type"].removesuffix("StateEntered").removesuffix("StateExited")
-            before = stages.get(name) or Stage(name, kind, 0, 0, when, when)
-            stages[name] = Stage(
-                name, kind, before.entered + is_entered, before.left + (not is_entered), before.first, when
+    return StageReader(stepfunctions, execution).read()
+
+
+class StageReader:
+    """Reads the stages of an execution again and again: each time only the events that are new."""
+
+    def __init__(self, stepfunctions: Any, execution: str) -> None:
+        self._stepfunctions = stepfunctions
+        self._execution = execution
+        self._last = 0
+        self._stages: dict[str, Stage] = {}
+        self.latest: str | None = None
+        """The state that was entered last."""
+
+    def read(self) -> list[Stage]:
+        for event in reversed(list(self._new_events())):
+            self._last = event["id"]
+            self._add(event)
+        return list(self._stages.values())
+
+    def _new_events(self) -> Iterator[Mapping[str, Any]]:
+        """The latest first: a page of them is all there is to ask for, unless much has happened."""
+        request: dict[str, Any] = {"maxResults": _FEW if self._last else _PAGE}
+        while True:
+            page = self._stepfunctions.get_execution_history(
+                executionArn=self._execution, reverseOrder=True, includeExecutionData=False, **request
             )
-    return list(stages.values())
+            for event in page["events"]:
+                if event["id"] <= self._last:
+                    return
+                yield event
+            if not page.get("nextToken"):
+                return
+            request = {"maxResults": _PAGE, "nextToken": page["nextToken"]}
+
+    def _add(self, event: Mapping[str, Any]) -> None:
+        details = event.get("stateEnteredEventDetails") or event.get("stateExitedEventDetails")
+        if details is None:
+            return
+        name, when = details["name"], event["timestamp"].astimezone(UTC)
+        is_entered = "stateEnteredEventDetails" in event
+        kind = event["type"].removesuffix("StateEntered").removesuffix("StateExited")
+        before = self._stages.get(name) or Stage(name, kind, 0, 0, when, when)
+        self._stages[name] = Stage(
+            name, kind, before.entered + is_entered, before.left + (not is_entered), before.first, when
+        )
+        self.latest = name if is_entered else self.latest

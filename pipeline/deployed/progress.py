@@ -2,7 +2,7 @@
 
 Nothing reports progress; it is read from what is there anyway: watching works the same in AWS and changes nothing.
 
-    state        the execution's history: the state entered last
+    state        the execution's history: the state entered last; with the definition, the whole course
     listed       the map runs' item counts; so is validated
     rejected     metadata of the verdict objects; once there is a plan, what that says
     predicted    the prediction objects that are there, counted by the rows that plan.json says they have, or by
@@ -13,16 +13,18 @@ only so often that they take a small share of time.
 """
 
 import itertools
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from pipeline import objects
-from pipeline.deployed import history
+from pipeline.deployed import course, history
+from pipeline.deployed.course import Step
 from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX
 from pipeline.runs import keys
 from pipeline.runs.planning import Plan
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 _PAUSE_PER_SECOND_OF_LISTING = 10
 _VERDICTS_A_POLL = 50
 _VERDICTS_AT_ONCE = 16
-_EVENTS_LOOKED_AT = 50
+_REFUSALS = {"AccessDenied", "AccessDeniedException"}
 # The summary is there once these states are entered; where the first of them fails, it may be.
 _AFTER_RESULTS = frozenset({"AggregatePredictions", "WriteReport", "Notify", "PublishEvent", "Done"})
 
@@ -60,6 +62,10 @@ class Progress:
     shards_failed: int = 0
     skipped: int = 0
     """Known and unchanged, as the plan counts them."""
+    accepted: int = 0
+    """Images that are to be predicted; 0 while there is no plan."""
+    steps: tuple[Step, ...] = ()
+    """The states of the run, those to come among them. Empty where the definition may not be read."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +107,12 @@ class RunWatcher:
         self._clock = clock
         self._verdicts_a_poll = verdicts_a_poll
         self._listing_due = clock()
-        self._state: str | None = None
+        self._history = history.StageReader(stepfunctions, execution_arn)
+        self._definition: Mapping[str, Any] | None = None
+        self._definition_refused = False
         self._run: Mapping[str, Any] | None = None
         self._ended_maps: dict[str, _Mapped] = {}
+        self._mapped, self._all_mapped = _Mapped(), False
         self._rejected: dict[str, int] = {}
         self._plan: Plan | None = None
         self._rows: dict[str, int] = {}
@@ -114,63 +123,65 @@ class RunWatcher:
         self._fraction = 0.0
 
     def poll(self) -> Progress:
-        self._state = self._latest_state() or self._state
+        stages = self._history.read()
+        return replace(self._look(), state=self._history.latest, steps=course.steps(self._read_definition(), stages))
+
+    def _look(self) -> Progress:
         self._run = self._run or history.find_pointer(self._stepfunctions, self._execution)
         if self._run is None:
-            return Progress(self._state)
-        mapped, all_ended = self._count_items()
+            return Progress()
+        if self._plan is None:
+            self._mapped, self._all_mapped = self._count_items()
         if self._clock() >= self._listing_due:
             started = self._clock()
-            self._look_at_objects(self._run, all_ended)
+            self._look_at_objects(self._run)
             self._listing_due = self._clock() + _PAUSE_PER_SECOND_OF_LISTING * (self._clock() - started)
-        if self._counts is None and self._state in _AFTER_RESULTS:
+        if self._counts is None and self._history.latest in _AFTER_RESULTS:
             self._counts = self._read_counts(self._run)
-        return self._progress(self._run["run_id"], mapped)
+        return self._progress(self._run["run_id"])
 
-    def _progress(self, run_id: str, mapped: _Mapped) -> Progress:
-        shards = {
-            "batches": mapped.batches,
-            "batches_done": mapped.batches_done,
-            "shards": len(self._rows),
-            "shards_predicted": len(self._predicted & self._rows.keys()),
-            "shards_failed": len((self._failed - self._predicted) & self._rows.keys()),
-        }
-        if self._counts is not None:
-            counts = self._counts
-            done = sum(counts[name] for name in ("predicted", "rejected", "failed", "skipped"))
-            return Progress(
-                self._state,
-                run_id,
-                counts["listed"],
-                done,
-                counts["rejected"],
-                counts["predicted"],
-                counts["failed"],
-                1.0,
-                **shards,
-                skipped=counts["skipped"],
-            )
-        rows, listed, validated = self._rows, mapped.listed, mapped.validated
-        if self._plan:
-            listed = validated = self._plan.counts.listed
-        predicted = sum(rows.get(shard, 0) for shard in self._predicted) + self._answers
-        failed = sum(rows.get(shard, 0) for shard in self._failed - self._predicted)
-        accepted = self._plan.counts.accepted if self._plan else 0
-        # Decoding and predicting take about as long as each other; which it is depends on the photos and the model.
-        halves = validated / listed if listed else 0.0, (predicted + failed) / accepted if accepted else 0.0
-        self._fraction = max(self._fraction, sum(halves) / 2)
-        rejected = self._plan.counts.rejected if self._plan else sum(self._rejected.values())
-        shards["skipped"] = self._plan.counts.skipped if self._plan else 0
-        return Progress(self._state, run_id, listed, validated, rejected, predicted, failed, self._fraction, **shards)
-
-    def _latest_state(self) -> str | None:
-        history = self._stepfunctions.get_execution_history(
-            executionArn=self._execution, reverseOrder=True, maxResults=_EVENTS_LOOKED_AT
+    def _progress(self, run_id: str) -> Progress:
+        plan, rows = self._plan, self._rows
+        seen = Progress(
+            run_id=run_id,
+            listed=self._mapped.listed,
+            validated=self._mapped.validated,
+            rejected=sum(self._rejected.values()),
+            predicted=sum(rows.get(shard, 0) for shard in self._predicted) + self._answers,
+            failed=sum(rows.get(shard, 0) for shard in self._failed - self._predicted),
+            batches=self._mapped.batches,
+            batches_done=self._mapped.batches_done,
+            shards=len(rows),
+            shards_predicted=len(self._predicted & rows.keys()),
+            shards_failed=len((self._failed - self._predicted) & rows.keys()),
         )
-        for event in history["events"]:
-            if "stateEnteredEventDetails" in event:
-                return str(event["stateEnteredEventDetails"]["name"])
-        return None
+        if plan is not None:
+            counts = plan.counts
+            seen = replace(seen, listed=counts.listed, validated=counts.listed, rejected=counts.rejected)
+            seen = replace(seen, accepted=counts.accepted, skipped=counts.skipped)
+        if self._counts is not None:
+            ends: dict[str, Any] = {name: self._counts[name] for name in ("predicted", "rejected", "failed", "skipped")}
+            return replace(seen, **ends, listed=self._counts["listed"], validated=sum(ends.values()), fraction=1.0)
+        # Decoding and predicting take about as long as each other; which it is depends on the photos and the model.
+        ended = seen.predicted + seen.failed
+        halves = (
+            seen.validated / seen.listed if seen.listed else 0.0,
+            ended / seen.accepted if seen.accepted else 0.0,
+        )
+        self._fraction = max(self._fraction, sum(halves) / 2)
+        return replace(seen, fraction=self._fraction)
+
+    def _read_definition(self) -> Mapping[str, Any] | None:
+        """The definition that the execution runs; None where whoever watches may not read it."""
+        if self._definition is None and not self._definition_refused:
+            try:
+                described = self._stepfunctions.describe_state_machine_for_execution(executionArn=self._execution)
+                self._definition = json.loads(described["definition"])
+            except ClientError as error:
+                if objects.error_code(error) not in _REFUSALS:
+                    raise
+                self._definition_refused = True
+        return self._definition
 
     def _count_items(self) -> tuple[_Mapped, bool]:
         """What the map runs have done, and whether every one there is has ended."""
@@ -188,8 +199,8 @@ class RunWatcher:
         pages = self._stepfunctions.get_paginator("list_map_runs").paginate(executionArn=self._execution)
         return (map_run["mapRunArn"] for page in pages for map_run in page["mapRuns"])
 
-    def _look_at_objects(self, run: Mapping[str, Any], all_ended: bool) -> None:
-        if all_ended and self._plan is None:
+    def _look_at_objects(self, run: Mapping[str, Any]) -> None:
+        if self._all_mapped and self._plan is None:
             self._plan = self._read_plan(run)
             if self._plan:
                 shards = [shard for batch in self._plan.batches for shard in batch.shards]

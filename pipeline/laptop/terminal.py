@@ -1,21 +1,13 @@
-"""What a run looks like in a terminal: a live line while it is under way, and tables when it has ended."""
+"""What a run looks like in a terminal when it has ended."""
 
-import time
-from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Console
 from rich.markup import escape
-from rich.padding import Padding
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.deployed.progress import Progress
 from pipeline.costs import telling as costs
 from pipeline.given import printable
 from pipeline.results.causes import readable
@@ -26,73 +18,6 @@ if TYPE_CHECKING:
 
 REJECTED_SHOWN = 20
 LABELS_SHOWN = 10
-RATE_SECONDS = 5.0
-
-
-class LiveRun:
-    """The progress of one run: redrawn in place on a terminal, a line for each new state elsewhere."""
-
-    def __init__(self, console: Console, *, verbose: bool = False) -> None:
-        self._console = console
-        self._verbose = verbose
-        self._live = Live(console=console, transient=True, auto_refresh=False) if console.is_terminal else None
-        self._rate = _Rate()
-        self._state: str | None = None
-
-    @contextmanager
-    def shown(self, first: str = "starting the local cloud, deploying infra/template.yaml") -> Iterator["LiveRun"]:
-        """Show the line for as long as it is needed; `first` is what it says before there is anything to tell."""
-        if self._live is None:
-            yield self
-            return
-        self._live.update(Text(first), refresh=True)
-        with self._live:
-            yield self
-
-    def update(self, progress: Progress) -> None:
-        rate = self._rate.of(progress.validated + progress.predicted)
-        line = (
-            f"{progress.state or 'starting':<20} {progress.validated:,} validated, {progress.rejected:,} rejected, "
-            f"{progress.predicted:,} predicted, {rate:,.0f} images/s"
-        )
-        if self._live is not None:
-            self._draw(ProgressBar(total=1.0, completed=progress.fraction, width=40), line)
-        elif progress.state != self._state:
-            self._console.print(line, highlight=False, soft_wrap=True)
-        self._state = progress.state
-
-    def looked(self, done: int, total: int) -> None:
-        """How many rejected images have been looked at, before a replay of those that are fixed."""
-        line = f"{done:,} of {total:,} rejected images looked at"
-        if self._live is not None:
-            self._draw(ProgressBar(total=total, completed=done, width=40), line)
-        elif not done:
-            self._console.print(line, highlight=False, soft_wrap=True)
-
-    def _draw(self, bar: ProgressBar, line: str) -> None:
-        # A bar does not end its line by itself: what follows would stand beside it, and be cut off by a narrow window.
-        if self._live is not None:
-            self._live.update(Group(Padding(bar), Text(line, no_wrap=True, overflow="ellipsis")), refresh=True)
-
-    def note(self, sentence: str) -> None:
-        """What only a person who asked for detail is told."""
-        if self._verbose:
-            self._console.print(Text(sentence, style="dim"), soft_wrap=True)
-
-
-class _Rate:
-    """Images a second of the stage that is under way: a run validates everything before it predicts anything."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
-
-    def of(self, done: int) -> float:
-        now = time.monotonic()
-        self._seen.append((now, done))
-        while now - self._seen[0][0] > RATE_SECONDS:
-            self._seen.popleft()
-        then, done_then = self._seen[0]
-        return (done - done_then) / (now - then) if now > then else 0.0
 
 
 def show_report(console: Console, report: "RunReport") -> None:

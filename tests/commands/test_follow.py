@@ -1,4 +1,4 @@
-"""Watching: lines where there is no terminal, and patience with a network that naps."""
+"""Watching has patience with a network that naps."""
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -7,31 +7,6 @@ from pipeline.commands import follow
 from pipeline.commands.cloud import Cloud
 from pipeline.deployed import executions, progress
 from pipeline.deployed.progress import Progress
-
-
-def shown(*looks: Progress, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    lines = follow._Lines()
-    for look in looks:
-        lines.show(look)
-    return capsys.readouterr().err.splitlines()
-
-
-def test_a_state_is_told_when_a_run_first_comes_to_it(capsys: pytest.CaptureFixture[str]) -> None:
-    first, second = Progress("ForEachSource", "run", 9), Progress("RunProcessingJob", "run", 9, 9, 1)
-
-    assert shown(first, second, first, second, capsys=capsys) == [
-        "ForEachSource          9 listed, 0 validated, 0 predicted",
-        "RunProcessingJob       9 listed, 9 validated, 1 rejected, 0 predicted",
-    ]
-
-
-def test_counts_that_grow_are_told_every_now_and_then(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(follow, "_LINE_EVERY", 0.0)
-    look, later = Progress("RunProcessingJob", "run", 9, 9), Progress("RunProcessingJob", "run", 9, 9, predicted=5)
-
-    assert len(shown(look, look, later, later, capsys=capsys)) == 2
 
 
 class Naps:

@@ -1,9 +1,11 @@
 """Watching a run: each look counts what is there by then, and looking costs little."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pipeline import objects
 from pipeline.deployed.progress import Progress, RunWatcher
@@ -15,6 +17,7 @@ from pipeline.runs.run import Run
 from pipeline.validation.batches import Batch, BatchShard, Counts
 
 RESULTS = "example-results"
+BEGAN = datetime(2026, 11, 20, 2, tzinfo=UTC)
 PARTITION = Partition("p0000", "imagebatch-run-p0000", "s3://m", "s3://p", 4, 2, "ml.c7i.xlarge", 1, 3600)
 
 
@@ -26,18 +29,26 @@ class Execution:
         self.states = ["StartRun"]
         self.map_runs: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
+        self.definition: dict[str, Any] | None = {"StartAt": "Start", "States": {"Start": {"Type": "Pass"}}}
 
     def get_execution_history(self, **request: Any) -> dict[str, Any]:
         self.asked.append("get_execution_history")
         events: list[dict[str, Any]] = []
         for state in self.states:
-            events.append({"stateEnteredEventDetails": {"name": state}})
+            events.append({"type": "TaskStateEntered", "stateEnteredEventDetails": {"name": state}})
             output = json.dumps({"run": {**self._run.pointer, "claimed": True}})
-            events.append({"stateExitedEventDetails": {"name": state, "output": output}})
+            events.append({"type": "TaskStateExited", "stateExitedEventDetails": {"name": state, "output": output}})
             events.append({"type": "TaskScheduled"})
+        events = [{**event, "id": number, "timestamp": BEGAN} for number, event in enumerate(events, 1)]
         if self.states == ["StartRun"]:
             events = events[:1]
         return {"events": events[::-1] if request.get("reverseOrder") else events}
+
+    def describe_state_machine_for_execution(self, **request: str) -> dict[str, Any]:
+        self.asked.append("describe_state_machine_for_execution")
+        if self.definition is None:
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeStateMachineForExecution")
+        return {"definition": json.dumps(self.definition)}
 
     def get_paginator(self, operation: str) -> "Execution":
         assert operation == "list_map_runs"
@@ -223,6 +234,38 @@ def test_the_summary_has_the_last_word(watcher: RunWatcher, execution: Execution
     objects.put_json(s3, RESULTS, keys.result_key(run.run_id, "summary.json"), {"counts": counts})
 
     assert watcher.poll() == Progress("Done", run.run_id, 5, 5, 1, 3, 1, 1.0)
+
+
+def test_the_course_of_the_run_is_that_of_its_definition(watcher: RunWatcher, execution: Execution) -> None:
+    states = {"StartRun": {"Type": "Task", "Next": "Next"}, "Next": {"Type": "Task"}}
+    execution.definition = {"StartAt": "StartRun", "States": states}
+    execution.states.append("Other")
+
+    steps = watcher.poll().steps
+
+    assert [(step.name, step.left) for step in steps] == [("StartRun", BEGAN), ("Next", None)]
+    watcher.poll()
+    assert execution.asked.count("describe_state_machine_for_execution") == 1
+
+
+def test_who_may_not_read_the_definition_sees_the_states_that_there_were(
+    watcher: RunWatcher, execution: Execution
+) -> None:
+    execution.definition = None
+    execution.states.append("PlanInference")
+
+    assert [step.name for step in watcher.poll().steps] == ["StartRun", "PlanInference"]
+    watcher.poll()
+    assert execution.asked.count("describe_state_machine_for_execution") == 1
+
+
+def test_a_state_is_read_once_from_the_history(watcher: RunWatcher, execution: Execution) -> None:
+    execution.definition = None
+    watcher.poll()
+    execution.states = ["StartRun", "ForEachSource", "PlanInference"]
+    watcher.poll()
+
+    assert [(step.name, step.entered) for step in watcher.poll().steps] == [(name, BEGAN) for name in execution.states]
 
 
 def test_a_run_that_failed_before_its_results_is_still_watched(watcher: RunWatcher, execution: Execution) -> None:

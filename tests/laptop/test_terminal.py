@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline.deployed.progress import Progress
 from pipeline.laptop.run_local import RunReport
-from pipeline.laptop.terminal import LiveRun, show_report
+from pipeline.laptop.terminal import show_report
 
 CAT = {"label": "tabby cat", "images": 1000, "mean_score": 0.816}
 
@@ -51,40 +50,6 @@ def test_one_image_is_one() -> None:
     counts = {"listed": 2, "passed_over": 0, "predicted": 1, "rejected": 1, "failed": 0, "skipped": 0}
     lines = shown(counts=counts, task="detection", top_labels=[], without_boxes=1)
     assert {"1 image predicted", "1 image without a box", "1 image rejected"} <= set(lines)
-
-
-def told(is_terminal: bool) -> str:
-    """What a look at 3,000 rejected images writes."""
-    console = Console(file=io.StringIO(), width=100, force_terminal=is_terminal)
-    with LiveRun(console).shown() as live:
-        for done in (0, 1500, 3000):
-            live.looked(done, 3000)
-    assert isinstance(console.file, io.StringIO)
-    return console.file.getvalue()
-
-
-def test_on_a_terminal_a_replay_says_how_far_its_look_has_come() -> None:
-    assert "1,500 of 3,000 rejected images looked at" in told(is_terminal=True)
-
-
-def test_elsewhere_a_replay_says_once_that_it_looks() -> None:
-    assert told(is_terminal=False) == "0 of 3,000 rejected images looked at\n"
-
-
-def test_a_window_of_eighty_columns_shows_every_count() -> None:
-    console = Console(file=io.StringIO(), width=80, force_terminal=True)
-    with LiveRun(console).shown() as live:
-        live.update(Progress("RunProcessingJobs", "run", 12345, 12345, 12, 12333, 0, 0.9))
-    assert isinstance(console.file, io.StringIO)
-    assert "12,345 validated, 12 rejected, 12,333 predicted" in console.file.getvalue()
-
-
-@pytest.mark.parametrize(("verbose", "shown"), [(True, "deployed\n"), (False, "")])
-def test_detail_is_for_who_asked_for_it(verbose: bool, shown: str) -> None:
-    console = Console(file=io.StringIO())
-    LiveRun(console, verbose=verbose).note("deployed")
-    assert isinstance(console.file, io.StringIO)
-    assert console.file.getvalue() == shown
 
 
 def test_a_label_is_not_markup() -> None:
