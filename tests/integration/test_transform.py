@@ -163,7 +163,7 @@ def test_a_failed_job_is_tried_again_once_under_another_name(run: Callable[..., 
     assert run("spoiled").status == "SUCCEEDED"
     (first, first_status), (second, second_status) = jobs("spoiled")
     assert (first_status, second_status) == ("Failed", "Failed")
-    assert (first[-10:], second[-16:]) == ("-p0000-0-0", "-p0000-retry-0-0")
+    assert (first[-12:], second[-18:]) == ("-p0000-0-0-0", "-p0000-retry-0-0-0")
 
 
 def test_only_what_is_missing_is_tried_again(deployment: Any, run: Callable[..., Any]) -> None:
@@ -206,11 +206,11 @@ def hopeless(
 def test_a_run_that_predicts_nothing_fails_and_says_which_job_to_look_at(hopeless: tuple[Any, Path]) -> None:
     finished, _ = hopeless
     assert (finished.code, finished.report["error"]) == (1, "TooManyFailed")
-    assert "-p0000-retry-0-0: ClientError: See job logs" in finished.report["cause"]
+    assert "-p0000-retry-0-0-0: ClientError: See job logs" in finished.report["cause"]
 
 
 def test_the_logs_of_both_transform_jobs_are_kept_and_say_why(hopeless: tuple[Any, Path]) -> None:
     _, out = hopeless
     logs = sorted(out.glob("*/logs/*-p0000-*.log"))
-    assert [log.name.rpartition("-p0000-")[2] for log in logs] == ["0-0.log", "retry-0-0.log"]
+    assert [log.name.rpartition("-p0000-")[2] for log in logs] == ["0-0-0.log", "retry-0-0-0.log"]
     assert all("InvalidPrediction" in log.read_text() for log in logs)
