@@ -78,6 +78,8 @@ def test_any_body_is_scores_or_a_refusal_that_names_the_photo(body: bytes, outpu
         (b'{"a": 1}', at("a", "b"), "a is neither an object nor a list"),
         (b"0.1,0.9\n0.2,0.8\n", CSV, "it has 2 lines; one photo has one"),
         (b"cat,dog\n", CSV, "it is no line of numbers: could not convert"),
+        (b"0.1,1_0\n", CSV, "it is no line of numbers: '1_0' is no number"),
+        ("0.1,\u0661\n".encode(), CSV, "it is no line of numbers: '\u0661' is no number"),
         (b"0.1,inf\n", CSV, "score 1 is inf"),
         (b"", CSV, "it has 0 lines"),
     ],
