@@ -89,7 +89,7 @@ def local_stack(request: RunRequest, note: Note) -> Iterator["LocalStack"]:
         note(f"local cloud: {cloud.endpoint_url}")
         for_sagemaker = request.engine == TRANSFORM
         # What a table would remember is gone with the cloud.
-        parameters = {"Incremental": "no", **request.parameters}
+        parameters = {"Incremental": "no", **source.parameters, **request.parameters}
         stack = deploy_stack(cloud, [model], parameters, for_sagemaker=for_sagemaker, warm_functions=True)
         for ignored in stack.ignored:
             note(f"means nothing on one machine: {ignored}")

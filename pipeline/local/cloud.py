@@ -38,6 +38,7 @@ from pipeline.local.gateway import Gateway
 from pipeline.local.glue import GlueService
 from pipeline.local.http_messages import Body, Request
 from pipeline.local.lambdas import LambdaService
+from pipeline.local.permissions import Guard
 from pipeline.local.processes import Processes
 from pipeline.local.quotas import QuotasService
 from pipeline.local.sagemaker import Image, Images, SageMakerService
@@ -117,6 +118,8 @@ class LocalCloud:
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._clients_lock = threading.Lock()
         cleanup.callback(self._close_clients)
+        self._guard = Guard(self._service_client, account_id, region)
+        self._gateway.protect(self._guard)
         self._gateway.start()
         cleanup.callback(self._gateway.close)
         for bucket in self._gateway.stored_buckets():
@@ -246,6 +249,7 @@ class LocalCloud:
 
     def register(self, stack: "Stack") -> None:
         """Let CloudFormation tell of a stack that was deployed here."""
+        self._guard.forget()
         self._cloudformation.register(stack)
 
     def stack(self, name: str) -> "Stack | None":

@@ -21,6 +21,7 @@ from pipeline.local.faults.requests import RequestFaults
 from pipeline.local.http_messages import Request, Response
 from pipeline.local.http_server import HttpServer
 from pipeline.local.lambdas.urls import PREFIX as FUNCTION_URLS
+from pipeline.local.permissions import Guard
 from pipeline.local.protocol import JsonService
 
 _SCOPE = re.compile(r"Credential=[^/]+/[0-9]{8}/[^/]+/([^/]+)/aws4_request", re.IGNORECASE)
@@ -41,6 +42,7 @@ class Gateway:
         self._buckets = BucketService(buckets_dir, self.moto)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._faults = RequestFaults(faults) if faults else None
+        self._guard: Guard | None = None
         self._server = HttpServer(self.answer, port=port)
         self.url = self._server.url
 
@@ -59,6 +61,10 @@ class Gateway:
         """Let `bucket` answer for the objects of the bucket called `name`."""
         self._buckets.mount(name, bucket)
 
+    def protect(self, guard: Guard) -> None:
+        """Let `guard` refuse what the roles of functions do not allow."""
+        self._guard = guard
+
     def listen(self, listener: Listener) -> None:
         """Let `listener` be told of the objects of buckets that are configured to tell of them."""
         self._buckets.listen(listener)
@@ -70,9 +76,12 @@ class Gateway:
     def answer(self, request: Request) -> Response:
         """Send one request to whoever answers it."""
         service = service_of(request)
+        place = bucket_and_key(request) if service in ("s3", "") else ("", "")
+        refusal = self._guard.refuse(request, service or "s3", place) if self._guard else None
+        if refusal is not None:
+            return refusal
         if self._faults is None:
             return self._answer(request, service)
-        place = bucket_and_key(request) if service in ("s3", "") else ("", "")
         return self._faults.answer(request, service, place, lambda asked: self._answer(asked, service))
 
     def _answer(self, request: Request, service: str) -> Response:

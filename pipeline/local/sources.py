@@ -1,7 +1,7 @@
 """Where the images of a run on this machine come from: a folder, or a prefix of a real S3 bucket. Neither is copied."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,9 @@ class Source(Protocol):
 
     name: str
     """What a run over them is called: the last part of where they are."""
+
+    parameters: Mapping[str, str]
+    """What the stack has to be told, so that its roles may read them."""
 
     def serve(self, cloud: LocalCloud, images_bucket: str) -> str:
         """Put the images behind the cloud's S3; returns the prefix that holds them, as `s3://bucket/prefix`."""
@@ -60,6 +63,7 @@ class FolderSource:
         if not folder.is_dir():
             raise UsageError(f"{source!r} is a file: give the folder that holds it")
         self.name = folder.resolve().name
+        self.parameters: Mapping[str, str] = {}
         self._bucket = FolderBucket(folder.resolve(), exclude=[results.resolve()])
         if not self._bucket.list_objects(max_keys=1).objects:
             raise UsageError(f"{source!r} holds no files: there is nothing to predict")
@@ -81,6 +85,8 @@ class PrefixSource:
     def __init__(self, bucket: str, prefix: str) -> None:
         self._bucket, self._prefix = bucket, prefix
         self.name = prefix.rstrip("/").rpartition("/")[2] or bucket
+        arn = f"arn:aws:s3:::{bucket}"
+        self.parameters: Mapping[str, str] = {"OtherImagesBuckets": arn, "OtherImages": f"{arn}/*"}
         self._s3: Any = aws.client("s3")
         try:
             page = self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)

@@ -1,0 +1,19 @@
+"""Whose request it is."""
+
+import re
+
+from pipeline.local.http_messages import Request
+
+_PREFIX = "local-role."
+_KEY = re.compile(re.escape(_PREFIX) + r"([\w+=,.@-]+)/")
+
+
+def access_key(role_arn: str) -> str:
+    """The access key of a function with a role: it says which, since nobody checks a signature here."""
+    return _PREFIX + role_arn.rpartition("/")[2]
+
+
+def role_of(request: Request) -> str | None:
+    """The name of the role that signed a request; None where it was nobody's."""
+    found = _KEY.search(request.headers.get("authorization", ""))
+    return found[1] if found else None

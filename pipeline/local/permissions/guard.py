@@ -1,0 +1,91 @@
+"""Refuses what the role of a function does not allow, as the services do."""
+
+import json
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+from xml.sax.saxutils import escape
+
+from pipeline.local.http_messages import Request, Response
+from pipeline.local.permissions.callers import role_of
+from pipeline.local.permissions.calls import calls_of
+from pipeline.local.permissions.policies import Call, Statement, allowed
+
+_XML = ("s3", "sns", "sts", "iam")
+
+
+class Guard:
+    """Knows the roles by IAM's API. `client` gives the boto3 client of a service, by one who is trusted."""
+
+    def __init__(self, client: Callable[[str], Any], account_id: str, region: str) -> None:
+        self._client = client
+        self._account_id = account_id
+        self._region = region
+        self._lock = threading.Lock()
+        self._roles: dict[str, list[Statement] | None] = {}
+
+    def forget(self) -> None:
+        """Ask IAM again: a stack was deployed."""
+        with self._lock:
+            self._roles.clear()
+
+    def refuse(self, request: Request, service: str, place: tuple[str, str]) -> Response | None:
+        """What to answer a request that the role of its caller does not allow; None where it may go on."""
+        role = role_of(request)
+        if role is None:
+            return None
+        statements = self._statements(role)
+        if statements is None:
+            return None
+        for call in calls_of(request, service, place, self._region, self._account_id):
+            if not allowed(call, statements):
+                return self._refusal(request, service, role, call)
+        return None
+
+    def _statements(self, role: str) -> list[Statement] | None:
+        with self._lock:
+            if role not in self._roles:
+                self._roles[role] = self._ask(role)
+            return self._roles[role]
+
+    def _ask(self, role: str) -> list[Statement] | None:
+        iam = self._client("iam")
+        try:
+            names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        except iam.exceptions.NoSuchEntityException:
+            return None
+        documents = [iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names]
+        for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+            arn = attached["PolicyArn"]
+            version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            documents.append(iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
+        read = [json.loads(unquote(each)) if isinstance(each, str) else each for each in documents]
+        found: list[Statement] = []
+        for document in read:
+            statements = document["Statement"]
+            found += statements if isinstance(statements, list) else [statements]
+        return found
+
+    def _refusal(self, request: Request, service: str, role: str, call: Call) -> Response:
+        message = (
+            f"User: arn:aws:sts::{self._account_id}:assumed-role/{role}/function is not authorized to perform: "
+            f'{call.action} on resource: "{call.resource}" because no identity-based policy allows '
+            f"the {call.action} action"
+        )
+        code = {"s3": "AccessDenied", "sts": "AccessDenied", "sns": "AuthorizationError"}.get(
+            service, "AccessDeniedException"
+        )
+        if service not in _XML:
+            headers = [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", code)]
+            return Response(400, headers, json.dumps({"__type": code, "message": message}).encode())
+        told = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+        request_id = f"<RequestId>{uuid.uuid4()}</RequestId>"
+        document = (
+            f"<Error>{told}{request_id}</Error>"
+            if service == "s3"
+            else f"<ErrorResponse><Error><Type>Sender</Type>{told}</Error>{request_id}</ErrorResponse>"
+        )
+        body = b"" if request.method == "HEAD" else document.encode()
+        return Response(403, [("Content-Type", "application/xml")], body)

@@ -1,0 +1,97 @@
+"""A function in a local cloud may do what its role allows, and is refused everything else by the service's own name."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.local.cloud import LocalCloud
+
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+READS = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::photos/open/*"}],
+}
+CODE = """
+import boto3
+from botocore.exceptions import ClientError
+
+def handler(event, context):
+    try:
+        getattr(boto3.client(event["service"]), event["operation"])(**event["parameters"])
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return "done"
+"""
+OPEN, CLOSED = {"Bucket": "photos", "Key": "open/a.txt"}, {"Bucket": "photos", "Key": "closed/a.txt"}
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    with LocalCloud() as cloud:
+        s3 = cloud.client("s3")
+        s3.create_bucket(Bucket="photos")
+        for place in (OPEN, CLOSED):
+            s3.put_object(**place, Body=b"a")
+        yield cloud
+
+
+@pytest.fixture(scope="module")
+def call(cloud, tmp_path_factory):
+    """Make a function call AWS in a role, and answer with what came of it."""
+    folder: Path = tmp_path_factory.mktemp("code")
+    (folder / "caller.py").write_text(CODE, encoding="utf-8")
+    iam, functions = cloud.client("iam"), cloud.client("lambda")
+    role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="reader", PolicyName="reads", PolicyDocument=json.dumps(READS))
+    for name, arn in (("reader", role), ("unmade", "arn:aws:iam::123456789012:role/unmade")):
+        functions.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Role=arn,
+            Handler="caller.handler",
+            Timeout=60,
+            Code={"S3Bucket": "local-source", "S3Key": str(folder)},
+        )
+
+    def invoke(function, service, operation, parameters):
+        event = {"service": service, "operation": operation, "parameters": parameters}
+        answer = functions.invoke(FunctionName=function, Payload=json.dumps(event))
+        return json.loads(answer["Payload"].read())
+
+    return invoke
+
+
+def test_what_the_role_allows_is_done(call):
+    assert call("reader", "s3", "get_object", OPEN) == "done"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "code"),
+    [
+        ("s3", "get_object", CLOSED, "AccessDenied"),
+        ("s3", "delete_object", OPEN, "AccessDenied"),
+        ("s3", "head_object", CLOSED, "403"),
+        ("dynamodb", "list_tables", {}, "AccessDeniedException"),
+        (
+            "sns",
+            "publish",
+            {"TopicArn": "arn:aws:sns:us-east-1:123456789012:news", "Message": "m"},
+            "AuthorizationError",
+        ),
+        ("stepfunctions", "list_state_machines", {}, "AccessDeniedException"),
+    ],
+)
+def test_everything_else_is_refused(call, service, operation, parameters, code):
+    assert call("reader", service, operation, parameters) == code
+
+
+def test_a_function_whose_role_was_never_made_is_trusted(call):
+    assert call("unmade", "s3", "get_object", CLOSED) == "done"
+
+
+def test_who_is_no_function_is_trusted(cloud):
+    assert cloud.client("s3").get_object(**CLOSED)["Body"].read() == b"a"
