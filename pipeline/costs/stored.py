@@ -44,7 +44,8 @@ def load_rates(s3: "S3Client", bucket: str, model: str, types: Iterable[str]) ->
 
 
 def store_rates(s3: "S3Client", bucket: str, model: str, measured: Measured) -> None:
-    if measured.instance_type is not None:
+    """Keep what a run has measured; nothing, where its jobs were too short to tell how fast they were."""
+    if measured.instance_type is not None and measured.job_images_per_second is not None:
         objects.put_json(s3, bucket, keys.rates_key(model, measured.instance_type), measured.to_json())
 
 

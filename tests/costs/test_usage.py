@@ -144,6 +144,14 @@ def test_the_next_run_goes_by_what_the_last_one_measured(s3: Any, run: Run) -> N
     assert stored.load_rates(s3, RESULTS, "another", ["ml.c7i.xlarge"]) == Rates()
 
 
+def test_a_run_that_was_too_short_to_tell_leaves_what_is_known(s3: Any, run: Run) -> None:
+    measured = Measured(run.run_id, BEGAN.isoformat(), "ml.c7i.xlarge", 12.0, 0.5, 40.0, 100.0)
+    stored.store_rates(s3, RESULTS, run.model, measured)
+    stored.store_rates(s3, RESULTS, run.model, replace(measured, run_id="short", job_images_per_second=None))
+    rates = stored.load_rates(s3, RESULTS, run.model, ["ml.c7i.xlarge"])
+    assert rates.of_instance("ml.c7i.xlarge")[0] == 40.0
+
+
 @pytest.mark.parametrize("text", [b"", b"[]", b'{"run_id": "a"}', b"null"])
 def test_rates_that_do_not_read_are_passed_over(s3: Any, run: Run, text: bytes) -> None:
     objects.put_bytes(s3, RESULTS, keys.rates_key(run.model, "ml.c7i.xlarge"), text)
