@@ -30,6 +30,7 @@ from pipeline.inference.gpus import PROCESSES_PER_GPU, VISIBLE
 from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, ShardFailure
 from pipeline.inference.predictor import Predictor, open_predictor
 from pipeline.inference.ranking import Scores
+from pipeline.telemetry.jobs import log_to_stdout
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
@@ -190,6 +191,7 @@ def _start_worker(job: Job, started: "Synchronized[int]") -> None:
             # Read by the library that runs the model, when it is imported.
             os.environ[VISIBLE] = job.gpus[started.value % len(job.gpus)]
             started.value += 1
+    log_to_stdout(run_id=job.run_id, partition=os.environ.get("PARTITION_ID"))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()

@@ -298,3 +298,20 @@ def test_a_step_that_is_retried_comes_to_the_same(s3: Any, run: Run, validated: 
 
     assert results.aggregate_predictions(run, COMPLETED, s3)["summary"] == first["summary"]
     assert read_rows(s3, run) == rows
+
+
+def test_a_run_that_fails_and_is_resumed_tells_fractions_each_time_and_counts_once(
+    s3: Any, run: Run, validated: Validated, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STACK_NAME", "photos")
+    plan = validated(good=4)
+    infer(s3, run, plan, leave_out=1)
+    with pytest.raises(TooManyFailed):
+        results.aggregate_predictions(run, DIED, s3)
+    infer(s3, run, plan)
+    for _ in range(2):
+        results.aggregate_predictions(run, COMPLETED, s3)
+
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [line["FailedFraction"] for line in told if "FailedFraction" in line] == [[0.5], [0.0], [0.0]]
+    assert [line["ImagesPredicted"] for line in told if "ImagesPredicted" in line] == [[4.0]]

@@ -126,3 +126,14 @@ def test_an_execution_without_a_run_is_told_of_by_its_name(s3: Any, machine: Ste
     answer = report_failure(DETAIL, "request", SETTINGS, s3, machine, topic)
     assert answer["key"] == "messages/first-0-FAILED.json"
     assert topic.subjects == ["imagebatch FAILED: OSError while starting (first)"]
+
+
+def test_a_failure_that_is_told_twice_is_counted_once(
+    s3: Any, machine: StepFunctions, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STACK_NAME", "imagebatch")
+    topic = Topic()
+    for request in ("first", "second"):
+        report_failure(DETAIL, request, SETTINGS, s3, machine, topic)
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert (line["RunsFailed"], line["run_id"], line["error"]) == ([1.0], RUN_ID, "OSError")
