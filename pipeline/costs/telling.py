@@ -44,7 +44,7 @@ def summary_lines(cost: Mapping[str, Any] | None) -> list[str]:
     if cost["limit_usd"] is not None:
         lines.append(f"  {'limit':<10}{usd(cost['limit_usd'])}")
     lines += [f"  {sentence}" for sentence in cost["unknown"]]
-    return [f"Cost, in AWS ({dated(cost['region'], cost['prices_dated'])})", *lines]
+    return [f"Cost, at AWS's prices ({dated(cost['region'], cost['prices_dated'])})", *lines]
 
 
 def on_a_laptop(cost: Mapping[str, Any] | None) -> list[str]:

@@ -43,11 +43,16 @@ def run_failed(failure: Failure, stack: str) -> dict[str, str]:
     return make(f"imagebatch {state} while {doing} ({called})", paragraphs)
 
 
+# Redriven with the limit that it has, a run would be refused again.
+_ABOUT_MONEY = {"OverBudget", "UnknownPrice"}
+
+
 def how_to_resume(failure: Failure, stack: str) -> str | None:
     """The command that goes on with the run; None where there is nothing to go on with."""
     if failure.error in _NOTHING_TO_RESUME:
         return None
-    return f"imagebatch resume {failure.run_id or failure.execution_name} --stack {stack}"
+    limit = " --max-cost USD" if failure.error in _ABOUT_MONEY else ""
+    return f"imagebatch resume {failure.run_id or failure.execution_name} --stack {stack}{limit}"
 
 
 def _how_to_go_on(failure: Failure, stack: str) -> list[str]:
