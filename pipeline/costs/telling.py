@@ -30,7 +30,7 @@ def dated(region: str, dates: list[str] | None) -> str:
     if not dates:
         return f"no prices are known for {region}"
     span = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
-    return f"prices of {span}, {region}"
+    return f"AWS's prices of {span}, {region}"
 
 
 def summary_lines(cost: Mapping[str, Any] | None) -> list[str]:
@@ -44,7 +44,7 @@ def summary_lines(cost: Mapping[str, Any] | None) -> list[str]:
     if cost["limit_usd"] is not None:
         lines.append(f"  {'limit':<10}{usd(cost['limit_usd'])}")
     lines += [f"  {sentence}" for sentence in cost["unknown"]]
-    return [f"Cost, at AWS's prices ({dated(cost['region'], cost['prices_dated'])})", *lines]
+    return [f"Cost ({dated(cost['region'], cost['prices_dated'])})", *lines]
 
 
 def on_a_laptop(cost: Mapping[str, Any] | None) -> list[str]:

@@ -15,6 +15,8 @@ _ADVICE = {
     "ContractMismatch": "Correct the model package (`imagebatch contract check` tries it on a laptop), and upload it.",
     "RunDoesNotAddUp": "Do not use these results. Keep the run's objects for who looks into it.",
     "TooManyFailed": "Remove the cause that failed.csv gives, and predict what failed once more.",
+    "OverBudget": "Raise the limit, choose a cheaper instance type, or run over fewer images.",
+    "UnknownPrice": "Put the price into prices.json of the results bucket (docs/costs.md), or take the limit away.",
     "MissingSetting": "Deploy infra/template.yaml again: a function lacks a setting.",
     "InvalidSetting": "Correct the parameter that the message is about, and deploy infra/template.yaml again.",
 }

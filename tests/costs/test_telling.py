@@ -46,7 +46,7 @@ def cost(**changes: Any) -> dict[str, Any]:
 
 def test_a_message_has_both_sums_and_the_dates_of_the_prices() -> None:
     assert telling.summary_lines(cost(limit_usd=5.0)) == [
-        "Cost, at AWS's prices (2026-09-11 to 2026-11-21, us-east-1)",
+        "Cost (AWS's prices of 2026-09-11 to 2026-11-21, us-east-1)",
         "  used      $2.25, in 9 min 0 s",
         "  estimate  $2.50, in 10 min 0 s",
         "  limit     $5.00",
@@ -55,7 +55,7 @@ def test_a_message_has_both_sums_and_the_dates_of_the_prices() -> None:
 
 def test_what_is_not_known_is_said() -> None:
     lines = telling.summary_lines(cost(used_usd=None, prices_dated=None, unknown=["SageMaker was not asked"]))
-    assert lines[0] == "Cost, at AWS's prices (no prices are known for us-east-1)"
+    assert lines[0] == "Cost (no prices are known for us-east-1)"
     assert lines[1].startswith("  used      not known")
     assert lines[-1] == "  SageMaker was not asked"
 
@@ -67,5 +67,5 @@ def test_a_run_that_says_nothing_of_costs_has_no_paragraph() -> None:
 
 def test_a_laptop_is_told_what_the_same_costs_in_aws() -> None:
     assert telling.on_a_laptop(cost(estimate_usd=0.0287, estimate_seconds=484.6)) == [
-        "Cost:    nothing here; in AWS about $0.029 and 8 min 5 s (prices of 2026-09-11 to 2026-11-21, us-east-1)"
+        "Cost:    nothing here; in AWS about $0.029 and 8 min 5 s (AWS's prices of 2026-09-11 to 2026-11-21, us-east-1)"
     ]

@@ -42,6 +42,13 @@ def test_a_failed_run_names_the_command_that_goes_on() -> None:
     assert "What is done is not done again." in body
 
 
+def test_a_run_above_its_limit_goes_on_with_another() -> None:
+    body = run_failed(failure(error="OverBudget"), "photos")["body"]
+
+    assert "Raise the limit" in body
+    assert f"imagebatch resume {RUN['run_id']} --stack photos --max-cost USD" in body
+
+
 def test_an_input_that_was_wrong_is_corrected_and_not_resumed() -> None:
     body = run_failed(failure(stage=Stage.STARTING, run=None, error="InvalidRunInput"), "photos")["body"]
 
