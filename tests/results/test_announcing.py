@@ -30,23 +30,20 @@ class StepFunctions:
         assert executionArn == DETAIL["executionArn"]
         return self.described
 
-    def get_execution_history(self, **_: Any) -> Any:
+    def get_execution_history(self, *, reverseOrder: bool = False, **_: Any) -> Any:  # noqa: N803
         output = json.dumps({"run": {"run_id": RUN_ID, "bucket": RESULTS}})
-        exited = {"stateExitedEventDetails": {"name": "StartRun", "output": output}}
-        return {"events": [exited] if self.has_run else []}
-
-    def get_paginator(self, operation: str) -> Any:
-        assert operation == "get_execution_history"
-        entered = [("StartRun", "Task"), ("PlanInference", "Task")] if self.has_run else [("StartRun", "Task")]
-        events = [
-            {
-                "type": f"{kind}StateEntered",
-                "timestamp": datetime(2026, 11, 20, tzinfo=UTC),
-                "stateEnteredEventDetails": {"name": name},
-            }
-            for name, kind in entered
+        entered = [("TaskStateEntered", {"stateEnteredEventDetails": {"name": name}}) for name in self.states]
+        exited = ("TaskStateExited", {"stateExitedEventDetails": {"name": "StartRun", "output": output}})
+        events = [entered[0], exited, *entered[1:]] if self.has_run else entered
+        told = [
+            {"id": number, "type": kind, "timestamp": datetime(2026, 11, 20, tzinfo=UTC), **details}
+            for number, (kind, details) in enumerate(events, start=1)
         ]
-        return type("Pages", (), {"paginate": lambda *_, **__: [{"events": events}]})()
+        return {"events": told[::-1] if reverseOrder else told}
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        return ("StartRun", "PlanInference") if self.has_run else ("StartRun",)
 
 
 class Topic:
