@@ -128,6 +128,16 @@ class ReportFailureSettings:
         )
 
 
+@dataclass(frozen=True)
+class WriteReportSettings:
+    certainty_threshold: float = 0.8
+    """The score from which on an answer counts as certain."""
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        return cls(fraction(environment, "CERTAINTY_THRESHOLD", cls.certainty_threshold))
+
+
 def required(environment: Mapping[str, str], name: str) -> str:
     """A variable that has to be set. Raises MissingSetting."""
     value = environment.get(name, "")
@@ -180,3 +190,15 @@ def positive(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise InvalidSetting(f"The environment variable {name} must be a whole number of at least 1, not {text!r}.")
     return int(text)
+
+
+def fraction(environment: Mapping[str, str], name: str, default: float) -> float:
+    """A number from 0 to 1, the default where nothing is set. Raises InvalidSetting."""
+    text = environment.get(name, "")
+    try:
+        number = float(text) if text else default
+    except ValueError:
+        number = float("nan")
+    if not 0 <= number <= 1:
+        raise InvalidSetting(f"The environment variable {name} must be a number from 0 to 1, not {text!r}.")
+    return number

@@ -5,6 +5,7 @@ from typing import Any
 from pipeline import aws
 from pipeline.report.writing import write_report
 from pipeline.runs.run import load_run
+from pipeline.settings import WriteReportSettings
 from pipeline.telemetry.functions import logged
 
 
@@ -12,4 +13,5 @@ from pipeline.telemetry.functions import logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run", "message"}` -> the message, which says where the report is."""
     s3, stepfunctions = aws.client("s3"), aws.client("stepfunctions")
-    return write_report(load_run(s3, event["run"]), event["message"], s3, stepfunctions)
+    threshold = WriteReportSettings.from_env().certainty_threshold
+    return write_report(load_run(s3, event["run"]), event["message"], s3, stepfunctions, threshold)

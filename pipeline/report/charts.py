@@ -11,13 +11,15 @@ from markupsafe import Markup
 sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
 
 MOST_LABELS = 20
+_WIDTH = 480
+"""Of a chart, in the units of its letters: about as wide as half a page, and not too wide for a phone."""
 
 
 def labels(counts: Mapping[str, int]) -> Markup:
     """How many images each of the commonest labels is the best of."""
     commonest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_LABELS]
     chart = pygal.HorizontalBar(
-        **_PLAIN, height=60 + 26 * len(commonest), width=640, spacing=6, truncate_label=32, print_values=True
+        **_PLAIN, height=60 + 24 * len(commonest), width=_WIDTH, spacing=6, truncate_label=24, print_values=True
     )
     chart.value_formatter = lambda value: f"{value:,.0f}"
     # A horizontal bar chart begins at the bottom.
@@ -27,18 +29,17 @@ def labels(counts: Mapping[str, int]) -> Markup:
     return _svg(chart)
 
 
-def scores(histogram: Sequence[int], threshold: float | None) -> Markup:
+def scores(histogram: Sequence[int], threshold: float) -> Markup:
     """How many images have a best score in each part of 0 to 1; those below the threshold are a series of their own."""
     width = 1 / len(histogram)
     bars = [(count, index * width, (index + 1) * width) for index, count in enumerate(histogram)]
-    limit = 0.0 if threshold is None else threshold
-    chart = pygal.Histogram(**_PLAIN, height=300, width=640)
+    chart = pygal.Histogram(**_PLAIN, height=260, width=_WIDTH)
     chart.value_formatter = lambda value: f"{value:,.0f}"
     chart.x_value_formatter = lambda value: f"{value:.1f}"
     chart.x_labels = [0, 0.2, 0.4, 0.6, 0.8, 1.0]
     chart.y_labels = _ticks(max(histogram))
-    chart.add("certain", [bar for bar in bars if bar[1] >= limit])
-    chart.add("not certain", [bar for bar in bars if bar[1] < limit])
+    chart.add("certain", [bar for bar in bars if bar[1] >= threshold])
+    chart.add("not certain", [bar for bar in bars if bar[1] < threshold])
     return _svg(chart)
 
 
@@ -61,9 +62,12 @@ def _ticks(most: int) -> list[int]:
 
 
 def _svg(chart: "pygal.graph.graph.Graph") -> Markup:
-    """The tree of elements that pygal builds, in which labels are text, without the script that it always adds."""
+    """The tree of elements that pygal builds, in which labels are text, without its script and its comments."""
+    # Else a number by chance: the same run gives the same report.
+    chart.uuid = type(chart).__name__
     tree = chart.render_tree()
     for parent in tree.iter():
-        for script in [child for child in parent if str(child.tag).endswith("script")]:
-            parent.remove(script)
+        for child in list(parent):
+            if child.tag is ElementTree.Comment or str(child.tag).endswith("script"):
+                parent.remove(child)
     return Markup(ElementTree.tostring(tree, encoding="unicode"))  # noqa: S704

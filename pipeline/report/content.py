@@ -13,6 +13,9 @@ MOST_REJECTED = 2_000
 MOST_BYTES = 15_000_000
 """The whole file."""
 
+CERTAIN = 0.8
+"""The score from which on an answer counts as certain, where nobody says otherwise: as infra/template.yaml has it."""
+
 PICTURE_OF = "data-of"
 """The attribute of a picture that says whose it is, for a report that is made when the picture is gone."""
 
@@ -107,7 +110,7 @@ class Content:
     """Images that a label is the best of, of the whole run."""
     scores: Sequence[int] = ()
     """The histogram of the best scores of the whole run: equal parts of 0 to 1."""
-    threshold: float | None = None
+    threshold: float = CERTAIN
     """Below it an answer is not certain."""
     rejected: Sequence[RejectedImage] = ()
     failed: Sequence[FailedImage] = ()

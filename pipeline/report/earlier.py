@@ -8,7 +8,7 @@ from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
 
-from pipeline.report.content import PICTURE_OF, Failure, Sheet, Span
+from pipeline.report.content import CERTAIN, PICTURE_OF, Failure, Sheet, Span
 from pipeline.report.thumbnails import MEDIA_TYPE
 
 
@@ -24,6 +24,7 @@ class Earlier:
     spans: Sequence[Span] = ()
     definition: Mapping[str, Any] | None = None
     failure: Failure | None = None
+    threshold: float = CERTAIN
 
 
 def read(page: str) -> Earlier:
@@ -53,6 +54,7 @@ def _read(data: Mapping[str, Any], parser: "_Parser") -> Earlier:
         ],
         definition=data["definition"],
         failure=Failure(*failure) if failure else None,
+        threshold=float(data["threshold"]),
     )
 
 

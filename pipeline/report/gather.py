@@ -55,8 +55,11 @@ Place = tuple[str, int]
 """A shard, and a row of it."""
 
 
-def gather(files: RunFiles, stepfunctions: Any = None, console: str | None = None) -> Content:
-    """The content of a run's report. Without `stepfunctions`, times and the graph are those of an earlier report.
+def gather(
+    files: RunFiles, stepfunctions: Any = None, console: str | None = None, threshold: float | None = None
+) -> Content:
+    """The content of a run's report. Without `stepfunctions`, times and the graph are those of an earlier report, and
+    so is what counts as certain without a `threshold`.
 
     Raises FileNotFoundError where the run has no results.
     """
@@ -77,6 +80,7 @@ def gather(files: RunFiles, stepfunctions: Any = None, console: str | None = Non
         images=images,
         labels=chooser.labels,
         scores=chooser.scores,
+        threshold=before.report.threshold if threshold is None else threshold,
         rejected=_rejected(files, before) if counts["rejected"] else (),
         failed=unpredicted.failed(files) if counts["failed"] else (),
         sheets=sheets,

@@ -19,6 +19,7 @@ from pipeline.costs import telling as costs
 from pipeline.report import charts, graph
 from pipeline.report.content import PICTURE_OF, Content, ShownImage
 from pipeline.report.thumbnails import MEDIA_TYPE
+from pipeline.results.messages import HINTS
 
 
 def render(content: Content) -> str:
@@ -38,6 +39,7 @@ def render(content: Content) -> str:
         data=_json(_data(content)),
         sheets=[_sheet(sheet.data) for sheet in content.sheets],
         reasons=_by_reason(content),
+        hints=HINTS,
         picture_of=PICTURE_OF,
     )
 

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def make_report(run: Run, s3: "S3Client", stepfunctions: Any) -> bytes:
+def make_report(run: Run, s3: "S3Client", stepfunctions: Any, threshold: float | None = None) -> bytes:
     """The page, UTF-8, from what the run left in S3 and the history of its execution.
 
-    Raises FileNotFoundError where it left no results.
+    `threshold` is the score from which on an answer counts as certain; that of the report before, where there is none.
+    Raises FileNotFoundError where the run left no results.
     """
     files = StoredFiles(s3, run.bucket, run.run_id)
-    return render(gather(files, stepfunctions, console_url(stepfunctions, run.execution_arn))).encode()
+    return render(gather(files, stepfunctions, console_url(stepfunctions, run.execution_arn), threshold)).encode()
 
 
 def make_report_of(folder: Path) -> bytes:
@@ -31,9 +32,11 @@ def make_report_of(folder: Path) -> bytes:
     return render(gather(CopiedFiles(folder))).encode()
 
 
-def write_report(run: Run, message: Mapping[str, str], s3: "S3Client", stepfunctions: Any) -> dict[str, Any]:
+def write_report(
+    run: Run, message: Mapping[str, str], s3: "S3Client", stepfunctions: Any, threshold: float
+) -> dict[str, Any]:
     """Write the report, and answer with `message` (results/message_forms.py), which now says where it is."""
     key = keys.result_key(run.run_id, keys.REPORT)
-    objects.put_bytes(s3, run.bucket, key, make_report(run, s3, stepfunctions), "text/html; charset=utf-8")
+    objects.put_bytes(s3, run.bucket, key, make_report(run, s3, stepfunctions, threshold), "text/html; charset=utf-8")
     uri, page = objects.s3_uri(run.bucket, key), object_console_url(s3, run.bucket, key)
     return {"message": message_forms.with_report(message, uri, page)}

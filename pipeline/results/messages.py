@@ -27,7 +27,7 @@ _FILES = {
 
 _REASONS_TOLD = 5
 # What to do about a reason of pipeline/images/decode.py. docs/results.md says the same, and more.
-_HINTS = {
+HINTS = {
     "empty": "Upload the file again: the upload made the object and sent nothing.",
     "not_an_image": "Look at what writes to this prefix: something that is no image is uploaded there.",
     "format_not_allowed": "Convert the file, or allow its format.",
@@ -105,7 +105,7 @@ def _what_to_do(summary: Mapping[str, Any]) -> list[str]:
     width = max(map(len, reasons))
     return [
         "What to do about rejected images",
-        *(f"  {reason:<{width}}  {_HINTS[reason]}" for reason in reasons),
+        *(f"  {reason:<{width}}  {HINTS[reason]}" for reason in reasons),
         *_set_apart(summary["quarantine"], summary["counts"]["rejected"]),
         f"  When they are fixed, this predicts them: imagebatch replay {summary['run_id']}",
         "  (with --stack NAME where the run was in AWS)",

@@ -15,7 +15,7 @@ from typing import Self
 from pipeline.endpoints import CODECS
 from pipeline.errors import InvalidSetting
 from pipeline.limits import DEFAULT_LIMITS, Limits
-from pipeline.settings import limits_of, positive, required
+from pipeline.settings import fraction, limits_of, positive, required
 from pipeline.single.messages import MOST_LABELS
 from pipeline.single.signing import LONGEST_LIFE
 
@@ -75,7 +75,7 @@ class MessageSettings:
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
         return cls(
-            threshold=_fraction(environment, "CERTAINTY_THRESHOLD", cls.threshold),
+            threshold=fraction(environment, "CERTAINTY_THRESHOLD", cls.threshold),
             top_k=_at_most(MOST_LABELS, environment, "SINGLE_TOP_K", cls.top_k),
             url_seconds=_at_most(LONGEST_LIFE, environment, "SIGNED_URL_SECONDS", cls.url_seconds),
             url_role=environment.get("SIGNED_URL_ROLE_ARN", ""),
@@ -96,17 +96,6 @@ def _at_most(largest: int, environment: Mapping[str, str], name: str, default: i
     number = positive(environment, name, default)
     if number > largest:
         raise InvalidSetting(f"The environment variable {name} must be at most {largest}, not {number}.")
-    return number
-
-
-def _fraction(environment: Mapping[str, str], name: str, default: float) -> float:
-    text = environment.get(name, "")
-    try:
-        number = float(text) if text else default
-    except ValueError:
-        number = float("nan")
-    if not 0 <= number <= 1:
-        raise InvalidSetting(f"The environment variable {name} must be a number from 0 to 1, not {text!r}.")
     return number
 
 

@@ -2,7 +2,13 @@
 
 import pytest
 
-from pipeline.settings import PlanInferenceSettings, PlanRetrySettings, ReportFailureSettings, StartRunSettings
+from pipeline.settings import (
+    PlanInferenceSettings,
+    PlanRetrySettings,
+    ReportFailureSettings,
+    StartRunSettings,
+    WriteReportSettings,
+)
 from pipeline.single.process import ProcessSettings
 from pipeline.single.settings import DeliverySettings, EndpointSettings, MessageSettings, ValidationSettings
 
@@ -11,6 +17,7 @@ SETTINGS = {
     "PlanInferenceFunction": [PlanInferenceSettings],
     "PlanRetryFunction": [PlanRetrySettings],
     "ReportFailureFunction": [ReportFailureSettings],
+    "WriteReportFunction": [WriteReportSettings],
     "ValidateImageFunction": [ValidationSettings],
     "InvokeEndpointFunction": [ValidationSettings, EndpointSettings],
     "RankPredictionFunction": [MessageSettings],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.report.content import Answer, Content, Failure, RejectedImage, ShownImage, Span
+from pipeline.report.content import Answer, Content, RejectedImage, ShownImage, Span
 from pipeline.report.thumbnails import SheetMaker
 
 HOSTILE = [
@@ -98,5 +98,4 @@ def content(images: Callable[..., list[ShownImage]]) -> Content:
                 "Never": {"Type": "Succeed"},
             },
         },
-        failure=Failure("TooManyFailed", "3 of 8 images <could> not be predicted"),
     )

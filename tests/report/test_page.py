@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.report import render
-from pipeline.report.content import Answer, Content, RejectedImage, ShownImage
+from pipeline.report.content import Answer, Content, Failure, RejectedImage, ShownImage
 from pipeline.report.thumbnails import SheetMaker
 
 
@@ -76,6 +76,25 @@ def test_a_run_that_does_not_add_up_says_not_to_use_it(content: Content) -> None
 def test_failed_images_come_before_everything_else(content: Content) -> None:
     page = render(with_summary(content, counts={"failed": 3}))
     assert "3 of 8 images could not be predicted." in Elements(page).text
+
+
+def test_a_run_that_failed_says_so_first_and_how_to_go_on(content: Content) -> None:
+    page = Elements(render(replace(content, failure=Failure("TooManyFailed", "3 images, <and> more"))))
+    assert page.text.split("Skip to the images")[0].strip().startswith("Failed: ")
+    assert "This run failed: TooManyFailed. 6 of 8 images are predicted, and these results are kept." in page.text
+    assert "3 images, <and> more" in page.text
+    assert "imagebatch resume 2026-11-20T0200-incoming-7f3a9c" in page.text
+
+
+def test_rejected_images_that_can_be_seen_come_with_what_to_do(content: Content) -> None:
+    page = Elements(render(content))
+    assert [attributes["data-of"] for tag, attributes in page.tags if tag == "img"] == [content.rejected[0].uri]
+    assert "Upload the file again: the upload broke off." in page.text
+    assert content.rejected[1].key in page.text
+
+
+def test_the_same_run_gives_the_same_page(content: Content) -> None:
+    assert render(content) == render(content)
 
 
 def test_the_page_asks_nothing_of_any_network(content: Content) -> None:

@@ -3,6 +3,9 @@
 (() => {
   const PAGE = 200;
   const data = JSON.parse(document.getElementById("data").textContent);
+  // A graph that is wider than the window begins in its middle.
+  const graph = document.querySelector(".scroll");
+  if (graph) graph.scrollLeft = (graph.scrollWidth - graph.clientWidth) / 2;
   const list = document.getElementById("sheet");
   if (!list) return;
   const sources = [...document.querySelectorAll("script.thumbnails")];
@@ -62,7 +65,7 @@
   };
   const percent = (score) => `${(100 * score).toFixed(1)} %`;
   const short = (key) => key.slice(key.lastIndexOf("/", key.length - 2) + 1);
-  const isUncertain = (image) => data.threshold !== null && image.score < data.threshold;
+  const isUncertain = (image) => image.score < data.threshold;
 
   const card = (image) => {
     const item = element("li");
