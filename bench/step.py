@@ -11,10 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from bench.processes import ROOT, peak_rss
+
+CONTEXT = SimpleNamespace(
+    function_name="step", memory_limit_in_mb=3008, invoked_function_arn="arn:step", aws_request_id="measured"
+)
+"""What Lambda hands a handler beside the event."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +42,11 @@ def take(step: str, event: Mapping[str, Any], environment: Mapping[str, str]) ->
 
 
 def main() -> None:
-    handler = importlib.import_module(sys.argv[1]).handler
-    event = json.load(sys.stdin)
-    began, cpu = time.perf_counter(), time.process_time()
-    answer = handler(event, None)
+    with redirect_stdout(sys.stderr):  # where the function's log goes
+        handler = importlib.import_module(sys.argv[1]).handler
+        event = json.load(sys.stdin)
+        began, cpu = time.perf_counter(), time.process_time()
+        answer = handler(event, CONTEXT)
     taken = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - cpu}
     print(json.dumps({"answer": answer, **taken, "peak_bytes": peak_rss()}))
 
