@@ -1,6 +1,13 @@
-"""Alarms and dashboards. They are kept as CloudWatch keeps them, and nothing is measured here: no alarm ever rings."""
+"""Alarms and dashboards. They are kept as CloudWatch keeps them, and nothing is measured here: no alarm ever rings.
 
+moto takes an alarm as it comes: its comparison, its statistics, lengths and ranges are held to botocore's model here.
+"""
+
+from typing import Any
+
+from pipeline.local.deploy.errors import TemplateError
 from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target, pick
+from pipeline.local.shapes import violations
 
 _NUMBERS = ("DatapointsToAlarm", "EvaluationPeriods", "Period")
 _ALARM = frozenset(
@@ -35,9 +42,17 @@ def create_alarm(target: Target, properties: Properties) -> Created:
     given |= {number: int(given[number]) for number in _NUMBERS if number in given}
     given["Threshold"] = float(given["Threshold"])
     cloudwatch = target.client("cloudwatch")
+    _check(
+        target, cloudwatch.meta.service_model.operation_model("PutMetricAlarm").input_shape, given | {"AlarmName": name}
+    )
     cloudwatch.put_metric_alarm(AlarmName=name, **given)
     (alarm,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     return Created(name, {"Arn": alarm["AlarmArn"]})
+
+
+def _check(target: Target, shape: Any, given: Properties) -> None:
+    if wrong := list(violations(shape, given)):
+        raise TemplateError(f"Resources.{target.logical_id} (AWS::CloudWatch::Alarm): {'; '.join(wrong)}")
 
 
 def create_dashboard(target: Target, properties: Properties) -> Created:
