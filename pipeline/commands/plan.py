@@ -274,4 +274,4 @@ def _notes(found: "Images") -> list[str]:
 
     if not found.untold:
         return []
-    return [f"{found.untold:,} images have no size in the listing; each is taken for {SIZE_UNTOLD / 1e6:g} MB"]
+    return [f"{found.untold:,} of the images have no size in the listing; each is taken for {SIZE_UNTOLD / 1e6:g} MB"]

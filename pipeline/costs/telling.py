@@ -66,11 +66,12 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
         kind = (job["instance_type"], job["instances"])
         by_type[kind] = by_type.get(kind, 0) + 1
     jobs = [
-        f"{count:,} {'job' if count == 1 else 'jobs'} of {instances} {instance_type}"
+        f"{_counted(count, 'job', 'jobs')} of {instances} {instance_type}"
         for (instance_type, instances), count in by_type.items()
     ]
+    batches = _counted(plan["batches"], "batch", "batches")
     lines = [
-        f"{'images':<11}{plan['images']:,} ({plan['bytes'] / 1e9:,.3g} GB), in {plan['batches']:,} batches",
+        f"{'images':<11}{plan['images']:,} ({plan['bytes'] / 1e9:,.3g} GB), in {batches}",
         f"{'model':<11}{plan['model']}, by {plan['engine']}",
         f"{'jobs':<11}{', '.join(jobs) or 'none'}, {plan['jobs_at_once']} at once",
         f"{'time':<11}{duration(estimate['seconds'])}: "
@@ -87,3 +88,7 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     lines += [f"{'by':<11}{sentence}" for sentence in estimate["basis"]]
     lines += [f"{'note':<11}{sentence}" for sentence in plan["notes"]]
     return [*lines, "Nothing was started."]
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

@@ -57,7 +57,7 @@ def test_a_listing_tells_sizes_or_is_told_to_have_none(planned: Planned, tmp_pat
     listing.write_text('{"Key": "a.jpg", "Size": 1000000}\n{"Key": "b.jpg"}\n', encoding="utf-8")
     _, plan = planned(listing)
     assert (plan["images"], plan["bytes"]) == (2, 1_000_000 + prospect.SIZE_UNTOLD)
-    assert any("1 images have no size" in note for note in plan["notes"])
+    assert any("1 of the images have no size" in note for note in plan["notes"])
 
 
 def test_a_manifest_of_keys_is_counted(planned: Planned, tmp_path: Path) -> None:
