@@ -19,7 +19,7 @@ def labels(counts: Mapping[str, int]) -> Markup:
     """How many images each of the commonest labels is the best of."""
     commonest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_LABELS]
     chart = pygal.HorizontalBar(
-        **_PLAIN, height=60 + 24 * len(commonest), width=_WIDTH, spacing=6, truncate_label=24, print_values=True
+        **_PLAIN, height=60 + 24 * len(commonest), width=_WIDTH, spacing=6, truncate_label=20, print_values=True
     )
     chart.value_formatter = lambda value: f"{value:,.0f}"
     # A horizontal bar chart begins at the bottom.

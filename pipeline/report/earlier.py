@@ -11,6 +11,9 @@ from typing import Any
 from pipeline.report.content import CERTAIN, PICTURE_OF, Failure, Sheet, Span
 from pipeline.report.thumbnails import MEDIA_TYPE
 
+_MEDIA_TYPES = {MEDIA_TYPE, "image/webp"}
+"""Of thumbnails; nothing else becomes a part of a page."""
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -28,7 +31,7 @@ class Earlier:
 
 
 def read(page: str) -> Earlier:
-    """What a page has of these. Of a file that is no report of this product, or of another version of it, nothing."""
+    """What a page has of these. Of a file that is no report of this product, nothing."""
     parser = _Parser()
     parser.feed(page)
     try:
@@ -41,20 +44,20 @@ def _read(data: Mapping[str, Any], parser: "_Parser") -> Earlier:
     sheets = [
         Sheet(base64.b64decode(text, validate=True), media_type, columns, rows, side, first)
         for text, (first, columns, rows, side, media_type) in zip(parser.sheets, data["sheets"], strict=True)
-        if media_type == MEDIA_TYPE
+        if media_type in _MEDIA_TYPES
     ]
-    failure = data["failure"]
+    failure = data.get("failure")
     return Earlier(
         sheets=sheets,
         places={place + key: thumbnail for key, place, *_, thumbnail in data["images"] if thumbnail is not None},
         rejected=parser.pictures,
         spans=[
             Span(state, datetime.fromisoformat(started), datetime.fromisoformat(ended), visits, status)
-            for state, started, ended, visits, status in data["spans"]
+            for state, started, ended, visits, status in data.get("spans", ())
         ],
-        definition=data["definition"],
+        definition=data.get("definition"),
         failure=Failure(*failure) if failure else None,
-        threshold=float(data["threshold"]),
+        threshold=float(data.get("threshold") or CERTAIN),
     )
 
 

@@ -39,6 +39,14 @@ def test_a_page_of_somebody_else_has_nothing(page: str) -> None:
     assert earlier.read(page) == Earlier()
 
 
+def test_a_page_of_an_earlier_version_has_what_it_had(content: Content) -> None:
+    page = re.sub(
+        r'"threshold":[^,]*,"spans":.*?,"definition":.*?,"failure":[^]]*\]', '"threshold":null', render(content)
+    )
+    found = earlier.read(page)
+    assert (len(found.places), found.spans, found.definition, found.failure) == (6, [], None, None)
+
+
 def test_a_picture_of_another_type_is_left_out(content: Content) -> None:
     page = re.sub("image/(webp|jpeg)", "text/html", render(content))
     assert earlier.read(page).sheets == []
