@@ -76,5 +76,5 @@ def test_a_stack_that_is_given_no_key_makes_one_that_is_rotated(cloud, template_
     kms = cloud.client("kms")
     assert kms.describe_key(KeyId="alias/with-key")["KeyMetadata"]["KeyId"] == stack.resources["Key"]
     assert kms.get_key_rotation_status(KeyId=stack.resources["Key"])["KeyRotationEnabled"]
-    policy = json.loads(kms.get_key_policy(KeyId=stack.resources["Key"])["Policy"])
+    policy = json.loads(kms.get_key_policy(KeyId=stack.resources["Key"], PolicyName="default")["Policy"])
     assert {"Account", "Logs", "DeadLetters", "Alarms"} <= {statement["Sid"] for statement in policy["Statement"]}

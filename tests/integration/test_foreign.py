@@ -42,7 +42,8 @@ def noise(size: int) -> bytes:
 @pytest.fixture(scope="module")
 def deployment(deployed: Callable[..., Any]) -> Any:
     """The stack, told of a SageMaker model that exists already."""
-    deployment = deployed(TransformModelName=MODEL, DefaultModel="foreign")
+    another = {"OtherImagesBuckets": "arn:aws:s3:::another-bucket", "OtherImages": "arn:aws:s3:::another-bucket/*"}
+    deployment = deployed(TransformModelName=MODEL, DefaultModel="foreign", **another)
     serve = ["python3", str(ROOT / "tests" / "data" / "foreign_container.py")]
     deployment.cloud.add_image("marketplace/net", serve, ROOT)
     return deployment
