@@ -31,6 +31,7 @@ NAMES = {
     "InvalidRunInput",
     "InvalidSetting",
     "MissingSetting",
+    "NoInstanceQuota",
     "OverBudget",
     "RejectedImage",
     "RunDoesNotAddUp",
