@@ -47,7 +47,9 @@ class Chooser:
         # Beyond so many labels, the rest is one.
         name = label if label in self._samples or len(self._samples) < _LABELS_AT_ONCE else ""
         # A run of one label may take all places, and a thousand labels keep some each: the whole stays bounded.
-        bound = max(self._most // max(len(self._samples), 1), 8)
+        # What may still be a small run keeps all.
+        share = max(self._most // max(len(self._samples), 1), 8)
+        bound = self._most if self.seen <= self._most else share
         sample = self._samples.setdefault(name, _Smallest(bound))
         sample.shrink(bound)
         sample.add(_hash(image.uri), image)
