@@ -19,8 +19,13 @@ def load(path: Path) -> dict[str, Any]:
     """The template in its long form (`{"Fn::GetAtt": ["Topic", "Arn"]}`), from YAML or JSON."""
     if not path.is_file():
         raise TemplateError(f"there is no template {path}")
+    return parsed(path.read_text(encoding="utf-8"), str(path))
+
+
+def parsed(text: str, path: str) -> dict[str, Any]:
+    """The same of a template's text, which messages call `path`."""
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader, with tags added
+        document = yaml.load(text, _Loader)  # noqa: S506 - a safe loader, with tags added
     except yaml.YAMLError as error:
         raise TemplateError(f"{path} is not YAML: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
@@ -36,11 +41,13 @@ def packaged(
     folder: Path,
     code: Mapping[str, Address],
     upload: Callable[[Path], Address],
+    release: str = "",
 ) -> str:
     """The template as JSON that CloudFormation takes, SAM still to be transformed.
 
     Each function has the address of its bundle in `code`. `upload` takes the definition of a state machine, which the
-    template names relative to `folder`.
+    template names relative to `folder`. `release`, where it differs, makes new versions of the functions that have
+    them: SAM makes them for new code alone, and a function's variables belong to its version.
     """
     template = copy.deepcopy(dict(template))
     resources = template["Resources"]
@@ -48,6 +55,8 @@ def packaged(
     for function, bundle in functions_of(template):
         resources[function]["Properties"]["CodeUri"] = code[bundle]
         resources[function].pop("Metadata", None)  # how the SAM CLI builds it
+        if release and "AutoPublishAlias" in resources[function]["Properties"]:
+            resources[function]["Properties"]["AutoPublishCodeSha256"] = release
     for resource in resources.values():
         if resource["Type"] == "AWS::Serverless::StateMachine":
             properties = resource["Properties"]

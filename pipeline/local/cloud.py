@@ -47,7 +47,7 @@ from pipeline.local.states.api import StatesService
 from pipeline.local.timers import Timers
 
 if TYPE_CHECKING:
-    from pipeline.local.deploy import Stack
+    from pipeline.local.deploy import Made, Stack
 
 _ACCESS_KEY = "local"
 # What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's.
@@ -166,7 +166,7 @@ class LocalCloud:
         if faults := self._faults:
             faults.stop_executions = self._states.stop_all
             self._states.engine.retry_pace = lambda: faults.retry_pace
-        self._cloudformation = CloudFormationService(self.state_dir / "stacks.json")
+        self._cloudformation = CloudFormationService(self.state_dir / "stacks.json", self)
         self._gateway.add([self._cloudformation, self._lambda, quotas, self._sagemaker, self._states])
         self._gateway.add([AthenaService(), GlueService(account_id)])
         events = EventsService(database, deliveries, self._timers, account_id, region)
@@ -247,10 +247,10 @@ class LocalCloud:
         """Start one worker of each Lambda function in the background, ahead of its first invocation."""
         self._lambda.warm(functions)
 
-    def register(self, stack: "Stack") -> None:
-        """Let CloudFormation tell of a stack that was deployed here."""
+    def register(self, stack: "Stack", made: "Made | None" = None) -> None:
+        """Let CloudFormation tell of a stack that was deployed here, and change it from what was made of it."""
         self._guard.forget()
-        self._cloudformation.register(stack)
+        self._cloudformation.register(stack, made)
 
     def stack(self, name: str) -> "Stack | None":
         """The stack of a name as it was deployed here last, if it was: by this cloud, or by an earlier one in the same

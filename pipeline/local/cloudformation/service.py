@@ -2,25 +2,32 @@
 
     aws cloudformation describe-stacks --stack-name imagebatch
 
-Stacks are made by pipeline/local/deploy and told to this service; to make, change or delete one through this API is
-refused by name. Deploying a stack again replaces what is told of it. What is told is kept in a file, for a later cloud
-in the same folder: it deploys the stack anew, and what the stack no longer has goes.
+Stacks are made by pipeline/local/deploy: by the cloud itself, which tells this service of it, or by a change set
+(change_sets.py). CreateStack and UpdateStack are refused by name. Deploying a stack again replaces what is told of it.
+What is told is kept in a file, for a later cloud in the same folder: it deploys the stack anew, and what the stack no
+longer has goes.
 """
 
 import datetime
 import json
+import logging
 import threading
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.local.cloudformation import change_sets
+from pipeline.local.cloudformation.change_sets import ChangeSet
 from pipeline.local.protocol import ServiceError
 from pipeline.local.query import QueryService
 
 if TYPE_CHECKING:
-    from pipeline.local.deploy import Stack
+    from pipeline.local.deploy import Cloud, Made, Stack
 
+_log = logging.getLogger(__name__)
+_NO_CHANGES = "The submitted information didn't contain changes."
 _CREATED, _UPDATED = "CREATE_COMPLETE", "UPDATE_COMPLETE"
 
 
@@ -64,15 +71,23 @@ class CloudFormationService(QueryService):
     service: ClassVar[str] = "cloudformation"
     signing_name: ClassVar[str] = "cloudformation"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, cloud: "Cloud") -> None:
         self._path = path
+        self._cloud = cloud
+        self._made: dict[str, Made] = {}
+        self._change_sets: dict[str, ChangeSet] = {}
+        self._under_way: dict[str, str] = {}
+        self._events: dict[str, list[dict[str, Any]]] = {}
+        self._tokens: dict[str, str | None] = {}
         self._stacks = _load(path)
         self._lock = threading.Lock()
 
-    def register(self, stack: "Stack") -> None:
+    def register(self, stack: "Stack", made: "Made | None" = None) -> None:
         """Tell of a stack from now on, in place of an earlier one of its name."""
         now = datetime.datetime.now(datetime.UTC)
         with self._lock:
+            if made is not None:
+                self._made[stack.name] = made
             before = self._stacks.get(stack.name)
             self._stacks[stack.name] = _Deployed(stack, before.created if before else now, now if before else None)
             _save(self._stacks, self._path)
@@ -84,7 +99,31 @@ class CloudFormationService(QueryService):
         return deployed.stack if deployed else None
 
     def describe_stacks(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        return {"Stacks": [_description(deployed) for deployed in self._chosen(parameters.get("StackName"))]}
+        name = parameters.get("StackName")
+        if name is not None and (unmade := self._not_made_yet(name)):
+            return {"Stacks": [unmade]}
+        described = [_description(deployed) for deployed in self._chosen(name)]
+        with self._lock:
+            return {"Stacks": [each | self._now(each["StackName"]) for each in described]}
+
+    def _not_made_yet(self, name: str) -> dict[str, Any] | None:
+        """A stack of which there is a change set, and nothing else so far."""
+        with self._lock:
+            for change_set in self._change_sets.values():
+                if name in (change_set.stack, change_set.stack_id) and change_set.stack not in self._stacks:
+                    status = self._under_way.get(change_set.stack, "REVIEW_IN_PROGRESS")
+                    return {
+                        "StackName": change_set.stack,
+                        "StackId": change_set.stack_id,
+                        "CreationTime": change_set.created,
+                        "StackStatus": status,
+                    }
+        return None
+
+    def _now(self, name: str) -> dict[str, str]:
+        """What a change that is under way, or has failed, makes of a stack's status."""
+        status = self._under_way.get(name)
+        return {"StackStatus": status} if status else {}
 
     def list_stacks(self, parameters: dict[str, Any]) -> dict[str, Any]:
         wanted = parameters.get("StackStatusFilter", ())
@@ -123,6 +162,144 @@ class CloudFormationService(QueryService):
                 {**resource, "LastUpdatedTimestamp": _last(deployed)} for resource in deployed.resources
             ]
         }
+
+    def create_change_set(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        stack, kind = parameters["StackName"].rpartition("stack/")[2].split("/")[0], parameters.get("ChangeSetType")
+        parameters["StackName"] = stack
+        exists = self.stack(stack) is not None
+        if exists == (kind == "CREATE"):
+            what = "already exists and cannot be created again" if exists else "does not exist"
+            raise change_sets.invalid(f"Stack [{stack}] {what}")
+        with self._lock:
+            before = self._made.get(stack)
+        prepared, changes = change_sets.prepare(parameters, self._cloud, before)
+        number = change_sets.new_id(self._cloud, parameters["ChangeSetName"])
+        stack_id = str(prepared.scope.values["AWS::StackId"])
+        made = ChangeSet(number, parameters["ChangeSetName"], stack, stack_id, prepared, changes)
+        if not changes and exists:
+            made.reason = (
+                "The submitted information didn't contain changes. Submit different information to create a change set."
+            )
+        with self._lock:
+            self._change_sets[number] = made
+        return {"Id": number, "StackId": stack_id}
+
+    def describe_change_set(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        found = self._change_set(parameters)
+        return {
+            "ChangeSetName": found.name,
+            "ChangeSetId": found.id,
+            "StackId": found.stack_id,
+            "StackName": found.stack,
+            "CreationTime": found.created,
+            "Status": "FAILED" if found.reason else "CREATE_COMPLETE",
+            "ExecutionStatus": "EXECUTE_COMPLETE" if found.executed else "UNAVAILABLE" if found.reason else "AVAILABLE",
+            "StatusReason": found.reason,
+            "Changes": found.changes,
+        }
+
+    def delete_change_set(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        found = self._change_set(parameters)
+        with self._lock:
+            self._change_sets.pop(found.id, None)
+        return {}
+
+    def execute_change_set(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        found = self._change_set(parameters)
+        if found.executed or found.reason or found.prepared is None:
+            message = f"ChangeSet [{found.id}] cannot be executed in its current status"
+            raise ServiceError("InvalidChangeSetStatus", message, status=400)
+        found.executed = True
+        prepared, exists = found.prepared, self.stack(found.stack) is not None
+        verb = "UPDATE" if exists else "CREATE"
+
+        def work() -> None:
+            from pipeline.local.deploy import TemplateError, make
+
+            try:
+                make(self._cloud, prepared, found.stack, self._made.get(found.stack))
+            except TemplateError as error:
+                self._end(found.stack, found.stack_id, f"{verb}_FAILED", "; ".join(error.problems))
+            except Exception as error:  # noqa: BLE001 - whatever it is, who waits for the stack is to hear of it
+                _log.exception("the stack %s could not be changed", found.stack)
+                self._end(found.stack, found.stack_id, f"{verb}_FAILED", repr(error))
+            else:
+                self._end(found.stack, found.stack_id, f"{verb}_COMPLETE", None)
+
+        self._tokens[found.stack] = parameters.get("ClientRequestToken")
+        self._begin(found.stack, found.stack_id, f"{verb}_IN_PROGRESS")
+        change_sets.in_the_background(work)
+        return {}
+
+    def delete_stack(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        chosen = [each for each in self._chosen(None) if parameters["StackName"] in (each.stack.name, each.stack.id)]
+        if not chosen:
+            return {}  # as AWS answers for a stack that is gone
+        stack = chosen[0].stack
+
+        def work() -> None:
+            from pipeline.local.deploy import delete
+
+            try:
+                delete(self._cloud, stack, self._made.get(stack.name))
+            except Exception as error:  # noqa: BLE001 - the same
+                _log.exception("the stack %s could not be deleted", stack.name)
+                self._end(stack.name, stack.id, "DELETE_FAILED", repr(error))
+                return
+            with self._lock:
+                self._stacks.pop(stack.name, None)
+                self._made.pop(stack.name, None)
+                self._under_way.pop(stack.name, None)
+                for gone in [each.id for each in self._change_sets.values() if each.stack == stack.name]:
+                    self._change_sets.pop(gone)
+                _save(self._stacks, self._path)
+            self._note(stack.name, stack.id, "DELETE_COMPLETE", None)
+
+        self._tokens[stack.name] = parameters.get("ClientRequestToken")
+        self._begin(stack.name, stack.id, "DELETE_IN_PROGRESS")
+        change_sets.in_the_background(work)
+        return {}
+
+    def describe_stack_events(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            events = self._events.get(parameters["StackName"].rpartition("stack/")[2].split("/")[0])
+            return {"StackEvents": list(reversed(events or []))}
+
+    def _begin(self, stack: str, stack_id: str, status: str) -> None:
+        with self._lock:
+            self._under_way[stack] = status
+        self._note(stack, stack_id, status, None)
+
+    def _end(self, stack: str, stack_id: str, status: str, reason: str | None) -> None:
+        self._note(stack, stack_id, status, reason)
+        with self._lock:
+            self._under_way.pop(stack, None)
+            if status.endswith("_FAILED"):
+                self._under_way[stack] = status
+
+    def _note(self, stack: str, stack_id: str, status: str, reason: str | None) -> None:
+        event = {
+            "StackId": stack_id,
+            "EventId": str(uuid.uuid4()),
+            "StackName": stack,
+            "LogicalResourceId": stack,
+            "PhysicalResourceId": stack_id,
+            "ResourceType": "AWS::CloudFormation::Stack",
+            "Timestamp": datetime.datetime.now(datetime.UTC),
+            "ResourceStatus": status,
+            "ResourceStatusReason": reason,
+            "ClientRequestToken": self._tokens.get(stack),
+        }
+        with self._lock:
+            self._events.setdefault(stack, []).append(event)
+
+    def _change_set(self, parameters: dict[str, Any]) -> ChangeSet:
+        with self._lock:
+            for found in self._change_sets.values():
+                if parameters["ChangeSetName"] in (found.id, found.name):
+                    return found
+        message = f"ChangeSet [{parameters['ChangeSetName']}] does not exist"
+        raise ServiceError("ChangeSetNotFound", message, status=404)
 
     def _chosen(self, name: str | None) -> list[_Deployed]:
         """The stack with a name or id, or all of them, newest first."""

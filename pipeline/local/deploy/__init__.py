@@ -16,6 +16,17 @@ its type's own list, with the reason, and is reported in `Stack.ignored`.
 """
 
 from pipeline.local.deploy.errors import ParameterError, TemplateError
-from pipeline.local.deploy.stack import Stack, deploy
+from pipeline.local.deploy.stack import Cloud, Made, Prepared, Stack, delete, deploy, make, prepare
 
-__all__ = ["ParameterError", "Stack", "TemplateError", "deploy"]
+__all__ = [
+    "Cloud",
+    "Made",
+    "ParameterError",
+    "Prepared",
+    "Stack",
+    "TemplateError",
+    "delete",
+    "deploy",
+    "make",
+    "prepare",
+]

@@ -13,7 +13,7 @@ from pipeline.local.deploy.errors import TemplateError
 from pipeline.local.deploy.graph import creation_order
 from pipeline.local.deploy.intrinsics import Scope, resolve
 from pipeline.local.deploy.parameters import resolve_parameters
-from pipeline.local.deploy.resources import RESOURCE_TYPES, Target
+from pipeline.local.deploy.resources import RESOURCE_TYPES, Created, Target
 from pipeline.local.deploy.rules import check_rules
 from pipeline.local.deploy.template import load, package, translate
 
@@ -28,7 +28,7 @@ class Cloud(Protocol):
 
     def client(self, service: str) -> Any: ...
     def warm(self, function_names: list[str], /) -> None: ...
-    def register(self, stack: "Stack", /) -> None: ...
+    def register(self, stack: "Stack", made: "Made", /) -> None: ...
     def stack(self, name: str, /) -> "Stack | None": ...
 
 
@@ -51,6 +51,31 @@ class Stack:
     output_descriptions: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A template and its parameters, understood: what a deployment would do."""
+
+    source: Mapping[str, Any]
+    """The template as it was given, SAM and all."""
+    given: Mapping[str, str]
+    """The parameters that were given."""
+    values: Mapping[str, Any]
+    """Those, and the defaults of the others."""
+    scope: Scope
+    template: Mapping[str, Any]
+    """Translated, and without what its conditions exclude."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a deployment made: for the next one in the same cloud to leave alone what has not changed."""
+
+    prepared: Prepared
+    properties: Mapping[str, Mapping[str, Any]]
+    """Of each resource, with every function evaluated."""
+    created: Mapping[str, Created]
+
+
 def deploy(
     cloud: Cloud,
     template_path: Path,
@@ -70,6 +95,11 @@ def deploy(
     and for a resource that its service refuses.
     """
     source = package(load(template_path), template_path.parent)
+    return make(cloud, prepare(cloud, source, parameters, stack_name), stack_name, warm_functions=warm_functions)
+
+
+def prepare(cloud: Cloud, source: dict[str, Any], parameters: Mapping[str, str], stack_name: str) -> Prepared:
+    """Understand a template, whose code and definitions lie in buckets. Raises TemplateError, ParameterError."""
     values = resolve_parameters(source.get("Parameters", {}), parameters)
     scope = Scope(values=values | _pseudo_parameters(cloud, stack_name), mappings=source.get("Mappings", {}))
     check_rules(source.get("Rules", {}), scope)
@@ -78,7 +108,19 @@ def deploy(
     problems = list(check.problems(template, scope.values))
     if problems:
         raise TemplateError(*problems)
+    return Prepared(source, parameters, values, scope, template)
 
+
+def make(
+    cloud: Cloud, prepared: Prepared, stack_name: str, before: Made | None = None, *, warm_functions: bool = False
+) -> Stack:
+    """Make what was prepared; of what this cloud made `before`, change what has changed.
+
+    Raises TemplateError for a resource that its service refuses.
+    """
+    source, values, scope, template = prepared.source, prepared.values, prepared.scope, prepared.template
+    properties: dict[str, Mapping[str, Any]] = {}
+    created: dict[str, Created] = {}
     versioned = {
         resource["Properties"]["FunctionName"].get("Ref")
         for resource in template["Resources"].values()
@@ -88,7 +130,14 @@ def deploy(
     for logical_id in creation_order(template["Resources"]):
         resource = template["Resources"][logical_id]
         target = Target(logical_id, stack_name, cloud.region, cloud.account_id, cloud.client)
-        resources[logical_id] = _create(resource, target, scope)
+        properties[logical_id] = _resolved(resource, logical_id, scope)
+        created[logical_id] = (
+            _unchanged(logical_id, resource, properties[logical_id], before)
+            or _create(resource, target, properties[logical_id])
+        )  # fmt: skip
+        resources[logical_id] = created[logical_id].ref
+        scope.values[logical_id] = created[logical_id].ref
+        scope.attributes.update({(logical_id, name): value for name, value in created[logical_id].attributes.items()})
         # Where a function has a version, that is what is invoked.
         if warm_functions and resource["Type"] in (FUNCTION, VERSION) and logical_id not in versioned:
             cloud.warm([resources[logical_id]])
@@ -109,8 +158,21 @@ def deploy(
         },
     )
     _delete_what_is_gone(cloud, stack)
-    cloud.register(stack)
+    cloud.register(stack, Made(prepared, properties, created))
     return stack
+
+
+def delete(cloud: Cloud, stack: Stack, made: Made | None) -> list[str]:
+    """Delete what a stack made, last things first; the logical ids of what is retained, as the template says."""
+    template = made.prepared.template["Resources"] if made else {}
+    retained = []
+    for logical_id, ref in reversed(list(stack.resources.items())):
+        kind = RESOURCE_TYPES.get(stack.types[logical_id])
+        if str(template.get(logical_id, {}).get("DeletionPolicy", "Delete")).startswith("Retain"):
+            retained.append(logical_id)
+        elif kind is not None and kind.delete is not None:
+            kind.delete(Target(logical_id, stack.name, cloud.region, cloud.account_id, cloud.client), ref)
+    return retained
 
 
 def _delete_what_is_gone(cloud: Cloud, stack: Stack) -> None:
@@ -124,20 +186,34 @@ def _delete_what_is_gone(cloud: Cloud, stack: Stack) -> None:
             kind.delete(Target(logical_id, stack.name, cloud.region, cloud.account_id, cloud.client), ref)
 
 
-def _create(resource: Mapping[str, Any], target: Target, scope: Scope) -> str:
+def _resolved(resource: Mapping[str, Any], logical_id: str, scope: Scope) -> dict[str, Any]:
+    """The properties of a resource that its type acts on."""
     kind = RESOURCE_TYPES[resource["Type"]]
+    given = resolve(resource.get("Properties", {}), scope, f"Resources.{logical_id}.Properties")
+    return {name: value for name, value in given.items() if name in kind.properties}
+
+
+def _unchanged(
+    logical_id: str, resource: Mapping[str, Any], properties: Mapping[str, Any], before: Made | None
+) -> Created | None:
+    """What was made of a resource before, where that is what it still says."""
+    if before is None or before.properties.get(logical_id) != properties:
+        return None
+    # A version is of what its function, or state machine, is now.
+    if resource["Type"].endswith("Version") or before.prepared.template["Resources"][logical_id] != resource:
+        return None
+    return before.created[logical_id]
+
+
+def _create(resource: Mapping[str, Any], target: Target, properties: Mapping[str, Any]) -> Created:
     path = f"Resources.{target.logical_id}"
-    given = resolve(resource.get("Properties", {}), scope, f"{path}.Properties")
     try:
-        created = kind.create(target, {name: value for name, value in given.items() if name in kind.properties})
+        return RESOURCE_TYPES[resource["Type"]].create(target, properties)
     except (ClientError, BotoCoreError) as error:
         said = " ".join(str(error).split())  # botocore lists what is wrong over several lines
         raise TemplateError(f"{path} ({resource['Type']}): {said}") from error
     except KeyError as missing:
         raise TemplateError(f"{path} ({resource['Type']}): {missing} is missing") from missing
-    scope.values[target.logical_id] = created.ref
-    scope.attributes.update({(target.logical_id, name): value for name, value in created.attributes.items()})
-    return created.ref
 
 
 def _told(declaration: Mapping[str, Any], value: Any) -> str:

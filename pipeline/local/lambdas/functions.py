@@ -4,10 +4,13 @@ import base64
 import datetime
 import hashlib
 import io
+import sysconfig
 import uuid
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -116,13 +119,25 @@ def unpack(archive: bytes, folder: Path) -> Code:
             for name in opened.namelist():
                 if Path(name).is_absolute() or ".." in Path(name).parts:
                     raise ServiceError("InvalidParameterValueException", f"The zip file names {name!r}, outside itself")
-            opened.extractall(folder)
+            # Built for Lambda's processor: this machine has packages of its own.
+            opened.extractall(folder, [name for name in opened.namelist() if not _is_installed(name.split("/")[0])])
     except zipfile.BadZipFile as error:
         raise ServiceError(
             "InvalidParameterValueException", "Could not unzip uploaded file. Please check your file, then try again."
         ) from error
     digest = base64.b64encode(hashlib.sha256(archive).digest()).decode()
     return Code(folder, ZIP_TASK_ROOT, digest, len(archive))
+
+
+@cache
+def _is_installed(name: str) -> bool:
+    """Whether a folder or file at the root of a zip file belongs to a package that this interpreter has, too."""
+    if name.endswith((".dist-info", ".libs")):
+        return True
+    module = name.removesuffix(".py")
+    found = find_spec(module) if module.isidentifier() else None
+    places = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    return found is not None and str(found.origin or "").startswith(places)
 
 
 def in_place(folder: Path) -> Code:

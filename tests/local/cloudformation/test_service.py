@@ -125,5 +125,5 @@ def test_a_stack_that_is_deployed_again_was_updated(cloud: LocalCloud, cloudform
 
 
 def test_what_the_service_does_not_do_is_refused_by_name(cloudformation: Any) -> None:
-    with pytest.raises(ClientError, match="does not serve cloudformation DeleteStack"):
-        cloudformation.delete_stack(StackName="told")
+    with pytest.raises(ClientError, match="does not serve cloudformation UpdateStack"):
+        cloudformation.update_stack(StackName="told", UsePreviousTemplate=True)

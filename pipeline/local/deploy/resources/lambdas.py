@@ -1,30 +1,43 @@
 """Lambda functions, which run from their source folder, and their URLs."""
 
+from contextlib import suppress
+
 from pipeline.local.deploy.intrinsics import as_text
 from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target, inside, pick
 from pipeline.local.deploy.resources.events import with_numbers
 
+_SETTINGS = (
+    *("DeadLetterConfig", "Description", "Handler", "LoggingConfig", "MemorySize", "Role", "Runtime", "Timeout"),
+)
+
 
 def create_function(target: Target, properties: Properties) -> Created:
     environment = inside(target, properties.get("Environment", {}), "Environment", "Variables")
-    created = target.client("lambda").create_function(
-        FunctionName=properties.get("FunctionName", target.name()),
-        Environment={"Variables": {name: as_text(value) for name, value in environment.get("Variables", {}).items()}},
-        Tags={tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])},
-        **pick(
-            properties,
-            "Code",
-            "DeadLetterConfig",
-            "Description",
-            "Handler",
-            "LoggingConfig",
-            "MemorySize",
-            "Role",
-            "Runtime",
-            "Timeout",
-        ),
-    )
-    return Created(created["FunctionName"], {"Arn": created["FunctionArn"]})
+    name = properties.get("FunctionName", target.name())
+    client = target.client("lambda")
+    settings = {
+        "Environment": {
+            "Variables": {name: as_text(value) for name, value in environment.get("Variables", {}).items()}
+        },
+        **pick(properties, *_SETTINGS),
+    }
+    try:
+        made = client.create_function(
+            FunctionName=name,
+            Tags={tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])},
+            **pick(properties, "Code"),
+            **settings,
+        )
+    except client.exceptions.ResourceConflictException:
+        client.update_function_code(FunctionName=name, **properties["Code"])
+        made = client.update_function_configuration(FunctionName=name, **settings)
+    return Created(made["FunctionName"], {"Arn": made["FunctionArn"]})
+
+
+def delete_function(target: Target, name: str) -> None:
+    client = target.client("lambda")
+    with suppress(client.exceptions.ResourceNotFoundException):
+        client.delete_function(FunctionName=name)
 
 
 def create_url(target: Target, properties: Properties) -> Created:
@@ -87,6 +100,7 @@ TYPES = {
             }
         ),
         attributes=frozenset({"Arn"}),
+        delete=delete_function,
         meaningless={
             "Architectures": "functions run on this machine's own processor",
             "TracingConfig": "there is no X-Ray here",

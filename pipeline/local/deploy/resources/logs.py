@@ -1,5 +1,7 @@
 """Log groups."""
 
+from contextlib import suppress
+
 from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target
 
 
@@ -8,7 +10,8 @@ def create_log_group(target: Target, properties: Properties) -> Created:
     name = properties.get("LogGroupName", target.name(longest=512))
     tags = {tag["Key"]: tag["Value"] for tag in properties.get("Tags", [])}
     key = {"kmsKeyId": properties["KmsKeyId"]} if "KmsKeyId" in properties else {}
-    logs.create_log_group(logGroupName=name, **key, **({"tags": tags} if tags else {}))
+    with suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_group(logGroupName=name, **key, **({"tags": tags} if tags else {}))
     if "RetentionInDays" in properties:
         logs.put_retention_policy(logGroupName=name, retentionInDays=properties["RetentionInDays"])
     return Created(name, {"Arn": f"arn:aws:logs:{target.region}:{target.account_id}:log-group:{name}:*"})

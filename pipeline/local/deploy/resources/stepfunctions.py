@@ -16,7 +16,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 def create_state_machine(target: Target, properties: Properties) -> Created:
     path = f"Resources.{target.logical_id}.Properties"
     name = properties.get("StateMachineName", target.name(longest=80))
-    definition = substitute(_definition(properties, path), properties.get("DefinitionSubstitutions", {}), path)
+    definition = substitute(_definition(target, properties, path), properties.get("DefinitionSubstitutions", {}), path)
     type_ = properties.get("StateMachineType", "STANDARD")
     tags = [{"key": tag["Key"], "value": tag["Value"]} for tag in properties.get("Tags", [])]
     stepfunctions = target.client("stepfunctions")
@@ -100,15 +100,18 @@ def substitute(definition: str, substitutions: Mapping[str, Any], path: str) -> 
     return _VARIABLE.sub(lambda match: str(substitutions[match[1]]), definition)
 
 
-def _definition(properties: Properties, path: str) -> str:
+def _definition(target: Target, properties: Properties, path: str) -> str:
     if "DefinitionString" in properties:
         return str(properties["DefinitionString"])
     if "Definition" in properties:
         return json.dumps(properties["Definition"])
     location = properties.get("DefinitionS3Location", {})
-    if location.get("Bucket") != LOCAL_SOURCE:
-        raise TemplateError(f"{path}: expected a definition on this machine, got DefinitionS3Location {location}")
-    return Path(location["Key"]).read_text(encoding="utf-8")
+    if {"Bucket", "Key"} - set(location):
+        raise TemplateError(f"{path}: expected a definition, got DefinitionS3Location {location}")
+    if location["Bucket"] == LOCAL_SOURCE:
+        return Path(location["Key"]).read_text(encoding="utf-8")
+    body = target.client("s3").get_object(Bucket=location["Bucket"], Key=location["Key"])["Body"]
+    return str(body.read().decode())
 
 
 TYPES = {
