@@ -36,6 +36,8 @@ def parser() -> argparse.ArgumentParser:
     # Imported here: whoever presses Ctrl-C while it loads sees no traceback.
     from pipeline.commands import (
         contract,
+        deploy,
+        destroy,
         doctor,
         lookup,
         model,
@@ -61,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     run.add_to(commands)
     up.add_to(commands)
+    deploy.add_to(commands)
+    destroy.add_to(commands)
     plan.add_to(commands)
     for command in (start, status, watch, stop, resume, runs, report):
         command.add_to(commands)

@@ -62,6 +62,15 @@ class Cloud:
         return aws.client(service)
 
     @property
+    def is_local(self) -> bool:
+        """Whether clients go elsewhere than to AWS."""
+        return "AWS_ENDPOINT_URL" in os.environ
+
+    @property
+    def region(self) -> str:
+        return str(self.client("cloudformation").meta.region_name)
+
+    @property
     def stepfunctions(self) -> Any:
         return self.client("stepfunctions")
 

@@ -1,0 +1,161 @@
+"""`imagebatch deploy` and `imagebatch destroy`, as they are for AWS, against a local cloud."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pipeline.contract.packages import load_package
+from pipeline.deploying import destroying
+from pipeline.deploying.change_sets import ChangeSet
+from pipeline.deploying.deployment import Declined, Request, Terminal, deploy
+from pipeline.deploying.errors import DeployError, ParameterError
+from pipeline.local.cloud import LocalCloud
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL = ROOT / "examples" / "models" / "efficientnet-lite0"
+STACK = "deployed"
+
+
+class Asked:
+    """A terminal whose user says yes, or no; it keeps what was said and shown."""
+
+    def __init__(self, answer: bool = True) -> None:
+        self.said: list[str] = []
+        self.shown: list[ChangeSet] = []
+        self._answer = answer
+
+    @property
+    def terminal(self) -> Terminal:
+        return Terminal(self.said.append, self._confirm, 0.05)
+
+    def _confirm(self, proposed: ChangeSet) -> bool:
+        self.shown.append(proposed)
+        return self._answer
+
+    @property
+    def changes(self) -> dict[str, str]:
+        return {change.logical_id: change.action for proposed in self.shown for change in proposed.changes}
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalCloud]:
+    with LocalCloud() as cloud:
+        yield cloud
+
+
+class NoPackages:
+    """Functions without packages: here they take those of this machine in any case."""
+
+    def __init__(self, empty: Path) -> None:
+        self._empty = empty
+
+    def folder(self, package: str) -> Path:
+        return self._empty
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> NoPackages:
+    return NoPackages(tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="module")
+def stack(cloud: LocalCloud, packages: NoPackages) -> dict[str, str]:
+    """The outputs of a stack that was deployed with the example's model."""
+    request = Request(STACK, {}, ("efficientnet-lite0", load_package(MODEL)), packages=packages)
+    stack = deploy(cloud.client, request, Asked().terminal)
+    return {entry["OutputKey"]: entry["OutputValue"] for entry in stack["Outputs"]}
+
+
+def code_of(cloud: LocalCloud, function: str) -> tuple[str, str]:
+    """Where the code of a function lies, and its version, by an ARN."""
+    found = cloud.client("lambda").get_function(FunctionName=function)
+    return found["Code"]["Location"], found["Configuration"]["Version"]
+
+
+def versions_in(definition: str) -> set[str]:
+    """The versions of StartRun's function that a definition names."""
+    return set(re.findall(rf"{STACK}-start-run:(\d+)", definition))
+
+
+def test_functions_run_from_what_was_uploaded(cloud: LocalCloud, stack: dict[str, str]) -> None:
+    location, _ = code_of(cloud, f"{STACK}-start-run")
+    folder = Path(location.removeprefix("file://"))
+    assert (folder / "steps" / "start_run.py").exists()
+    assert not folder.is_relative_to(ROOT)
+
+
+def test_the_model_is_where_functions_and_sagemaker_look_for_it(cloud: LocalCloud, stack: dict[str, str]) -> None:
+    bucket = stack["ResultsBucket"]
+    assert cloud.client("s3").head_object(Bucket=bucket, Key="models/efficientnet-lite0/contract.json")
+    (described,) = cloud.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    given = {entry["ParameterKey"]: entry["ParameterValue"] for entry in described["Parameters"]}
+    assert given["ModelDataUrl"].startswith(f"s3://{bucket}/models/efficientnet-lite0-")
+    assert given["DefaultModel"] == "efficientnet-lite0"
+
+
+def test_a_parameter_that_changes_keeps_buckets_and_table_and_makes_new_versions(
+    cloud: LocalCloud, stack: dict[str, str], packages: NoPackages
+) -> None:
+    before = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=stack["StateMachineAliasArn"])
+    asked = Asked()
+
+    changed = deploy(cloud.client, Request(STACK, {"LogLevel": "DEBUG"}, packages=packages), asked.terminal)
+
+    outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in changed["Outputs"]}
+    kept = ("ImagesBucket", "ResultsBucket", "LedgerTable", "StateMachineArn")
+    assert {name: outputs[name] for name in kept} == {name: stack[name] for name in kept}
+    assert not {"ImagesBucket", "ResultsBucket", "LedgerTable"} & asked.changes.keys()
+    after = cloud.client("stepfunctions").describe_state_machine(stateMachineArn=stack["StateMachineAliasArn"])
+    assert versions_in(before["definition"]).isdisjoint(versions_in(after["definition"]))
+    # What was started with the version before can still call it.
+    assert all(
+        code_of(cloud, f"{STACK}-start-run:{number}")[1] == number for number in versions_in(before["definition"])
+    )
+
+
+def test_what_is_as_it_should_be_is_not_changed(cloud: LocalCloud, stack: dict[str, str], packages: NoPackages) -> None:
+    asked = Asked()
+    deploy(cloud.client, Request(STACK, {}, packages=packages), asked.terminal)
+    assert (asked.shown, asked.said[-1]) == ([], f"Nothing is to change in the stack {STACK}.")
+
+
+def test_who_says_no_changes_nothing(cloud: LocalCloud, stack: dict[str, str], packages: NoPackages) -> None:
+    asked = Asked(answer=False)
+    with pytest.raises(Declined):
+        deploy(cloud.client, Request(STACK, {"LogLevel": "ERROR"}, packages=packages), asked.terminal)
+    variables = cloud.client("lambda").get_function_configuration(FunctionName=f"{STACK}-start-run")["Environment"]
+    assert variables["Variables"]["LOG_LEVEL"] != "ERROR"
+
+
+def test_a_table_is_not_given_up_unless_it_is_named(
+    cloud: LocalCloud, stack: dict[str, str], packages: NoPackages
+) -> None:
+    with pytest.raises(DeployError, match="--replace LedgerTable"):
+        deploy(cloud.client, Request(STACK, {"Incremental": "no"}, packages=packages), Asked().terminal)
+
+
+def test_a_misspelt_parameter_is_refused_before_anything_is_built(cloud: LocalCloud, packages: NoPackages) -> None:
+    with pytest.raises(ParameterError, match="there is no parameter LogLevl"):
+        deploy(cloud.client, Request("other", {"LogLevl": "DEBUG"}, packages=packages), Asked().terminal)
+
+
+def test_destroying_leaves_the_data_and_then_takes_it(cloud: LocalCloud, stack: dict[str, str]) -> None:
+    said: list[str] = []
+    client: Any = cloud.client("cloudformation")
+    kept = destroying.kept_by(client, STACK)
+
+    destroying.delete_stack(client, STACK, said.append, 0.05)
+
+    assert cloud.client("s3").head_bucket(Bucket=stack["ResultsBucket"])
+    with pytest.raises(ClientError, match="does not exist"):
+        client.describe_stacks(StackName=STACK)
+
+    (key,) = destroying.delete_data(cloud.client, kept, said.append)
+
+    assert str(key).startswith("key ")
+    with pytest.raises(ClientError):
+        cloud.client("s3").head_bucket(Bucket=stack["ResultsBucket"])
