@@ -27,7 +27,9 @@ from pipeline.local.deploy import Stack
 from pipeline.local.faults import Faults, load_plan, refuse_end_of_cloud
 from pipeline.local.sources import Source, UsageError, open_source
 from pipeline.names import fingerprint
-from pipeline.runs.keys import results_prefix, run_prefix
+from pipeline.report.writing import make_report
+from pipeline.runs.keys import REPORT, results_prefix, run_key, run_prefix
+from pipeline.runs.run import load_run
 from pipeline.runs.run_input import TRANSFORM
 from pipeline.telemetry.reading import text_of
 from pipeline.validation.quarantine_files import save_copies
@@ -244,13 +246,17 @@ def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request:
     summary: dict[str, Any] = {}
     if run_id and results:
         _download(cloud, stack.outputs["ResultsBucket"], results_prefix(run_id), results)
-        for kept in _KEPT_BESIDE_RESULTS:
-            _download(cloud, stack.outputs["ResultsBucket"], run_prefix(run_id) + kept, results / kept)
         if results.exists():
+            for kept in _KEPT_BESIDE_RESULTS:
+                _download(cloud, stack.outputs["ResultsBucket"], run_prefix(run_id) + kept, results / kept)
             request.save(results)
             save_copies(cloud.client("s3"), stack.outputs["ResultsBucket"], results / "quarantine")
         if (results / "summary.json").exists():
             summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
+            if not (results / REPORT).exists():
+                # The run failed behind its results. Its pixels and its history are gone with the cloud.
+                run = load_run(cloud.client("s3"), {"bucket": stack.outputs["ResultsBucket"], "key": run_key(run_id)})
+                (results / REPORT).write_bytes(make_report(run, cloud.client("s3"), cloud.client("stepfunctions")))
     return RunReport(
         status=described["status"],
         run_id=run_id,
