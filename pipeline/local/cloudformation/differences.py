@@ -14,7 +14,7 @@ _CANNOT_CHANGE: Mapping[str, frozenset[str]] = {
     "AWS::CodeBuild::Project": frozenset({"Name"}),
     "AWS::DynamoDB::Table": frozenset({"TableName"}),
     "AWS::ECR::Repository": frozenset({"EncryptionConfiguration", "RepositoryName"}),
-    "AWS::Events::Rule": frozenset({"EventBusName", "Name"}),
+    "AWS::Events::Rule": frozenset({"Name"}),
     "AWS::IAM::ManagedPolicy": frozenset({"Description", "ManagedPolicyName", "Path"}),
     "AWS::IAM::Role": frozenset({"Path", "RoleName"}),
     "AWS::Lambda::Alias": frozenset({"FunctionName", "Name"}),
@@ -27,7 +27,7 @@ _CANNOT_CHANGE: Mapping[str, frozenset[str]] = {
         {"Containers", "EnableNetworkIsolation", "ExecutionRoleArn", "ModelName", "PrimaryContainer", "VpcConfig"}
     ),
     "AWS::StepFunctions::StateMachine": frozenset({"StateMachineName", "StateMachineType"}),
-    "AWS::StepFunctions::StateMachineVersion": frozenset({"StateMachineArn", "StateMachineRevisionId"}),
+    "AWS::StepFunctions::StateMachineVersion": frozenset({"Description", "StateMachineArn", "StateMachineRevisionId"}),
 }
 # Their key is the one thing else that makes a table another.
 _SOMETIMES: Mapping[str, frozenset[str]] = {"AWS::DynamoDB::Table": frozenset({"KeySchema", "AttributeDefinitions"})}
