@@ -128,3 +128,20 @@ def test_a_folder_whose_results_are_broken_says_so(folder: Path, imagebatch: Cal
     assert told.code == 1
     assert "do not read" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_a_run_on_this_machine_that_fails_over_its_images_has_a_report(
+    imagebatch: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "daisy.jpg").write_bytes(PHOTO)
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"faults": [{"on": "processing_job", "fault": "killed", "probability": 1.0, "times": 9}]}')
+
+    failed = imagebatch("run", tmp_path / "photos", "--out", tmp_path / "out", "--faults", plan)
+
+    assert failed.code == 1
+    (page,) = (tmp_path / "out").glob("*/report.html")
+    failure = facts(page).failure
+    assert failure is not None
+    assert failure.error == "TooManyFailed"
