@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,25 +30,7 @@ EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:imagebatch:first"
 @pytest.fixture
 def contract() -> ModelContract:
     """A classifier of 8 x 8 images: all the rules, little arithmetic."""
-    return parse_contract(
-        {
-            "version": 1,
-            "name": "tiny",
-            "task": "classification",
-            "input": {
-                "name": "input",
-                "dtype": "float32",
-                "layout": "NCHW",
-                "height": 8,
-                "width": 8,
-                "channels": 3,
-                "colour": "RGB",
-            },
-            "pixels": {"resize": {"method": "squash", "interpolation": "bilinear"}},
-            "numbers": {"mean": 0, "std": 255},
-            "output": {"name": "logits", "activation": "softmax", "top_k": 3, "labels": "labels.txt"},
-        }
-    )
+    return parse_contract((Path(__file__).parent / "data" / "tiny" / "contract.json").read_bytes())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -68,28 +69,12 @@ def model_package(folder: Path) -> Path:
         [helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ("batch", 5))],
         [onnx.numpy_helper.from_array(weights, "weights")],
     )
-    contract = {
-        "version": 1,
-        "name": "tiny",
-        "task": "classification",
-        "input": {
-            "name": "input",
-            "dtype": "float32",
-            "layout": "NCHW",
-            "height": 8,
-            "width": 8,
-            "channels": 3,
-            "colour": "RGB",
-        },
-        "pixels": {"resize": {"method": "squash", "interpolation": "bilinear"}},
-        "numbers": {"mean": 0, "std": 255},
-        "output": {"name": "logits", "activation": "softmax", "top_k": 3},
-    }
     package = folder / "tiny"
     package.mkdir(parents=True)
     model = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)])
     (package / "model.onnx").write_bytes(model.SerializeToString())
-    (package / "contract.json").write_text(json.dumps(contract))
+    shutil.copyfile(ROOT / "tests" / "data" / "tiny" / "contract.json", package / "contract.json")
+    (package / "labels.txt").write_text("".join(f"label {number}\n" for number in range(5)))
     return package
 
 

@@ -169,7 +169,7 @@ def _left(cloud: Cloud, run_id: str) -> list[str]:
     prefix = f"runs/{run_id}/"
     plan = json.loads(_read(cloud, f"s3://{bucket}/{prefix}plan.json"))
     batches = {batch["batch"] for batch in plan["batches"]}
-    shards = {shard["id"]: shard["partition"] for batch in plan["batches"] for shard in batch["shards"]}
+    shards = {shard["id"] for batch in plan["batches"] for shard in batch["shards"]}
     known = [
         "run.json",
         "counted.json",
@@ -181,9 +181,10 @@ def _left(cloud: Cloud, run_id: str) -> list[str]:
         r"batches/[0-9a-f]+\.json",
         *(rf"(verdicts|previews)/{batch}\.jsonl?" for batch in batches),
         *(rf"shards/{shard}\.safetensors" for shard in shards),
-        *(rf"predictions/{part}/{shard}\.(jsonl|safetensors\.out)" for shard, part in shards.items()),
         # Of jobs that did not get there: what they say of why is kept beside what others predicted.
         *(rf"predictions/\w+/{shard}\.failed\.json" for shard in shards),
+        # A job may end after the run was taken over: what it has predicted by then is nobody's, and right.
+        *(rf"predictions/(r\d+)?p\d+/{shard}\.(jsonl|safetensors\.out)" for shard in shards),
     ]
     allowed = re.compile("|".join(f"(?:{pattern})" for pattern in known))
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

@@ -13,23 +13,8 @@ import pytest
 from pipeline.local.faults import FaultPlan, Faults
 
 PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos" / "garden"
-CONTRACT = {
-    "version": 1,
-    "name": "tiny",
-    "task": "classification",
-    "input": {
-        "name": "input",
-        "dtype": "float32",
-        "layout": "NCHW",
-        "height": 8,
-        "width": 8,
-        "channels": 3,
-        "colour": "RGB",
-    },
-    "pixels": {"resize": {"method": "squash", "interpolation": "bilinear"}},
-    "numbers": {"mean": 0, "std": 255},
-    "output": {"name": "logits", "activation": "softmax", "top_k": 1, "labels": "labels.txt"},
-}
+TINY = json.loads((Path(__file__).resolve().parents[1] / "data" / "tiny" / "contract.json").read_text())
+CONTRACT = {**TINY, "output": {**TINY["output"], "top_k": 1}}
 
 
 @pytest.fixture(scope="module")

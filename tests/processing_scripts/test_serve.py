@@ -22,23 +22,7 @@ from pipeline.shards import Row
 
 SHARD = "application/x-imagebatch-shard"
 MEBIBYTE = 1024 * 1024
-CONTRACT: dict[str, Any] = {
-    "version": 1,
-    "name": "tiny",
-    "task": "classification",
-    "input": {
-        "name": "input",
-        "dtype": "float32",
-        "layout": "NCHW",
-        "height": 8,
-        "width": 8,
-        "channels": 3,
-        "colour": "RGB",
-    },
-    "pixels": {"resize": {"method": "squash", "interpolation": "bilinear"}},
-    "numbers": {"mean": 0, "std": 255},
-    "output": {"name": "logits", "activation": "softmax", "top_k": 3, "labels": "labels.txt"},
-}
+CONTRACT = json.loads((Path(__file__).resolve().parents[1] / "data" / "tiny" / "contract.json").read_text())
 
 
 @pytest.fixture(scope="module")
