@@ -168,7 +168,7 @@ class Here(Cloud):
         self.faults = Faults(folder / "faults.jsonl")
         self._cloud = LocalCloud(folder / "state", faults=self.faults)
         model = open_model(model_package(folder))
-        self.outputs = deploy_stack(self._cloud, [model], {}, for_sagemaker=True, warm_functions=True).outputs
+        self.outputs = dict(deploy_stack(self._cloud, [model], {}, for_sagemaker=True, warm_functions=True).outputs)
         self.prepare()
         self.put_photos()
 
