@@ -10,6 +10,9 @@ from pipeline.commands import EXIT_FAILED, EXIT_USAGE, cloud
 if TYPE_CHECKING:
     from pipeline.runs.run import Run
 
+# What is raised of results that no run wrote, or that are broken; pyarrow's ArrowInvalid is a ValueError.
+_UNREADABLE = (ValueError, KeyError, TypeError)
+
 
 def add_to(commands: Any) -> None:
     report = commands.add_parser(
@@ -37,23 +40,30 @@ def _report(options: argparse.Namespace) -> int:
     except ImportError as error:
         print(f"imagebatch: a report takes {error.name}: pip install 'imagebatch[results]'", file=sys.stderr)
         return EXIT_USAGE
-    if options.run and Path(options.run).is_dir():
+    if options.run and (Path(options.run).is_dir() or _is_path(options.run)):
         return _report_of_folder(Path(options.run), options.out)
     return cloud.carry_out(options, lambda deployed: _report_in(deployed, options))
+
+
+def _is_path(name: str) -> bool:
+    """Whether this cannot be the name of a run or of an execution."""
+    return "/" in name and not name.startswith("arn:")
 
 
 def _report_of_folder(folder: Path, out: Path | None) -> int:
     from pipeline.report.writing import make_report_of
     from pipeline.runs.keys import REPORT
 
+    if not folder.is_dir():
+        print(f"imagebatch: there is no folder {folder}; give one with results, or a run id", file=sys.stderr)
+        return EXIT_USAGE
     try:
         page = make_report_of(folder)
     except FileNotFoundError as error:
         print(f"imagebatch: {folder} has no results of a run to report: {error.filename} is missing", file=sys.stderr)
         return EXIT_USAGE
-    except (OSError, ValueError, KeyError) as error:
-        print(f"imagebatch: the results in {folder} do not read: {error}", file=sys.stderr)
-        return EXIT_FAILED
+    except (OSError, *_UNREADABLE) as error:
+        return _does_not_read(f"the results in {folder}", error)
     return _write(page, out or folder / REPORT)
 
 
@@ -70,6 +80,8 @@ def _report_in(deployed: cloud.Cloud, options: argparse.Namespace) -> int:
     except FileNotFoundError:
         print(f"imagebatch: the run {run.run_id} has no results to report yet", file=sys.stderr)
         return EXIT_FAILED
+    except _UNREADABLE as error:
+        return _does_not_read(f"the results of {run.run_id}", error)
     if options.out:
         return _write(page, options.out)
     key = keys.result_key(run.run_id, keys.REPORT)
@@ -100,6 +112,12 @@ def _find_run(deployed: cloud.Cloud, name: str | None) -> "Run | None":
         print(f"imagebatch: {execution.name} has no run, and so no report: see `imagebatch status`", file=sys.stderr)
         return None
     return load_run(s3, pointer)
+
+
+def _does_not_read(results: str, error: Exception) -> int:
+    missing = f"there is no {error}" if isinstance(error, KeyError) else error
+    print(f"imagebatch: {results} do not read: {missing}", file=sys.stderr)
+    return EXIT_FAILED
 
 
 def _write(page: bytes, path: Path) -> int:

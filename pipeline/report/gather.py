@@ -38,7 +38,7 @@ from pipeline.report.earlier import Earlier
 from pipeline.report.thumbnails import Pixels, SheetMaker
 from pipeline.results import tables
 from pipeline.runs import keys
-from pipeline.runs.files import RunFiles
+from pipeline.runs.files import RunFiles, load_summary
 from pipeline.shards import MAX_PIXEL_BYTES, MEBIBYTE
 
 _THUMBNAIL_BYTES = MOST_BYTES * 2 // 3
@@ -61,10 +61,9 @@ def gather(
     """The content of a run's report. Without `stepfunctions`, times and the graph are those of an earlier report, and
     so is what counts as certain without a `threshold`.
 
-    Raises FileNotFoundError where the run has no results.
+    Raises FileNotFoundError where the run has no results, and ValueError, KeyError or TypeError for what no run wrote.
     """
-    with files.fetch(f"results/{keys.SUMMARY}") as file:
-        summary = json.load(file)
+    summary = load_summary(files)
     chooser = Chooser(MOST_IMAGES)
     places: dict[str, Place] = {}
     for image, place in _predictions(files):

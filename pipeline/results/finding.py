@@ -7,7 +7,6 @@ verdicts/<batch>.jsonl  what was done to the image's pixels: the shard of its ro
 """
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -19,8 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline import objects
 from pipeline.results import tables
-from pipeline.runs import keys
-from pipeline.runs.files import RunFiles, lines
+from pipeline.runs.files import RunFiles, lines, load_summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +50,9 @@ class Finding:
 def find_image(files: RunFiles, bucket: str | None, key: str) -> list[Finding]:
     """What a run made of the image at `key`: in any bucket, where `bucket` is None.
 
-    Raises FileNotFoundError where the run has no results.
+    Raises FileNotFoundError where the run has no results, and ValueError, KeyError or TypeError for what no run wrote.
     """
-    with files.fetch(f"results/{keys.SUMMARY}") as file:
-        summary = json.load(file)
+    summary = load_summary(files)
     found = [_predicted(row, files, summary) for row in _prediction_rows(files, bucket, key)]
     for outcome, table in (("rejected", tables.REJECTED), ("failed", tables.FAILED)):
         if summary["counts"][outcome]:

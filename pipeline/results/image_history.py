@@ -69,7 +69,7 @@ class History:
             files, image = runs[run]
             try:
                 return find_image(files, image.bucket, image.key)
-            except (FileNotFoundError, ValueError, KeyError) as error:
+            except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
                 return error
 
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="runs") as pool:
@@ -77,7 +77,7 @@ class History:
                 if isinstance(found, FileNotFoundError):
                     self.unfinished.append(run)
                 elif isinstance(found, Exception):
-                    self.problems.append(f"The results of {run} do not read: {type(found).__name__}: {found}")
+                    self.problems.append(f"The results of {run} do not read: {found}")
                 else:
                     self.looked_through.append(run)
                     self.findings += found

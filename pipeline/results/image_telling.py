@@ -33,7 +33,8 @@ def _looked(history: History) -> Iterator[str]:
     """Where was looked: an answer that an image is not known is as good as that."""
     runs = history.looked_through
     if not runs:
-        yield f"  There are no results of runs in {history.where}."
+        none = "No run was looked through" if history.problems else "There are no results of runs"
+        yield f"  {none} in {history.where}."
     elif history.is_known:
         yield f"  Looked through {_runs(len(runs))} in {history.where}."
     else:

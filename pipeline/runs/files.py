@@ -6,6 +6,7 @@ run has in S3, or of its results alone.
 """
 
 import io
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
@@ -121,3 +122,18 @@ class CopiedFiles:
 def lines(file: IO[bytes]) -> io.TextIOWrapper:
     """A file of text as it was written: UTF-8, and no line end but its own. Closing it closes `file`."""
     return io.TextIOWrapper(file, encoding="utf-8", newline="")
+
+
+def load_summary(files: RunFiles) -> dict[str, Any]:
+    """A run's summary.json. Raises FileNotFoundError where it is missing, and ValueError for what is none."""
+    with files.fetch(f"{_RESULTS}/{keys.SUMMARY}") as file:
+        try:
+            document = json.load(file)
+        except ValueError as error:
+            raise ValueError(f"{keys.SUMMARY} is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ValueError(f"{keys.SUMMARY} is no summary of a run: expected an object")  # noqa: TRY004 - of what it reads
+    missing = [name for name in ("run_id", "model", "contract", "counts") if name not in document]
+    if missing:
+        raise ValueError(f"{keys.SUMMARY} is no summary of a run: it has no {missing[0]!r}")
+    return document

@@ -173,3 +173,12 @@ def test_in_a_stack_the_runs_are_those_of_its_bucket(
         "  Looked through 1 run in the stack imagebatch.",
         f"  Without results, and so not looked through: {OLD}.",
     ]
+
+
+def test_a_run_whose_results_do_not_read_is_named_and_not_looked_through(out: Path, capsys: Told) -> None:
+    (out / OLD / "summary.json").unlink()
+    (out / NEW / "summary.json").write_text("[]")
+    assert cli.main(["show", "a/daisy.jpg", "--out", str(out)]) == 1
+    told = capsys.readouterr()
+    assert "No run was looked through" in told.out
+    assert f"The results of {NEW} do not read: summary.json is no summary of a run" in told.err
