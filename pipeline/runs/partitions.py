@@ -23,8 +23,10 @@ _SECONDS_TO_START = 1800
 _SECONDS_PER_IMAGE = 0.25
 MAX_RUNTIME_SECONDS = 20 * 3600
 
-VOLUME_GB = 30
-"""Of an instance of a Processing job."""
+BYTES_PER_JOB = 16 * 10**9
+"""That a Processing job should read and write at most, so that its volume is the usual one."""
+_VOLUME_GB = 30
+"""Of an instance of a Processing job: BYTES_PER_JOB, the model, and what else is written."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,16 @@ def images(shards: Iterable[BatchShard]) -> int:
     return sum(shard.rows for shard in shards)
 
 
+def stored_bytes(run: Run, shards: Iterable[BatchShard]) -> int:
+    """What a Processing job has on its volume of these shards: their pixels, and whole answers."""
+    return sum(shard.bytes + shard.rows * run.array_row_bytes for shard in shards)
+
+
+def _volume_gb(run: Run, shards: Iterable[BatchShard]) -> int:
+    """More than usual where a run has as many jobs as it may, and each has to take more than BYTES_PER_JOB."""
+    return _VOLUME_GB + math.ceil(max(stored_bytes(run, shards) - BYTES_PER_JOB, 0) / 10**9)
+
+
 def _machines(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSettings, offer: Offer) -> dict[str, Any]:
     """How many instances of a type, and how long they may take."""
     work, instances = images(shards), 1
@@ -97,7 +109,7 @@ def _machines(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSet
         "resources": (
             transform_requests.resources(offer.instance_type, instances)
             if run.engine == TRANSFORM
-            else {"InstanceType": offer.instance_type, "InstanceCount": instances, "VolumeSizeInGB": VOLUME_GB}
+            else {"InstanceType": offer.instance_type, "InstanceCount": 1, "VolumeSizeInGB": _volume_gb(run, shards)}
         )
         | volumes.encryption(offer.instance_type, settings.job_key_arn),
     }

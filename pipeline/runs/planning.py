@@ -22,7 +22,14 @@ from pipeline.runs import instances, job_inputs, keys, transform_requests
 from pipeline.runs.answered import Answered, Photo
 from pipeline.runs.finished import finished_shards
 from pipeline.runs.instances import Offer
-from pipeline.runs.partitions import Partition, images, images_per_instance, make_partition
+from pipeline.runs.partitions import (
+    BYTES_PER_JOB,
+    Partition,
+    images,
+    images_per_instance,
+    make_partition,
+    stored_bytes,
+)
 from pipeline.runs.run import Run
 from pipeline.runs.run_input import TRANSFORM
 from pipeline.settings import PlanInferenceSettings
@@ -36,9 +43,6 @@ NOTHING_TO_DO = "none"
 
 MAX_JOBS = 100
 """Partitions travel between states, where 256 KB have to hold them all."""
-
-# The volume of a Processing job (VOLUME_GB) holds its shards, the model and what it predicts.
-_BYTES_PER_JOB = 16 * 10**9
 
 
 @dataclass(frozen=True)
@@ -193,8 +197,7 @@ def _to_infer(batches: Iterable[Batch], done: Mapping[str, str]) -> list[BatchSh
 def _processing_jobs(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSettings, offer: Offer) -> int:
     """A job is one instance, whose volume holds what it reads and writes; a quota makes jobs wait, and no fewer."""
     by_images = math.ceil(images(shards) / settings.images_per_job)
-    stored = sum(shard.bytes + shard.rows * run.array_row_bytes for shard in shards)
-    return max(by_images, math.ceil(stored / _BYTES_PER_JOB))
+    return max(by_images, math.ceil(stored_bytes(run, shards) / BYTES_PER_JOB))
 
 
 def _transform_jobs(run: Run, shards: Sequence[BatchShard], settings: PlanInferenceSettings, offer: Offer) -> int:

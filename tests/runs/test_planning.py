@@ -188,6 +188,17 @@ def test_arrays_make_more_jobs_too(run: Run) -> None:
     assert len(plan.partitions) == 3
 
 
+def test_where_a_run_has_as_many_jobs_as_it_may_each_gets_a_volume_for_its_part(run: Run) -> None:
+    batches = [Batch(f"b{n}", Counts(160, 0, 160, 0), (BatchShard(f"s{n}", 160, 10 * 10**9),)) for n in range(200)]
+
+    (usual,) = planning.make_plan(run, batches[:1], SETTINGS).partitions
+    larger = planning.make_plan(run, batches, SETTINGS).partitions
+
+    assert len(larger) == planning.MAX_JOBS
+    # 20 GB of shards, where a job usually has 16 at most.
+    assert {each.resources["VolumeSizeInGB"] for each in larger} == {usual.resources["VolumeSizeInGB"] + 4}
+
+
 def test_the_run_may_name_another_instance_type(run: Run) -> None:
     plan = planning.make_plan(replace(run, instance_type="ml.g5.xlarge"), [batch("b1", 1)], SETTINGS)
 
