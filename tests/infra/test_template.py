@@ -116,6 +116,11 @@ def test_a_task_waits_longer_than_its_function_may_run(functions, template, asl_
     assert too_short == []
 
 
+def test_the_function_that_makes_the_tables_has_the_largest_disk_that_there_is(functions):
+    # CreateFunction, `EphemeralStorage`: 512 to 10,240 MB.
+    assert functions["AggregatePredictionsFunction"]["EphemeralStorage"] == {"Size": 10_240}
+
+
 def test_every_function_logs_to_a_group_of_its_own_with_retention(functions, of_type):
     groups = of_type("AWS::Logs::LogGroup")
     for name, properties in functions.items():

@@ -7,7 +7,8 @@ from pipeline.local.deploy.resources.base import Created, Properties, ResourceTy
 from pipeline.local.deploy.resources.events import with_numbers
 
 _SETTINGS = (
-    *("DeadLetterConfig", "Description", "Handler", "LoggingConfig", "MemorySize", "Role", "Runtime", "Timeout"),
+    *("DeadLetterConfig", "Description", "EphemeralStorage", "Handler", "LoggingConfig", "MemorySize", "Role"),
+    *("Runtime", "Timeout"),
 )
 
 
@@ -89,6 +90,7 @@ TYPES = {
                 "DeadLetterConfig",
                 "Description",
                 "Environment",
+                "EphemeralStorage",
                 "FunctionName",
                 "Handler",
                 "LoggingConfig",
