@@ -182,7 +182,7 @@ def start(stepfunctions: Any, deployment: Deployment, document: Mapping[str, Any
     text = json.dumps(document, sort_keys=True)
     try:
         answer = stepfunctions.start_execution(
-            stateMachineArn=deployment.state_machine, name=name or new_name(document), input=text
+            stateMachineArn=deployment.started, name=name or new_name(document), input=text
         )
     except ClientError as error:
         if name is None or objects.error_code(error) != "ExecutionAlreadyExists":

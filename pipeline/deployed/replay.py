@@ -55,7 +55,7 @@ def start_replay(deployment: Deployment, run: Run, comparison: Comparison, s3: A
         tail = f"-{names.fingerprint(document, length=12)}-{attempt}"
         name = f"replay-{run.run_id}"[: LONGEST_NAME - len(tail)] + tail
         try:
-            started = stepfunctions.start_execution(stateMachineArn=deployment.state_machine, name=name, input=document)
+            started = stepfunctions.start_execution(stateMachineArn=deployment.started, name=name, input=document)
             return Started(started["executionArn"], is_new=True)
         except stepfunctions.exceptions.ExecutionAlreadyExists:
             execution = executions.execution_arn(deployment, name)

@@ -22,6 +22,16 @@ class Deployment:
     """The results bucket."""
     ledger: str | None = None
     """The table that remembers what was predicted; None where the stack keeps none."""
+    alias: str | None = None
+    """ARN of the state machine's alias; None of a stack from before it had one."""
+
+    @property
+    def started(self) -> str:
+        """What a run starts: the alias, so that the run keeps the version that was deployed last when it began.
+
+        Executions are listed of the state machine, and called after it, whichever version they have.
+        """
+        return self.alias or self.state_machine
 
 
 def find_deployment(cloudformation: Any, stack: str) -> Deployment:
@@ -41,7 +51,12 @@ def find_deployment(cloudformation: Any, stack: str) -> Deployment:
         ) from error
     outputs = _outputs(described)
     try:
-        return Deployment(outputs["StateMachineArn"], outputs["ResultsBucket"], outputs.get("LedgerTable"))
+        return Deployment(
+            outputs["StateMachineArn"],
+            outputs["ResultsBucket"],
+            outputs.get("LedgerTable"),
+            outputs.get("StateMachineAliasArn"),
+        )
     except KeyError as missing:
         raise UnknownDeployment(
             f"The stack {stack!r} ({described['StackStatus']}) has no output {missing}: it is not deployed yet, or was "

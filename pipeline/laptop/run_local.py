@@ -216,7 +216,7 @@ def _run_input(request: RunRequest, model: str) -> dict[str, Any]:
 
 def _start(cloud: LocalCloud, stack: Stack, run_input: dict[str, Any]) -> str:
     started = cloud.client("stepfunctions").start_execution(
-        stateMachineArn=stack.outputs["StateMachineArn"],
+        stateMachineArn=stack.outputs["StateMachineAliasArn"],
         name=f"terminal-{secrets.token_hex(6)}",
         input=json.dumps(run_input),
     )

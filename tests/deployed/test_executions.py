@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -9,7 +10,7 @@ import pytest
 
 from pipeline import objects
 from pipeline.deployed import executions
-from pipeline.deployed.executions import Execution
+from pipeline.deployed.executions import Execution, Started
 from pipeline.deployed.stack import Deployment
 from pipeline.errors import UnknownRun
 from pipeline.runs import keys
@@ -18,6 +19,14 @@ from pipeline.runs.run import Run
 RESULTS = "example-results"
 SUCCEED = {"Type": "Succeed"}
 WAIT = {"Type": "Wait", "Seconds": 600, "End": True}
+
+
+def aliased(stepfunctions: Any, deployment: Deployment) -> Deployment:
+    """The same with an alias of its state machine's first version."""
+    version = stepfunctions.publish_state_machine_version(stateMachineArn=deployment.state_machine)
+    route = {"stateMachineVersionArn": version["stateMachineVersionArn"], "weight": 100}
+    made = stepfunctions.create_state_machine_alias(name="live", routingConfiguration=[route])
+    return replace(deployment, alias=made["stateMachineAliasArn"])
 
 
 def start(stepfunctions: Any, deployment: Deployment, **document: Any) -> str:
@@ -137,6 +146,20 @@ def test_a_name_that_is_given_starts_once(stepfunctions: Any, claiming: Callable
     again = executions.start(stepfunctions, deployment, {"model": "m", "top_k": 1}, "nightly")
 
     assert (again.execution, again.is_new) == (first.execution, False)
+
+
+def test_what_an_alias_starts_is_found_under_its_name(
+    stepfunctions: Any, results: Any, claiming: Callable[..., Deployment]
+) -> None:
+    deployment = aliased(stepfunctions, claiming())
+
+    started = executions.start(stepfunctions, deployment, {}, "nightly")
+    executions.wait_for_end(stepfunctions, started.execution, 30)
+
+    described = stepfunctions.describe_execution(executionArn=started.execution)
+    assert described["stateMachineAliasArn"] == deployment.alias
+    assert executions.find(stepfunctions, results, deployment, "nightly").arn == started.execution
+    assert executions.start(stepfunctions, deployment, {}, "nightly") == Started(started.execution, is_new=False)
 
 
 def test_a_name_that_is_given_means_one_input(stepfunctions: Any, claiming: Callable[..., Deployment]) -> None:

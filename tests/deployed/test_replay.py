@@ -68,7 +68,10 @@ class Machine:
         self.stepfunctions, self.s3 = cloud.client("stepfunctions"), cloud.client("s3")
         definition = {"StartAt": "End", "States": {"End": {"Type": type}}}
         arn = self.stepfunctions.create_state_machine(name=type, definition=json.dumps(definition), roleArn=ROLE)
-        self.deployment = Deployment(arn["stateMachineArn"], RESULTS)
+        version = self.stepfunctions.publish_state_machine_version(stateMachineArn=arn["stateMachineArn"])
+        route = {"stateMachineVersionArn": version["stateMachineVersionArn"], "weight": 100}
+        alias = self.stepfunctions.create_state_machine_alias(name="live", routingConfiguration=[route])
+        self.deployment = Deployment(arn["stateMachineArn"], RESULTS, alias=alias["stateMachineAliasArn"])
 
     def replay(self, run: Run) -> Started:
         started = replay_deployed.start_replay(self.deployment, run, FIXED, self.s3, self.stepfunctions)
@@ -93,6 +96,7 @@ def test_a_replay_has_the_settings_of_the_run_it_replays(cloud: LocalCloud, run:
     given = json.loads(described["input"])
     assert (given["model"], given["limits"], given["quarantine"]) == ("tiny", run.limits.to_json(), "leave")
     assert (given["replays"], given["images"][0]["bucket"]) == (run.run_id, IMAGES)
+    assert described["stateMachineAliasArn"] == machine.deployment.alias
 
 
 def test_a_replay_asks_for_no_top_k_where_the_model_ranks_nothing(run: Run) -> None:

@@ -45,7 +45,22 @@ def test_a_stack_that_keeps_a_ledger_says_which_table_it_is(cloudformation: Stub
     assert find_deployment(cloudformation.client, "imagebatch").ledger == "ledger"
 
 
-def test_a_stack_that_is_not_there_is_named_with_those_that_are(cloudformation: Stubber) -> None:
+def test_runs_of_a_stack_start_its_alias(cloudformation: Stubber) -> None:
+    arns = {"StateMachineArn": "arn:machine", "StateMachineAliasArn": "arn:machine:live"}
+    stack = described("imagebatch", ResultsBucket="results", **arns)
+    cloudformation.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": "imagebatch"})
+
+    assert find_deployment(cloudformation.client, "imagebatch").started == "arn:machine:live"
+
+
+def test_runs_of_a_stack_from_before_there_were_aliases_start_its_state_machine(cloudformation: Stubber) -> None:
+    stack = described("imagebatch", StateMachineArn="arn:machine", ResultsBucket="results")
+    cloudformation.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": "imagebatch"})
+
+    assert find_deployment(cloudformation.client, "imagebatch").started == "arn:machine"
+
+
+def test_a_stack_that_is_not_there_is_named_that_are(cloudformation: Stubber) -> None:
     cloudformation.add_client_error("describe_stacks", "ValidationError", "Stack with id nowhere does not exist", 400)
     others = [
         described("website", Url="https://example.com"),

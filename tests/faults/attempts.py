@@ -28,7 +28,11 @@ class Attempts:
         self._cloud = cloud
         self._input = run_input
         self._takes_over = takes_over
-        self._deployment = Deployment(cloud.outputs["StateMachineArn"], cloud.outputs["ResultsBucket"])
+        self._deployment = Deployment(
+            cloud.outputs["StateMachineArn"],
+            cloud.outputs["ResultsBucket"],
+            alias=cloud.outputs["StateMachineAliasArn"],
+        )
         self._run_id: str | None = None
         self.ways: list[str] = []
         """How it went on after each end but the last, and where that was."""

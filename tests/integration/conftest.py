@@ -166,7 +166,7 @@ class Deployment:
     def run(self, **run_input: Any) -> Ended:
         machine = self.cloud.client("stepfunctions")
         started = machine.start_execution(
-            stateMachineArn=self.stack.outputs["StateMachineArn"], input=json.dumps(run_input)
+            stateMachineArn=self.stack.outputs["StateMachineAliasArn"], input=json.dumps(run_input)
         )
         return self.wait(started["executionArn"])
 

@@ -128,7 +128,7 @@ def test_a_run_that_was_stopped_is_redriven(
     deployment = upload(True)
     machine = deployment.cloud.client("stepfunctions")
     started = machine.start_execution(
-        stateMachineArn=deployment.stack.outputs["StateMachineArn"], input=json.dumps({"model": "tiny"})
+        stateMachineArn=deployment.stack.outputs["StateMachineAliasArn"], input=json.dumps({"model": "tiny"})
     )["executionArn"]
     machine.stop_execution(executionArn=started)
 
