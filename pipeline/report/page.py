@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from pipeline import state_graph
 from pipeline.costs import telling as costs
+from pipeline.given import printable
 from pipeline.report import charts, graph
 from pipeline.report.content import PICTURE_OF, Content, ShownImage
 from pipeline.report.thumbnails import MEDIA_TYPE
@@ -51,6 +52,7 @@ def _template() -> jinja2.Template:
     environment.filters["count"] = lambda number: f"{number:,}"
     environment.filters["duration"] = _duration
     environment.filters["data_uri"] = _data_uri
+    environment.filters["printable"] = printable
     environment.filters["usd"] = costs.amount_or_unknown
     environment.filters["expected_duration"] = costs.duration
     environment.globals["dated"] = costs.dated

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.given import printable
 from pipeline.report import render
 from pipeline.report.content import Content
 
@@ -61,12 +62,17 @@ def names(page: Any) -> list[str]:
 
 def test_every_image_has_a_card_the_least_certain_first(page: Any, content: Content) -> None:
     ordered = sorted(content.images, key=lambda image: image.certainty)
-    assert names(page) == [image.key.rpartition("/")[2] for image in ordered]
+    assert names(page) == [printable(image.key.rpartition("/")[2]) for image in ordered]
 
 
 def test_a_key_of_html_is_shown_as_text(page: Any) -> None:
     assert page.locator("#sheet img").count() == 0
     assert page.get_by_text("<img src=x onerror=alert(1)>.jpg").first.is_visible()
+
+
+def test_a_mark_that_turns_the_writing_around_is_told_and_turns_nothing(page: Any) -> None:
+    assert page.locator("#sheet .name", has_text="\\u202egpj.exe").count() == 1
+    assert "\u202e" not in page.locator("body").inner_text()
 
 
 def test_a_thumbnail_is_painted_once_it_is_seen(page: Any) -> None:
@@ -109,6 +115,27 @@ def test_every_control_has_a_name_for_who_cannot_see_it(page: Any) -> None:
         .filter((it) => !(it.getAttribute('aria-label') || it.textContent.trim() || it.labels?.length))
         .map((it) => it.outerHTML.slice(0, 100))""")
     assert unnamed == []
+
+
+def test_no_letter_of_a_chart_is_cut_off(browser: Any, content: Content, tmp_path: Path) -> None:
+    labels = {
+        "black-and-tan coonhound": 1_176_000,
+        "\u9ed2\u8910\u8272\u30af\u30fc\u30f3\u30cf\u30a6\u30f3\u30c9\u72ac": 999_999,
+        "cat": 1,
+    }
+    path = tmp_path / "charts.html"
+    path.write_text(render(replace(content, labels=labels, scores=[1, 2, 3, 4_000_000])), encoding="utf-8")
+    window = browser.new_page()
+    window.goto(path.as_uri())
+    outside = window.evaluate("""() => [...document.querySelectorAll('figure svg')].flatMap((svg) => {
+        const room = svg.getBoundingClientRect();
+        return [...svg.querySelectorAll('text')].filter((it) => {
+            const box = it.getBoundingClientRect();
+            return box.width && (box.left < room.left || box.right > room.right);
+        }).map((it) => it.textContent);
+    })""")
+    window.close()
+    assert outside == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])

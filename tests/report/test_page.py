@@ -67,6 +67,12 @@ def test_a_run_without_a_fault_says_that_all_is_well(content: Content) -> None:
     assert "All is well. Every image is predicted." in page
 
 
+def test_a_run_all_of_whose_images_were_rejected_is_not_well(content: Content) -> None:
+    page = render(with_summary(content, counts={"listed": 2, "predicted": 0, "rejected": 2}))
+    assert "Nothing is predicted: all 2 images were rejected." in page
+    assert '<header class="bad">' in page
+
+
 def test_a_run_that_does_not_add_up_says_not_to_use_it(content: Content) -> None:
     page = render(with_summary(content, adds_up=False, problem_count=1, problems=["one image <is> lost"]))
     assert "do not use its results" in page

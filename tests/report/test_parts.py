@@ -179,12 +179,12 @@ def test_a_chart_has_no_script_and_labels_are_text() -> None:
     assert any("<script>" in (element.text or "") for element in drawn.iter())
 
 
-@given(st.integers(1, 10**9))
-def test_an_axis_has_a_few_round_whole_numbers_up_to_the_most(most: int) -> None:
-    ticks = charts._ticks(most)
+@given(st.integers(1, 10**9), st.integers(4, 6))
+def test_an_axis_has_a_few_round_whole_numbers_up_to_the_most(most: int, steps: int) -> None:
+    ticks = charts._ticks(most, steps)
     assert ticks[0] == 0
-    assert most <= ticks[-1] < most * 2
-    assert len(ticks) <= 8
+    assert most <= ticks[-1] < most + ticks[1]
+    assert len(ticks) <= steps + 1
 
 
 def test_scores_below_the_threshold_are_a_series_of_their_own(images: Callable[..., Any]) -> None:

@@ -18,9 +18,18 @@
     score: answers.length ? answers[0][1] : 0,
   }));
 
+  // As pipeline/given.py has it: what does not print (a line break, a mark that turns the writing around) is escaped.
+  const printable = (text) => text.replace(/[\p{C}\p{Z}]/gu, (letter) => {
+    if (letter === " ") return letter;
+    const known = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[letter];
+    const code = letter.codePointAt(0);
+    const [mark, digits] = code < 0x100 ? ["x", 2] : code < 0x10000 ? ["u", 4] : ["U", 8];
+    return known || `\\${mark}${code.toString(16).padStart(digits, "0")}`;
+  });
+
   const counted = new Map();
   for (const image of images) counted.set(image.label, (counted.get(image.label) || 0) + 1);
-  const name = (label) => (label < 0 ? "nothing found" : data.labels[label]);
+  const name = (label) => (label < 0 ? "nothing found" : printable(data.labels[label]));
   for (const [label, count] of [...counted].sort((a, b) => b[1] - a[1] || name(a[0]).localeCompare(name(b[0])))) {
     form.elements.label.append(new Option(`${name(label)} (${count})`, String(label)));
   }
@@ -64,7 +73,7 @@
     return made;
   };
   const percent = (score) => `${(100 * score).toFixed(1)} %`;
-  const short = (key) => key.slice(key.lastIndexOf("/", key.length - 2) + 1);
+  const short = (key) => printable(key.slice(key.lastIndexOf("/", key.length - 2) + 1));
   const isUncertain = (image) => image.score < data.threshold;
 
   const card = (image) => {
@@ -108,8 +117,8 @@
       row.append(element("dt", term), element("dd", value));
       facts.append(row);
     };
-    for (const answer of image.answers) fact(answer.label, percent(answer.score));
-    fact("Image", image.place + image.key);
+    for (const answer of image.answers) fact(printable(answer.label), percent(answer.score));
+    fact("Image", printable(image.place + image.key));
     fact("Size", `${image.width} × ${image.height} pixels`);
     dialog.showModal();
   };
