@@ -18,8 +18,11 @@ VALIDATION_GB = 1769 / 1024
 _START_GB = _PLAN_GB = 1.0
 _GATHERING_GB = 3008 / 1024
 
-# Of the distributed map (MaxConcurrency, in state_machines/batch.py).
+# Of the distributed map (MaxConcurrency, in state_machines/batch.py), and of the inline one around it.
 _FUNCTIONS = 200
+_SOURCES_AT_ONCE = 4
+_BATCHES_PER_SECOND = 100
+"""STANDARD executions that Step Functions starts for one map ("Quotas related to accounts")."""
 _VOLUME_GB = 30
 _SHARD_DAYS = 7
 _HOURS_PER_MONTH = 730.0
@@ -68,7 +71,7 @@ def estimate(work: Workload, rates: Rates, prices: Prices) -> Estimate:
     gb_seconds = validation * VALIDATION_GB + other_gb_seconds(work, gathering)
     quantities = fixed_quantities(work) + jobs + Quantities({"lambda_gb_second_arm64": gb_seconds})
     parts: dict[str, float | None] = {
-        "validation": validation / max(min(work.batches, _FUNCTIONS), 1),
+        "validation": max(validation / max(min(work.batches, _FUNCTIONS), 1), _dispatch_seconds(work)),
         "jobs": wall,
         "all else": _FIXED_SECONDS + _START_SECONDS + _planning_seconds(work) + gathering + _REPORT_SECONDS,
     }
@@ -79,6 +82,11 @@ def validation_seconds(work: Workload, rates: Rates) -> float:
     """Of all functions together, those that start cold included."""
     per_image = rates.ms_per_image * work.read + rates.ms_per_mb * _read_megabytes(work)
     return (per_image + invocation_ms(work.batches)) / 1000
+
+
+def _dispatch_seconds(work: Workload) -> float:
+    """Until all batches have been started, of sources that are about as large."""
+    return work.batches / (_BATCHES_PER_SECOND * max(min(work.sources, _SOURCES_AT_ONCE), 1))
 
 
 def invocation_ms(batches: int) -> float:

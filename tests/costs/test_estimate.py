@@ -72,6 +72,13 @@ def test_the_time_of_jobs_is_that_of_the_largest_in_as_many_rounds_as_it_takes(
     assert found.seconds_by_part["jobs"] == pytest.approx(3 * (360 + 800 / 8))
 
 
+def test_validation_takes_as_long_as_step_functions_starts_batches(work: Workload, rates: Rates, cheap: Prices) -> None:
+    # 100 a second of one map, and four maps at once.
+    known = replace(work, images=1_600_000, read=0, batches=10_000)
+    one, many = (estimate(replace(known, sources=count), rates, cheap).seconds_by_part for count in (1, 9))
+    assert (one["validation"], many["validation"]) == (pytest.approx(100), pytest.approx(25))
+
+
 def test_what_the_ledger_knows_is_not_read(work: Workload, rates: Rates) -> None:
     known = replace(work, read=20, accepted=20, has_ledger=True)
     found = estimate(known, rates, US).quantities.units
