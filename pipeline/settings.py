@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from pipeline.errors import InvalidSetting, MissingSetting
-from pipeline.job_network import NO_VPC, JobNetwork
 from pipeline.limits import DEFAULT_LIMITS, Limits, Quarantine, from_text
 from pipeline.runs.control_files import DEFAULT_MARKER
+from pipeline.runs.job_network import NO_VPC, JobNetwork
 
 JOB_NAME_PREFIX = "imagebatch"
 _LIMITS = {

@@ -68,6 +68,37 @@ def test_every_state_of_a_machine_is_documented(name: str) -> None:
     assert re.search(rf"\b{name}\b", DOCUMENTS)
 
 
+def known_modules() -> dict[str, set[str]]:
+    """The modules that docs/architecture.md names, by the package of their row."""
+    section = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").split("## Where a thing is known")[1]
+    rows = re.findall(r"^\| `([a-z/]+)/`.*?\| (.*) \|$", section.split("\n## ")[0], flags=re.MULTILINE)
+    return {package: set(re.findall(r"`([a-z_0-9]+\.py)`", text)) for package, text in rows}
+
+
+def modules(package: str) -> set[str]:
+    return {path.name for path in (ROOT / "pipeline" / package).glob("*.py")} - {"__init__.py"}
+
+
+@pytest.mark.parametrize(
+    "package", [path.parent.name for path in (ROOT / "pipeline").glob("*/__init__.py") if path.parent.name != "local"]
+)
+def test_every_package_is_in_the_table_of_what_knows_what(package: str) -> None:
+    assert package in known_modules()
+
+
+# One command a module, one group of failures a module: their names are told elsewhere.
+@pytest.mark.parametrize("package", sorted(known_modules().keys() - {"commands"}))
+def test_the_table_of_what_knows_what_names_the_modules_that_are_there(package: str) -> None:
+    assert known_modules()[package] - {"cli.py"} == modules(package)
+
+
+def test_the_table_of_what_knows_what_names_the_modules_beside_the_packages() -> None:
+    section = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").split("## Where a thing is known")[1]
+    beside = re.search(r"^\| beside them \|.*$", section, flags=re.MULTILINE)
+    assert beside
+    assert set(re.findall(r"`([a-z_0-9]+\.py)`", beside[0])) == modules("") - {"cli.py"}
+
+
 def test_every_link_between_the_documents_leads_somewhere() -> None:
     broken = [
         (document.name, target)

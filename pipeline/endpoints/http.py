@@ -9,13 +9,13 @@ import ssl
 import time
 from urllib.parse import SplitResult, urlsplit
 
-from pipeline import shard_requests
 from pipeline.endpoints import triton_protocol
 from pipeline.endpoints.codec import Request, Response
 from pipeline.endpoints.statuses import error_for
 from pipeline.errors import EndpointNotFound, EndpointTimeout, EndpointUnavailable, UnexpectedAnswer
+from pipeline.shards import sending
 
-LIMIT = shard_requests.PAYLOAD_MB * 1024 * 1024
+LIMIT = sending.PAYLOAD_MB * 1024 * 1024
 """Bytes of a body: what serve.py takes unless it is told otherwise (pipeline/serving/settings.py)."""
 INVOCATIONS = "/invocations"
 """The path that SageMaker's containers answer at, for an address without one."""

@@ -7,8 +7,8 @@ has no value is not in them: a run's `Environment`, and a partition's `Transform
 import re
 from typing import Any
 
-from pipeline import shard_requests
 from pipeline.runs.run import Run
+from pipeline.shards import sending
 
 GPU_AMI = "al2-ami-sagemaker-batch-gpu-535"
 """With NVIDIA's driver 535. The one that an instance has otherwise, 470, is too old for CUDA 12, which takes 525 and
@@ -23,8 +23,8 @@ def of_run(run: Run) -> dict[str, Any]:
     payload = run.contract.payload
     if payload is None:
         return {
-            "MaxConcurrentTransforms": shard_requests.AT_ONCE,
-            "MaxPayloadInMB": shard_requests.PAYLOAD_MB,
+            "MaxConcurrentTransforms": sending.AT_ONCE,
+            "MaxPayloadInMB": sending.PAYLOAD_MB,
             "ContentType": "application/x-imagebatch-shard",
             "Accept": "application/jsonlines",
             "Environment": {

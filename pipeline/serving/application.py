@@ -11,12 +11,12 @@ import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
-from pipeline import shard_requests
 from pipeline.errors import ImageBatchError
 from pipeline.serving import payloads
 from pipeline.serving.model import ServedModel
 from pipeline.serving.replies import JSON_LINES, RefusedError, Reply
 from pipeline.serving.settings import ServingSettings
+from pipeline.shards import sending
 
 logger = logging.getLogger(__name__)
 
@@ -88,8 +88,8 @@ class Application:
 def _execution_parameters() -> Reply:
     return Reply.json(
         {
-            "MaxConcurrentTransforms": shard_requests.AT_ONCE,
+            "MaxConcurrentTransforms": sending.AT_ONCE,
             "BatchStrategy": "SINGLE_RECORD",
-            "MaxPayloadInMB": shard_requests.PAYLOAD_MB,
+            "MaxPayloadInMB": sending.PAYLOAD_MB,
         }
     )

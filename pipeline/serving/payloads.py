@@ -1,6 +1,6 @@
 """What a body of each content type holds, and the lines that answer it.
 
-    application/x-imagebatch-shard                 a packed shard (pipeline/shards.py)
+    application/x-imagebatch-shard                 a packed shard (pipeline/shards/shard.py)
     image/jpeg, image/png, image/webp,
     application/x-image                            one image; its bytes say what format it is in
     application/json                               {"image": "<base64>"}, or {"images": ["<base64>", ...]}

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pipeline import shard_requests
 from pipeline.errors import InvalidSetting
+from pipeline.shards import sending
 
 MEBIBYTE = 1024 * 1024
 DEFAULT_PORT = 8080
@@ -33,7 +33,7 @@ class ServingSettings:
     """The folder of the model package."""
     host: str
     port: int = DEFAULT_PORT
-    max_payload_mb: int = shard_requests.PAYLOAD_MB
+    max_payload_mb: int = sending.PAYLOAD_MB
     run_id: str = ""
     contract: str | None = None
     top_k: int | None = None
@@ -49,7 +49,7 @@ class ServingSettings:
             # Outside a container, what is served is for this machine alone.
             host="127.0.0.1" if root else "0.0.0.0",  # noqa: S104
             port=DEFAULT_PORT if port is None else port,
-            max_payload_mb=shard_requests.PAYLOAD_MB if payload is None else payload or MOST_PAYLOAD_MB,
+            max_payload_mb=sending.PAYLOAD_MB if payload is None else payload or MOST_PAYLOAD_MB,
             run_id=environment.get("IMAGEBATCH_RUN_ID", ""),
             contract=environment.get("IMAGEBATCH_CONTRACT") or None,
             top_k=_number(environment, "IMAGEBATCH_TOP_K", 1, 2**31),

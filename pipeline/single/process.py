@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 
 from pipeline import names, objects
 from pipeline.errors import InvalidSetting, UnreadableImage
-from pipeline.job_network import JobNetwork
+from pipeline.runs.job_network import JobNetwork
 from pipeline.settings import JOB_NAME_PREFIX, positive, required
 from pipeline.single.events import NAME_ENDINGS, meant_image
 from pipeline.single.images import why_refused

@@ -5,7 +5,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.joined_buffers import JoinedBuffers
+from pipeline.shards.joined_buffers import JoinedBuffers
 
 buffers = st.lists(st.binary(max_size=20), max_size=4)
 

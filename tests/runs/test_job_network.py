@@ -4,7 +4,7 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 from pipeline.errors import InvalidSetting
-from pipeline.job_network import JobNetwork
+from pipeline.runs.job_network import JobNetwork
 
 VPC = {"JOB_SUBNET_IDS": "subnet-1, subnet-2", "JOB_SECURITY_GROUP_IDS": "sg-1"}
 

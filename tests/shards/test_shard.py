@@ -17,7 +17,7 @@ from pipeline.contract import ModelContract, parse_contract
 from pipeline.errors import ContractMismatch, CorruptShard
 from pipeline.shards import Row
 
-EXAMPLE = Path(__file__).parents[1] / "examples/models/efficientnet-lite0/contract.json"
+EXAMPLE = Path(__file__).parents[2] / "examples/models/efficientnet-lite0/contract.json"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 counts = st.integers(0, 2**40)
 rows = st.builds(Row, bucket=texts, key=texts, etag=texts, size=counts, width=counts, height=counts)

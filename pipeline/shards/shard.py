@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from pipeline.contract import ModelContract
 from pipeline.errors import ContractMismatch, CorruptShard
-from pipeline.joined_buffers import JoinedBuffers
+from pipeline.shards.joined_buffers import JoinedBuffers
 
 FORMAT = "imagebatch-shard/1"
 SUFFIX = ".safetensors"

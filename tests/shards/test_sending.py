@@ -1,8 +1,7 @@
 """Requests of shards: the largest shard is one that is sent, and taken."""
 
-from pipeline import shard_requests
 from pipeline.serving.settings import ServingSettings
-from pipeline.shards import MAX_HEADER_BYTES, MAX_PIXEL_BYTES
+from pipeline.shards import MAX_HEADER_BYTES, MAX_PIXEL_BYTES, sending
 
 
 def test_the_largest_shard_is_taken_by_a_server_that_is_told_nothing() -> None:
@@ -10,8 +9,8 @@ def test_the_largest_shard_is_taken_by_a_server_that_is_told_nothing() -> None:
 
 
 def test_the_pixels_of_the_largest_shard_fit_where_a_megabyte_is_a_million_bytes() -> None:
-    assert shard_requests.PAYLOAD_MB * 1_000_000 > MAX_PIXEL_BYTES
+    assert sending.PAYLOAD_MB * 1_000_000 > MAX_PIXEL_BYTES
 
 
 def test_all_that_is_sent_at_once_is_what_a_transform_job_takes() -> None:
-    assert shard_requests.PAYLOAD_MB * shard_requests.AT_ONCE <= 100  # CreateTransformJob, MaxPayloadInMB
+    assert sending.PAYLOAD_MB * sending.AT_ONCE <= 100  # CreateTransformJob, MaxPayloadInMB
