@@ -28,6 +28,7 @@
     │   └── CorruptLedger          an item of the ledger is no entry of this product's
     ├── InvalidPrediction      a model answered something that is no prediction: NaN, a wrong shape
     ├── NoInstanceQuota        the account may run no instance of any type that the run may have
+    ├── RunTakenOver           an execution was redriven whose run another one has by now
     ├── RunDoesNotAddUp        an image was lost, or counted twice
     ├── TooManyFailed          more images failed than `max_failed_fraction` allows
     ├── OverBudget             a run would cost more than it may; raised before any job is started
@@ -169,6 +170,10 @@ class InvalidPrediction(ImageBatchError):
 
 class NoInstanceQuota(ImageBatchError):
     """The account's quotas are 0 for every instance type that a run may have. The message says how to ask for more."""
+
+
+class RunTakenOver(ImageBatchError):
+    """An execution was redriven whose run another one has by now. The message names both."""
 
 
 class RunDoesNotAddUp(ImageBatchError):

@@ -89,6 +89,7 @@ def start_run() -> Task:
                 "model.$": "$.Payload.model",
                 "contract_digest.$": "$.Payload.contract_digest",
                 "top_k.$": "$.Payload.top_k",
+                "execution_arn.$": "$.Payload.execution_arn",
                 "claimed.$": "$.Payload.claimed",
                 "note.$": "$.Payload.note",
             }
@@ -152,7 +153,11 @@ def validate_images(listed: str, item_reader: dict[str, Any]) -> Map:
             # Half of the 256 KB that a state may hold: the rest is for a caught error and the walk's results.
             "MaxInputBytesPerBatch": 131072,
             "BatchInput": {
-                "run": {"bucket.$": "$.run.bucket", "key.$": "$.run.key"},
+                "run": {
+                    "bucket.$": "$.run.bucket",
+                    "key.$": "$.run.key",
+                    "execution_arn.$": "$.run.execution_arn",
+                },
                 "bucket.$": "$.source.bucket",
             },
         },

@@ -35,6 +35,7 @@ NAMES = {
     "OverBudget",
     "RejectedImage",
     "RunDoesNotAddUp",
+    "RunTakenOver",
     "TooManyFailed",
     "UnexpectedAnswer",
     "UnknownDeployment",

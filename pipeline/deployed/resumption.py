@@ -50,9 +50,13 @@ def resume(
     if execution.error == _WRONG_INPUT:
         cause = causes.readable(execution.cause)
         return Resumed(None, f"{called} cannot go on with the input that it has; start it with another. {cause}")
+    run = load_run(s3, pointer) if pointer is not None else None
+    if run is not None and run.execution_arn != execution.arn:
+        told = f"{called} was taken over by {run.execution_arn}: there is nothing to resume in {execution.name}."
+        return Resumed(None, f"{told} `imagebatch resume {called}` goes on with the run.")
     helps = max_cost_usd is None and execution.error not in _OF_WHAT_IS_THERE
-    if pointer is not None and helps:
-        helps = not _has_other_model(s3, load_run(s3, pointer))
+    if run is not None and helps:
+        helps = not _has_other_model(s3, run)
     if helps and _redrive(stepfunctions, execution.arn):
         return Resumed(execution.arn, f"Redriven: {execution.arn}")
     if pointer is None:

@@ -14,6 +14,7 @@ _ADVICE = {
     "InvalidContract": "Correct contract.json, and upload it.",
     "ContractMismatch": "Correct the model package (`imagebatch contract check` tries it on a laptop), and upload it.",
     "RunDoesNotAddUp": "Do not use these results. Keep the run's objects for who looks into it.",
+    "RunTakenOver": "Leave this execution as it is: another one has the run.",
     "TooManyFailed": "Remove the cause that failed.csv gives, and predict what failed once more.",
     "OverBudget": "Raise the limit, choose a cheaper instance type, or run over fewer images.",
     "UnknownPrice": "Put the price into prices.json of the results bucket (docs/costs.md), or take the limit away.",
@@ -21,7 +22,7 @@ _ADVICE = {
     "InvalidSetting": "Correct the parameter that the message is about, and deploy infra/template.yaml again.",
 }
 _REMOVE_CAUSE = "Remove the cause, if it was no passing fault of a service."
-_NOTHING_TO_RESUME = {"InvalidRunInput"}
+_NOTHING_TO_RESUME = {"InvalidRunInput", "RunTakenOver"}
 _LONGEST_LINE, _LONGEST_NAME = 2000, 100
 _VERBS = {"FAILED": "has failed", "TIMED_OUT": "ran out of time", "ABORTED": "was stopped"}
 

@@ -42,8 +42,8 @@ def claim(s3: "S3Client", run: Run, subject: str, sources: Callable[[str], tuple
         elif not objects.put_json_if_absent(s3, run.bucket, key, document):
             holder = objects.get_json(s3, run.bucket, key)
             if holder["execution_arn"] != run.execution_arn:
-                held = replace(run, run_id=holder["run_id"], sources=sources(holder["run_id"]))
-                return held, str(holder["execution_arn"])
+                run_id, other = holder["run_id"], str(holder["execution_arn"])
+                return replace(run, run_id=run_id, execution_arn=other, sources=sources(run_id)), other
         run = replace(run, run_id=run_id, sources=sources(run_id))
         if objects.put_json_if_absent(s3, run.bucket, run_key(run_id), run.to_json()):
             return run, run.execution_arn

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pipeline import objects
 from pipeline.contract import ModelContract, parse_contract
+from pipeline.errors import RunTakenOver
 from pipeline.limits import Limits, Quarantine
 from pipeline.runs import sources
 from pipeline.runs.control_files import DEFAULT_MARKER
@@ -71,12 +72,12 @@ class Run:
             "model": self.model,
             "contract_digest": self.contract.digest,
             "top_k": self.top_k,
+            "execution_arn": self.execution_arn,
         }
 
     def to_json(self) -> dict[str, Any]:
         return {
             **self.pointer,
-            "execution_arn": self.execution_arn,
             "trigger": {
                 "kind": self.trigger.kind,
                 "identity": self.trigger.identity,
@@ -133,5 +134,21 @@ class Run:
 
 
 def load_run(s3: "S3Client", pointer: Mapping[str, Any]) -> Run:
-    """The run that a state's `{"bucket", "key"}` points to."""
+    """The run that `{"bucket", "key"}` points to, whichever execution has it."""
     return Run.from_json(objects.get_json(s3, pointer["bucket"], pointer["key"]))
+
+
+def load_own_run(s3: "S3Client", pointer: Mapping[str, Any]) -> Run:
+    """The run that a state's `{"bucket", "key", "execution_arn"}` points to.
+
+    Raises RunTakenOver where another execution has the run by now: anybody can redrive the one that failed, and two
+    would write over each other's plan.
+    """
+    run = load_run(s3, pointer)
+    # An execution that began before pointers named one has none.
+    if pointer.get("execution_arn", run.execution_arn) != run.execution_arn:
+        raise RunTakenOver(
+            f"The run {run.run_id} was taken over by the execution {run.execution_arn}, and this one, "
+            f"{pointer['execution_arn']}, goes no further. `imagebatch resume {run.run_id}` goes on with the run."
+        )
+    return run

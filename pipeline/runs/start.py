@@ -68,7 +68,7 @@ def start_run(
         return named.sources(run_id, settings.results_bucket) if named else given.sources
 
     run, holder = claims.claim(s3, run, given.name or given.sources[0].name, sources)
-    claimed = holder == run.execution_arn
+    claimed = holder == execution["arn"]
     if claimed and named:
         named.write_listings(s3, run.run_id, run.bucket)
     return {**run.pointer, "claimed": claimed, "note": "" if claimed else claims.already_started(run, holder)}

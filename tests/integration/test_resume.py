@@ -160,6 +160,25 @@ def test_a_run_whose_model_was_replaced_is_predicted_anew_and_not_redriven(
     assert answers(deployment.wait(of_run(deployment, run_id))) == answers(undisturbed)
 
 
+def test_an_execution_whose_run_was_taken_over_goes_no_further(
+    upload: Callable[[bool], Any], undisturbed: Any, resume: Callable[..., Any]
+) -> None:
+    deployment = upload(False)
+    failed = deployment.run(model="tiny").description
+    run_id = run_id_of(deployment, failed["executionArn"])
+    assert resume(run_id, "--wait").code == 0
+
+    by_name = resume(failed["name"])
+    deployment.cloud.client("stepfunctions").redrive_execution(executionArn=failed["executionArn"])
+    redriven = deployment.wait(failed["executionArn"]).description
+
+    owner = of_run(deployment, run_id)
+    assert (by_name.code, owner in by_name.stderr) == (1, True), by_name
+    assert (redriven["status"], redriven["error"]) == ("FAILED", "RunTakenOver")
+    assert owner in redriven["cause"]
+    assert answers(deployment.wait(owner)) == answers(undisturbed)
+
+
 def test_two_people_who_resume_a_run_at_once_resume_one(
     upload: Callable[[bool], Any], undisturbed: Any, resume: Callable[..., Any]
 ) -> None:

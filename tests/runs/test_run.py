@@ -4,10 +4,15 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from pipeline import objects
+from pipeline.errors import RunTakenOver
 from pipeline.limits import Animation, Quarantine
 from pipeline.runs import keys
-from pipeline.runs.run import Run
+from pipeline.runs.run import Run, load_own_run
 from pipeline.runs.sources import Listing
 
 ARCHITECTURE = Path(__file__).parents[2] / "docs" / "architecture.md"
@@ -34,6 +39,20 @@ def test_a_run_reads_back_with_its_limits_and_its_quarantine(run: Run) -> None:
     run = replace(run, limits=limits, quarantine=Quarantine.TAG)
 
     assert Run.from_json(json.loads(json.dumps(run.to_json()))) == run
+
+
+def test_a_run_is_that_of_the_execution_that_has_it(run: Run, s3: Any) -> None:
+    objects.put_json(s3, run.bucket, keys.run_key(run.run_id), run.to_json())
+
+    assert load_own_run(s3, run.pointer) == run
+
+
+def test_a_run_that_was_taken_over_is_its_former_executions_no_more(run: Run, s3: Any) -> None:
+    taken = replace(run, execution_arn="arn:aws:states:us-east-1:123456789012:execution:imagebatch:later")
+    objects.put_json(s3, run.bucket, keys.run_key(run.run_id), taken.to_json())
+
+    with pytest.raises(RunTakenOver, match="imagebatch:later"):
+        load_own_run(s3, run.pointer)
 
 
 def test_run_json_names_the_contract_that_shards_must_have(run: Run) -> None:

@@ -20,6 +20,7 @@ def test_a_run_is_claimed_and_its_pointer_is_what_travels(begin: Start, contract
 
     assert pointer.pop("run_id").startswith("2026-11-20T0200-incoming-")
     assert pointer.pop("key").endswith("/run.json")
+    assert pointer.pop("execution_arn").startswith("arn:aws:states:")
     assert pointer == {
         "bucket": "example-results",
         "sources": [{"index": 0, "kind": "prefix", "bucket": "example-images", "prefix": "incoming/"}],

@@ -38,6 +38,7 @@ def start_run(event, context):
         "model": "tiny",
         "contract_digest": "digest",
         "top_k": 5,
+        "execution_arn": event["execution"]["arn"],
         "claimed": name != "claimed",
         "note": "" if name != "claimed" else "another execution has this run",
     }

@@ -103,6 +103,13 @@ AILMENTS = (
         " should not.",
     ),
     ailment(
+        "taken_over",
+        "An execution was redriven whose run another one has by now",
+        "RunTakenOver",
+        why="The run was resumed in an execution of its own, and somebody redrove the one before it.",
+        remedy="Leave it as it is. `imagebatch resume RUN` goes on with the run, in the execution that has it.",
+    ),
+    ailment(
         "does_not_add_up",
         "The run lost an image, or counted one twice",
         "RunDoesNotAddUp",
