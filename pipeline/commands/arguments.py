@@ -1,4 +1,4 @@
-"""Options of several commands that say what a run does, and how their text is read."""
+"""Options that several commands have, in the same words, and how their text is read."""
 
 import argparse
 import math
@@ -27,6 +27,45 @@ def add_max_cost_option(command: argparse.ArgumentParser) -> None:
         metavar="USD",
         help="refuse to start jobs where the run would cost more in AWS than this; 0 for no limit but the stack's",
     )
+
+
+def add_parameters_option(command: argparse.ArgumentParser, example: str) -> None:
+    """Parameters of the stack; `example` is one that belongs to the command."""
+    command.add_argument(
+        "--param",
+        type=parameter,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help=f"a parameter of infra/template.yaml, as in {example}; may be given more than once",
+    )
+
+
+def add_limit_option(command: argparse.ArgumentParser) -> None:
+    """What a run accepts."""
+    command.add_argument(
+        "--limit",
+        type=limit,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change what is accepted, as in max_pixels=100000000, max_bytes=..., min_side=..., formats=jpeg,png or "
+        "animated=reject; may be given more than once",
+    )
+
+
+def add_json_option(command: argparse.ArgumentParser) -> None:
+    """What is printed for programs."""
+    command.add_argument("--json", action="store_true", help="print one JSON document, and nothing else")
+
+
+def add_verbose_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
+
+
+def merged(given: list[dict[str, Any]]) -> dict[str, Any]:
+    """What an option gave that may be given more than once: the last of a name counts."""
+    return {name: value for pair in given for name, value in pair.items()}
 
 
 def usd(text: str) -> float:

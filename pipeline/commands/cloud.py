@@ -25,6 +25,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--stack", metavar="NAME", help="the CloudFormation stack (default: $IMAGEBATCH_STACK, or imagebatch)"
     )
+    add_account_options(command)
+
+
+def add_account_options(command: argparse.ArgumentParser) -> None:
+    """In which cloud."""
     command.add_argument("--profile", metavar="NAME", help="the AWS profile, before any credentials of the environment")
     command.add_argument("--region", metavar="NAME", help="the AWS region")
     add_local_option(command)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import EXIT_FAILED, EXIT_USAGE
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments
 from pipeline.errors import UnusablePhotos
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def add_to(commands: Any) -> None:
     check.add_argument(
         "--labels", type=Path, metavar="CSV", help="what is on the photos: a file with the columns file and label"
     )
-    check.add_argument("--json", action="store_true", help="print one JSON document, and nothing else")
+    arguments.add_json_option(check)
     check.set_defaults(command=_check)
 
 

@@ -21,14 +21,7 @@ def add_to(commands: Any) -> None:
         description="Build the functions, show what would change in the account, and change it. No Docker is needed: "
         "CodeBuild makes the container. Of a stack that is there, what no --param names stays as it is.",
     )
-    deploy.add_argument(
-        "--param",
-        type=arguments.parameter,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of infra/template.yaml, as in NotificationEmail=me@example.com; may be given more than once",
-    )
+    arguments.add_parameters_option(deploy, "NotificationEmail=me@example.com")
     deploy.add_argument(
         "--model", type=Path, metavar="DIR", help="a model package to upload, and to be the one that runs take"
     )
@@ -57,7 +50,7 @@ def _deploy(where: cloud.Cloud, options: argparse.Namespace) -> int:
         model = None
         if options.model:
             model = (slug(options.model.resolve().name, longest=63) or "model", load_package(options.model))
-        parameters = {name: value for given in options.param for name, value in given.items()}
+        parameters = arguments.merged(options.param)
         request = Request(where.stack, parameters, model, options.replace)
         terminal = Terminal(_say, lambda proposed: _confirm(proposed, assume_yes=options.yes), _pause(where))
         stack = deploy(where.client, request, terminal)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.commands import EXIT_FAILED, EXIT_USAGE, interrupt, on_interrupt
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments, interrupt, on_interrupt
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,10 +21,8 @@ _NEEDED = ("boto3", "moto", "pyarrow", "rich", "samtranslator")
 
 
 def add_output_options(command: Any) -> None:
-    command.add_argument(
-        "--json", action="store_true", help="print one JSON document, and nothing else, on standard output"
-    )
-    command.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
+    arguments.add_json_option(command)
+    arguments.add_verbose_option(command)
 
 
 def is_installed(command: str) -> bool:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import EXIT_FAILED, cloud, print_json
+from pipeline.commands import EXIT_FAILED, arguments, cloud, print_json
 
 if TYPE_CHECKING:
     from pipeline.ledger import Entry
@@ -18,7 +18,7 @@ def add_to(commands: Any) -> None:
         "deployed stack. The exit code is 1 where the ledger does not know the image.",
     )
     lookup.add_argument("image", type=_image, metavar="IMAGE", help="s3://bucket/key, the key as it is in S3")
-    lookup.add_argument("--json", action="store_true", help="print one JSON document, and nothing else")
+    arguments.add_json_option(lookup)
     cloud.add_options(lookup)
     lookup.set_defaults(command=_lookup)
 

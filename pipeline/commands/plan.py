@@ -50,7 +50,7 @@ def add_to(commands: Any) -> None:
         "--prices", type=Path, metavar="FILE", help="prices that stand in for those that ship (docs/costs.md)"
     )
     arguments.add_max_cost_option(plan)
-    plan.add_argument("--json", action="store_true", help="print one JSON document, and nothing else")
+    arguments.add_json_option(plan)
     cloud.add_options(plan)
     plan.set_defaults(command=_plan)
 

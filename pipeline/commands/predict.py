@@ -57,9 +57,7 @@ def add_to(commands: Any) -> None:
         "--timeout", type=_seconds, default=60.0, metavar="S", help="seconds that an answer may take (default: 60)"
     )
     predict.add_argument("--json", action="store_true", help="print a line of JSON for each image, and nothing else")
-    predict.add_argument("--profile", metavar="NAME", help="the AWS profile, before any credentials of the environment")
-    predict.add_argument("--region", metavar="NAME", help="the AWS region")
-    cloud.add_local_option(predict)
+    cloud.add_account_options(predict)
     predict.set_defaults(command=_predict, stack=None)
 
 

@@ -27,7 +27,7 @@ def add_to(commands: Any) -> None:
         type=Path,
         metavar="DIR",
         default=EXAMPLE_MODEL,
-        help="a model package: contract.json, labels.txt, model.onnx",
+        help="a model package: contract.json, labels.txt, model.onnx (default: the example model)",
     )
     run.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="results go to DIR/RUN_ID (default: out)"
@@ -39,15 +39,7 @@ def add_to(commands: Any) -> None:
         metavar="K",
         help="labels kept for an image, where the model ranks classes (default: the contract's)",
     )
-    run.add_argument(
-        "--limit",
-        type=arguments.limit,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="change what is accepted, as in max_pixels=100000000, max_bytes=..., min_side=..., "
-        "formats=jpeg,png or animated=reject",
-    )
+    arguments.add_limit_option(run)
     run.add_argument(
         "--quarantine",
         choices=[policy.value for policy in Quarantine],
@@ -55,14 +47,7 @@ def add_to(commands: Any) -> None:
         help="what becomes of rejected images: left alone, copied to DIR/RUN_ID/quarantine, or tagged in S3 "
         "(default: %(default)s)",
     )
-    run.add_argument(
-        "--parameter",
-        type=arguments.parameter,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of infra/template.yaml, as in Decoders=my_module:register",
-    )
+    arguments.add_parameters_option(run, "Decoders=my_module:register")
     arguments.add_max_cost_option(run)
     arguments.add_faults_option(run)
     local.add_output_options(run)
@@ -82,9 +67,9 @@ def _run(options: argparse.Namespace) -> int:
         out=options.out,
         engine=options.engine,
         top_k=options.top_k,
-        limits={name: value for limit in options.limit for name, value in limit.items()},
+        limits=arguments.merged(options.limit),
         quarantine=Quarantine(options.quarantine),
-        parameters={name: value for parameter in options.parameter for name, value in parameter.items()},
+        parameters=arguments.merged(options.param),
         max_cost_usd=options.max_cost,
         faults=options.faults,
     )

@@ -20,7 +20,7 @@ def add_to(commands: Any) -> None:
         "--limit", type=_limit, default=20, metavar="N", help="how many, up to 1000 (default: %(default)s)"
     )
     runs.add_argument("--status", type=str.upper, choices=_STATUSES, help="only runs with this status")
-    runs.add_argument("--json", action="store_true", help="print one JSON document, and nothing else")
+    arguments.add_json_option(runs)
     cloud.add_options(runs)
     runs.set_defaults(command=_runs)
 

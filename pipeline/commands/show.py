@@ -32,7 +32,7 @@ def add_to(commands: Any) -> None:
     show.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="results of this machine's runs (default: out)"
     )
-    show.add_argument("--json", action="store_true", help="print one JSON document, and nothing else")
+    arguments.add_json_option(show)
     cloud.add_options(show)
     show.set_defaults(command=_show)
 

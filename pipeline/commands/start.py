@@ -42,14 +42,7 @@ def add_to(commands: Any) -> None:
     start.add_argument("--model", metavar="NAME", help="a model package of the results bucket")
     start.add_argument("--engine", choices=ENGINES, help="what runs the model")
     start.add_argument("--top-k", type=arguments.top_k, metavar="K", help="labels kept for an image")
-    start.add_argument(
-        "--limit",
-        type=arguments.limit,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="change what is accepted, as in max_pixels=100000000; may be given more than once",
-    )
+    arguments.add_limit_option(start)
     arguments.add_max_cost_option(start)
     start.add_argument(
         "--reprocess",
@@ -64,7 +57,7 @@ def add_to(commands: Any) -> None:
         "a name, each start is a run of its own",
     )
     start.add_argument("--wait", action="store_true", help="follow the run to its end, as `imagebatch watch` does")
-    start.add_argument("--json", action="store_true", help="print one JSON document, and nothing else")
+    arguments.add_json_option(start)
     cloud.add_options(start)
     start.set_defaults(command=_start)
 
@@ -103,7 +96,7 @@ def given_input(options: argparse.Namespace) -> dict[str, Any]:
         limits = document.get("limits", {})
         if not isinstance(limits, dict):
             raise ValueError(f'expected limits to be an object such as {{"max_pixels": 100000000}}, got {limits!r}')
-        document["limits"] = limits | {name: value for limit in options.limit for name, value in limit.items()}
+        document["limits"] = limits | arguments.merged(options.limit)
     return document
 
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import EXIT_FAILED, cloud, print_json
+from pipeline.commands import EXIT_FAILED, arguments, cloud, print_json
 
 if TYPE_CHECKING:
     from pipeline.deployed.executions import Execution
@@ -17,7 +17,7 @@ def add_to(commands: Any) -> None:
         "failed of. The exit code is 0 whatever became of the run.",
     )
     add_run_argument(status)
-    status.add_argument("--json", action="store_true", help="print one JSON document, and nothing else")
+    arguments.add_json_option(status)
     cloud.add_options(status)
     status.set_defaults(command=_status)
 

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import EXIT_FAILED, EXIT_USAGE, cloud, print_json, status
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments, cloud, print_json, status
 
 if TYPE_CHECKING:
     from pipeline.deployed.standing import Standing
@@ -27,7 +27,7 @@ def add_to(commands: Any) -> None:
     stop.add_argument(
         "--reason", metavar="TEXT", default="stopped from the terminal", help="kept with the execution, as its cause"
     )
-    stop.add_argument("--json", action="store_true", help="print one JSON document, and nothing else")
+    arguments.add_json_option(stop)
     cloud.add_options(stop)
     stop.set_defaults(command=_stop)
 

@@ -54,16 +54,9 @@ def add_to(commands: Any) -> None:
         help="a model package for runs to name by its folder's name; several times for several, the first is the "
         "default (default: the example model)",
     )
-    up.add_argument(
-        "--parameter",
-        type=arguments.parameter,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a parameter of infra/template.yaml, as in ScheduleState=ENABLED",
-    )
+    arguments.add_parameters_option(up, "ScheduleState=ENABLED")
     arguments.add_faults_option(up)
-    up.add_argument("-v", "--verbose", action="store_true", help="say more on standard error")
+    arguments.add_verbose_option(up)
     up.set_defaults(command=_up)
 
 
@@ -88,7 +81,7 @@ def _up(options: argparse.Namespace) -> int:
         state=options.state,
         port=options.port,
         models=options.model or [EXAMPLE_MODEL],
-        parameters={name: value for parameter in options.parameter for name, value in parameter.items()},
+        parameters=arguments.merged(options.param),
         faults=options.faults,
     )
     on_interrupt(interrupt)

@@ -45,7 +45,7 @@ def test_without_quarantine_nothing_is_copied(example_run: Any) -> None:
         ("--limit", "pixels=1", "pixels: there is no such limit; the limits are formats"),
         ("--limit", "formats=jpeg,pdf", "formats: 'PDF' is not decoded here"),
         ("--quarantine", "burn", "invalid choice: 'burn'"),
-        ("--parameter", "ShardDays", "expected NAME=VALUE, got 'ShardDays'"),
+        ("--param", "ShardDays", "expected NAME=VALUE, got 'ShardDays'"),
     ],
 )
 def test_an_option_that_says_nothing_is_refused(
@@ -66,6 +66,6 @@ def test_an_option_that_says_nothing_is_refused(
 def test_a_parameter_that_the_template_does_not_take_is_refused(
     imagebatch: Callable[..., Any], tmp_path: Path, parameter: str, said: str
 ) -> None:
-    finished = imagebatch("run", "examples/photos", "--out", tmp_path, "--parameter", parameter)
+    finished = imagebatch("run", "examples/photos", "--out", tmp_path, "--param", parameter)
     assert finished.code == 2
     assert said in finished.stderr

@@ -231,7 +231,7 @@ def test_models_are_there_under_their_folders_names(up: Callable[..., Up], tmp_p
     [
         (("--model", "nowhere"), "nowhere is not a folder"),
         (("--model", "examples/models/yolox-nano", "--model", "examples/models/yolox-nano"), "the same name"),
-        (("--parameter", "Nonsense=1"), "Nonsense"),
+        (("--param", "Nonsense=1"), "Nonsense"),
         (("--state", "README.md"), "State cannot be kept in 'README.md'"),
         (("--port", "70000"), "expected a number from 0 to 65535"),
     ],
