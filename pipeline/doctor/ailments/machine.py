@@ -74,8 +74,9 @@ AILMENTS = (
         "Insufficient disk space",
         "[Errno 28]",
         "Disk quota exceeded",
-        why="Inputs, model and outputs of a job share one volume; /tmp of a Lambda has 512 MB unless it is given more.",
-        remedy="Raise VolumeSizeInGB of the job (EphemeralStorage of the function), or make partitions smaller.",
+        why="Inputs, model and outputs of a job share one volume; /tmp of a Lambda has 512 MB unless it is given more"
+        " (EphemeralStorage).",
+        remedy="In a job, fewer images: lower ImagesPerJob. In a function that makes tables, fewer images in a run.",
     ),
     ailment(
         "time_limit",

@@ -96,11 +96,16 @@ AILMENTS = (
         "image_not_pulled",
         "The container's image cannot be pulled",
         "Either the image does not exist or its permissions are incorrect",
+        "manifest unknown: Requested image not found",
+        "Cannot find repository: {} in registry ID:",
+        "Cannot find the requested image",
+        "Access denied for repository: {} in registry ID:",
         "CannotPullContainerError",
         "does not grant ecr:GetDownloadUrlForLayer",
         why="There is no such image or tag in ECR, it lies in another region, or the role may not read it.",
-        remedy="Check account, region and tag of the image's URI, and ecr:BatchGetImage and"
-        " ecr:GetDownloadUrlForLayer of the job's role and of the repository's policy.",
+        remedy="`imagebatch deploy` builds the stack's own image where it is not there. For an image elsewhere check"
+        " account, region and tag of its URI, and ecr:BatchGetImage and ecr:GetDownloadUrlForLayer of the job's role"
+        " and of the repository's policy.",
     ),
     ailment(
         "no_ping",
