@@ -15,6 +15,11 @@ def amount_or_unknown(amount: float | None) -> str:
     return "not known" if amount is None else usd(amount)
 
 
+def used_and_expected(cost: Mapping[str, Any]) -> str:
+    """The `cost` of summary.json in a line."""
+    return f"{amount_or_unknown(cost['used_usd'])} used, {amount_or_unknown(cost['estimate_usd'])} expected"
+
+
 def duration(seconds: float | None) -> str:
     if seconds is None:
         return "not known"

@@ -18,6 +18,7 @@ _ADVICE = {
     "TooManyFailed": "Remove the cause that failed.csv gives, and predict what failed once more.",
     "OverBudget": "Raise the limit, choose a cheaper instance type, or run over fewer images.",
     "UnknownPrice": "Put the price into prices.json of the results bucket (docs/costs.md), or take the limit away.",
+    "InvalidPrices": "Correct prices.json of the results bucket (docs/costs.md), or delete it.",
     "MissingSetting": "Deploy infra/template.yaml again: a function lacks a setting.",
     "InvalidSetting": "Correct the parameter that the message is about, and deploy infra/template.yaml again.",
 }

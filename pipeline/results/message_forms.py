@@ -1,7 +1,7 @@
 """What is published about a run: one SNS message, in a form for each protocol (SNS API, Publish, `MessageStructure`).
 
     default                              the text: e-mail, and whatever has no form of its own
-    sms                                  one line, in one SMS
+    sms                                  one line, in one SMS: as much as there is room for
     https                                a card in Slack or Teams, by AWS Chatbot's schema for custom notifications (now
                                          Amazon Q Developer in chat applications), which subscribes so
     sqs, lambda                          the facts as JSON, and the text among them
@@ -14,11 +14,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pipeline.message_text import LONGEST_SMS, in_sms, shown
+from pipeline.costs import telling as costs
+from pipeline.message_text import LONGEST_SMS, in_sms, plain, shown
 from pipeline.results import causes
 from pipeline.results.failure_messages import how_to_resume, run_failed, what_is_safe
 from pipeline.results.failures import Failure
-from pipeline.results.messages import run_finished
+from pipeline.results.messages import counted, run_finished
 
 CHAT = "https"
 FINISHED, FAILED = "run_finished", "run_failed"
@@ -54,11 +55,12 @@ def finished(summary: Mapping[str, Any], execution_url: str | None) -> dict[str,
         *_listed("Most frequent", ((row["label"], row["images"]) for row in labels)),
         *_listed("Rejected", list(summary["rejected_by_reason"].items())[:_REASONS]),
         *_listed("Failed", list(summary["failed_by_error"].items())[:_REASONS]),
+        *([f"*Cost*: {costs.used_and_expected(cost)}"] if cost else []),
     ]
     steps = [f"The execution: {execution_url}"] if execution_url else []
     if summary["rejected_by_reason"]:
         steps.append(f"When rejected images are fixed: {_code('imagebatch replay ' + summary['run_id'])}")
-    return _forms(told["subject"], text, told["subject"], facts, _card(told["subject"], lines, steps, facts))
+    return _forms(told["subject"], text, _short(summary), facts, _card(told["subject"], lines, steps, facts))
 
 
 def failed(failure: Failure, stack: str, execution_url: str | None) -> dict[str, str]:
@@ -97,6 +99,21 @@ def with_report(message: Mapping[str, str], uri: str, url: str | None) -> dict[s
     card["content"].setdefault("nextSteps", []).insert(0, f"The report: {url or _code(uri)}")
     forms |= {**dict.fromkeys(_FACTS, _json(facts)), CHAT: _json(card)}
     return {"subject": message["subject"], "body": _json(forms)}
+
+
+def _short(summary: Mapping[str, Any]) -> str:
+    """What fits into one SMS: the counts, and of the rest what still has room, the most important first."""
+    text = counted(summary)
+    rejected, cost = summary["rejected_by_reason"], summary.get("cost") or {}
+    more = [
+        f"Worst: {next(iter(rejected))}" if rejected else "",
+        f"Cost {costs.usd(cost['used_usd'])}" if cost.get("used_usd") is not None else "",
+        f"Most: {plain(summary['top_labels'][0]['label'], _LONGEST_LABEL)}" if summary["top_labels"] else "",
+    ]
+    for sentence in filter(None, more):
+        if len(text) + len(sentence) + 2 <= LONGEST_SMS:
+            text = f"{text}. {sentence}"
+    return text
 
 
 def _forms(subject: str, text: str, short: str, facts: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, str]:

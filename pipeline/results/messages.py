@@ -45,7 +45,6 @@ HINTS = {
 
 def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
     """The message about a run that succeeded; `summary` is summary.json."""
-    counts = summary["counts"]
     paragraphs = [
         [
             f"The run {summary['run_id']} has finished after {_duration(summary['seconds'])}.",
@@ -59,12 +58,18 @@ def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
         summary_lines(summary.get("cost")),
         _files(summary),
     ]
+    return make(counted(summary), paragraphs)
+
+
+def counted(summary: Mapping[str, Any]) -> str:
+    """What the run came to, in one line: a subject."""
+    counts = summary["counts"]
     told = ", ".join(
         f"{counts[name]:,} {name}"
         for name in ("predicted", "rejected", "failed", "skipped")
         if counts[name] or name == "predicted"
     )
-    return make(f"imagebatch: {told} ({summary['run_id']})", paragraphs)
+    return f"imagebatch: {told} ({summary['run_id']})"
 
 
 def _counts(summary: Mapping[str, Any]) -> list[str]:

@@ -219,6 +219,22 @@ def test_where_there_is_nothing_to_resume_no_form_says_how() -> None:
     assert forms(told)["sqs"]["resume"] is None
 
 
+COST = {"used_usd": 2.25, "estimate_usd": 2.5, "used_seconds": 9, "estimate_seconds": 9, "limit_usd": None} | {
+    "region": "us-east-1", "prices_dated": None, "unknown": [],
+}  # fmt: skip
+
+
+def test_an_sms_about_a_run_has_counts_and_what_else_has_room() -> None:
+    assert finished(cost=COST)["sms"] == (
+        f"imagebatch: 1,229 predicted, 3 rejected, 2 failed ({RUN_ID}). Worst: truncated. Cost $2.25. Most: tabby"
+    )
+    assert finished(cost=COST, label="a label without an end " * 4)["sms"].endswith("Cost $2.25")
+
+
+def test_a_card_says_what_a_run_cost() -> None:
+    assert "*Cost*: $2.25 used, $2.50 expected" in finished(cost=COST)["https"]["content"]["description"]
+
+
 def test_every_form_but_the_sms_says_where_the_report_is() -> None:
     told = forms(message_forms.with_report(message_forms.finished(summary(), CONSOLE), REPORT, "https://page"))
     assert f"A report to look through\n  {REPORT}\n  https://page\n" in told["default"]

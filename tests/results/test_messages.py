@@ -127,8 +127,8 @@ def test_a_message_says_where_rejected_images_are(policy: str, set_apart: int, t
 
 
 def test_there_is_a_hint_for_every_reason_and_the_documentation_gives_it() -> None:
-    assert set(messages._HINTS) == set(Reason)
-    assert [hint for hint in messages._HINTS.values() if f"| {hint}" not in DOCUMENTATION] == []
+    assert set(messages.HINTS) == set(Reason)
+    assert [hint for hint in messages.HINTS.values() if f"| {hint}" not in DOCUMENTATION] == []
 
 
 @given(key=st.text(), detail=st.text(), label=st.text(min_size=1))
