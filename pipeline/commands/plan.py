@@ -110,6 +110,7 @@ def _plan_in(deployed: cloud.Cloud, options: argparse.Namespace) -> int:
     notes = [
         *setting.notes,
         *_notes(found),
+        *prospect.too_large(work),
         *budget.unknowns(made, setting.prices),
         *([quotas.note] if has_stack and quotas.note else []),
     ]

@@ -27,12 +27,17 @@ _VOLUME_GB = 30
 _SHARD_DAYS = 7
 _HOURS_PER_MONTH = 730.0
 
+LONGEST_GATHERING_SECONDS = 900.0
+"""A function ends after 15 minutes: images above some millions are for several runs (docs/operations.md)."""
+
 # From one state to the next, and what each step takes besides images: docs/performance.md, "Where a run's time goes".
 _FIXED_SECONDS = 10.0
 _START_SECONDS = 1.0
 _PLAN_SECONDS, _PLAN_SECONDS_PER_ITEM = 1.0, 54e-6
 # Verdicts and predictions of a batch are two objects, read eight at a time, 40 ms away.
 _GATHER_SECONDS, _GATHER_SECONDS_PER_IMAGE, _SECONDS_PER_OBJECT = 2.0, 33e-6, 0.005
+# A new table takes 4,000 items a second, and is written to for five minutes at most (pipeline/ledger/writing.py).
+_LEDGER_ITEMS_PER_SECOND, _LONGEST_LEDGER_SECONDS = 4000, 300.0
 _REPORT_SECONDS = 20.0
 
 _LIST_PAGE = 1000
@@ -66,8 +71,7 @@ def estimate(work: Workload, rates: Rates, prices: Prices) -> Estimate:
     """What this work takes at these rates, and costs at these prices."""
     validation = validation_seconds(work, rates)
     jobs, wall, basis = _jobs(work, rates)
-    gathering = _GATHER_SECONDS + _GATHER_SECONDS_PER_IMAGE * work.images
-    gathering += _SECONDS_PER_OBJECT * (work.batches + _answers(work))
+    gathering = gathering_seconds(work)
     gb_seconds = validation * VALIDATION_GB + other_gb_seconds(work, gathering)
     quantities = fixed_quantities(work) + jobs + Quantities({"lambda_gb_second_arm64": gb_seconds})
     parts: dict[str, float | None] = {
@@ -87,6 +91,15 @@ def validation_seconds(work: Workload, rates: Rates) -> float:
 def _dispatch_seconds(work: Workload) -> float:
     """Until all batches have been started, of sources that are about as large."""
     return work.batches / (_BATCHES_PER_SECOND * max(min(work.sources, _SOURCES_AT_ONCE), 1))
+
+
+def gathering_seconds(work: Workload) -> float:
+    """Of AggregatePredictions, which has LONGEST_GATHERING_SECONDS."""
+    seconds = _GATHER_SECONDS + _GATHER_SECONDS_PER_IMAGE * work.images
+    seconds += _SECONDS_PER_OBJECT * (work.batches + _answers(work))
+    if work.has_ledger:
+        seconds += min(work.accepted / _LEDGER_ITEMS_PER_SECOND, _LONGEST_LEDGER_SECONDS)
+    return seconds
 
 
 def invocation_ms(batches: int) -> float:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from pipeline import shards
 from pipeline.contract import ModelContract
+from pipeline.costs.estimate import LONGEST_GATHERING_SECONDS, gathering_seconds
 from pipeline.costs.workload import BATCH, Workload
 from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.quotas import NOT_ASKED, Quotas
@@ -82,6 +83,17 @@ def prospect(
     )
     plan = make_plan(run, list(_batches(found, contract)), settings, quotas=quotas)
     return Workload.of_plan(run, plan, found.bytes, sources=1), plan
+
+
+def too_large(work: Workload) -> list[str]:
+    """What is said of a run whose results could not be gathered; nothing of others."""
+    seconds = gathering_seconds(work)
+    if seconds <= LONGEST_GATHERING_SECONDS:
+        return []
+    return [
+        f"this is too much for one run: gathering its results would take about {seconds / 60:.0f} minutes, and"
+        f" AggregatePredictions has {LONGEST_GATHERING_SECONDS / 60:.0f}; make several runs of it (docs/operations.md)"
+    ]
 
 
 def _batches(found: Images, contract: ModelContract) -> Iterator[Batch]:

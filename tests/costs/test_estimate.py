@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.costs import prices
-from pipeline.costs.estimate import estimate
+from pipeline.costs.estimate import estimate, gathering_seconds
 from pipeline.costs.prices import Prices
 from pipeline.costs.quantities import Quantities
 from pipeline.costs.rates import Rates
@@ -77,6 +77,14 @@ def test_validation_takes_as_long_as_step_functions_starts_batches(work: Workloa
     known = replace(work, images=1_600_000, read=0, batches=10_000)
     one, many = (estimate(replace(known, sources=count), rates, cheap).seconds_by_part for count in (1, 9))
     assert (one["validation"], many["validation"]) == (pytest.approx(100), pytest.approx(25))
+
+
+def test_a_ledger_takes_four_thousand_images_a_second_for_five_minutes_at_most(work: Workload) -> None:
+    def seconds(accepted: int, has_ledger: bool) -> float:
+        return gathering_seconds(replace(work, accepted=accepted, has_ledger=has_ledger))
+
+    assert seconds(400_000, True) - seconds(400_000, False) == pytest.approx(100)
+    assert seconds(8_000_000, True) - seconds(8_000_000, False) == pytest.approx(300)
 
 
 def test_what_the_ledger_knows_is_not_read(work: Workload, rates: Rates) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pipeline.contract import parse_contract
 from pipeline.costs import prices
 from pipeline.costs.estimate import estimate
-from pipeline.costs.prospect import Images, count, prospect
+from pipeline.costs.prospect import Images, count, prospect, too_large
 from pipeline.costs.rates import Rates
 from pipeline.settings import PlanInferenceSettings
 
@@ -39,6 +39,17 @@ def test_every_image_is_in_a_batch_and_a_shard(contract) -> None:
     assert (work.images, work.accepted, work.batches) == (1_001, 1_001, 7)
     assert sum(part.images for part in plan.partitions) == 1_001
     assert work.shard_bytes == 1_001 * contract.input.bytes_per_image
+
+
+def test_of_more_images_than_one_run_can_gather_a_plan_says_so(contract) -> None:
+    def said(images: int) -> list[str]:
+        work, _ = prospect(Images(images, images), "example", contract, SETTINGS, ledger="one")
+        return too_large(work)
+
+    assert said(5_000_000) == []
+    # 2 s, 33 us an image, two objects of 5 ms for each of 50,000 batches, five minutes for the ledger.
+    (note,) = said(8_000_000)
+    assert "about 18 minutes, and AggregatePredictions has 15" in note
 
 
 def test_no_images_are_no_jobs(contract) -> None:
