@@ -22,12 +22,12 @@ from botocore.exceptions import ClientError
 from pipeline import objects
 from pipeline.errors import InvalidRunInput
 from pipeline.given import shown
-from pipeline.runs import keys
+from pipeline.runs import keys, uploads
 from pipeline.runs.fields import LONGEST_KEY, bucket, refuse
 from pipeline.runs.listings import ListedImage, write_listing
 from pipeline.runs.source_fields import MAX_SOURCES, check_prefix
 from pipeline.runs.sources import Listing, Prefix, Source, in_order
-from pipeline.runs.triggers import Manifest, object_identity
+from pipeline.runs.uploads import Manifest
 from pipeline.settings import StartRunSettings
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ class Named:
     """What a manifest names: no prefix within another, no key twice, and none under a prefix."""
 
     identity: str
-    """Of a trigger that is the manifest as it was read. One that was replaced after its event was sent is read as it is
-    now, and the next event is about the same bytes."""
+    """Of a trigger that is the manifest as it was read."""
     prefixes: Sequence[Prefix]
     keys: Mapping[str, Sequence[str]]
     """Keys by bucket, in the manifest's order."""
@@ -67,7 +66,7 @@ class Named:
 
 def read_manifest(s3: "S3Client", manifest: Manifest, settings: StartRunSettings) -> Named:
     """Raises InvalidRunInput, which names the manifest, and the position in it."""
-    body, etag = _read(s3, manifest)
+    body, identity = _read(s3, manifest)
     try:
         entries = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -89,7 +88,6 @@ def read_manifest(s3: "S3Client", manifest: Manifest, settings: StartRunSettings
         else:
             images.setdefault(bucket_name, {})[key] = None
     widest = _widest(prefixes)
-    identity = object_identity(manifest.bucket, manifest.key, etag)
     named = Named(identity, widest, _beside(images, widest))
     count = len(named.prefixes) + len(named.keys)
     if count > MAX_SOURCES:
@@ -101,17 +99,8 @@ def read_manifest(s3: "S3Client", manifest: Manifest, settings: StartRunSettings
 
 
 def _read(s3: "S3Client", manifest: Manifest) -> tuple[bytes, str]:
-    def read() -> tuple[bytes, str]:
-        response = s3.get_object(Bucket=manifest.bucket, Key=manifest.key)
-        if response["ContentLength"] > LARGEST_MANIFEST:
-            raise InvalidRunInput(
-                f"{manifest.uri} has {response['ContentLength']:,} bytes, and at most {LARGEST_MANIFEST:,} are read."
-                " Write several, or prefixes in place of keys, or start a run with `images`, whose listings are larger."
-            )
-        return response["Body"].read(), response["ETag"]
-
     try:
-        return objects.unbroken(read)
+        return uploads.read(s3, manifest, LARGEST_MANIFEST)
     except ClientError as error:
         if objects.is_missing(error):
             raise InvalidRunInput(f"{manifest.uri} is not there: it was deleted after its upload was told.") from error

@@ -22,8 +22,9 @@ from pipeline.given import shown
 from pipeline.limits import Limits, Quarantine
 from pipeline.runs import source_fields, triggers
 from pipeline.runs.fields import matching, refuse
-from pipeline.runs.sources import Prefix, Source
-from pipeline.runs.triggers import Manifest, Trigger
+from pipeline.runs.sources import Source
+from pipeline.runs.triggers import Trigger
+from pipeline.runs.uploads import Manifest, Marker
 from pipeline.settings import StartRunSettings
 
 PROCESSING, TRANSFORM = ENGINES = ("processing", "transform")
@@ -59,8 +60,9 @@ class RunInput:
     name: str | None
     """What the run id calls the run; None for the name of its first source."""
     sources: tuple[Source, ...]
-    manifest: Manifest | None
-    """What lists the sources in their place; it is read when everything else is in order."""
+    upload: Marker | Manifest | None
+    """What was uploaded to start the run, and is read when everything else is in order. A manifest lists the sources in
+    their place."""
     model: str
     engine: str | None
     top_k: int | None
@@ -101,7 +103,7 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
         trigger=trigger,
         name=brought.name if isinstance(brought, Manifest) else _name(fields.get("name")),
         sources=_sources(brought, fields, trigger, settings),
-        manifest=brought if isinstance(brought, Manifest) else None,
+        upload=brought,
         model=matching(
             "model", fields.get("model", settings.default_model), _MODEL, "a name such as efficientnet-lite0"
         ),
@@ -118,15 +120,15 @@ def parse(document: Any, execution: Mapping[str, str], settings: StartRunSetting
 
 
 def _sources(
-    brought: Prefix | Manifest | None, fields: Mapping[str, Any], trigger: Trigger, settings: StartRunSettings
+    brought: Marker | Manifest | None, fields: Mapping[str, Any], trigger: Trigger, settings: StartRunSettings
 ) -> tuple[Source, ...]:
     """What the trigger brings with it is what the run is over, literally: its keys are S3's, and no templates."""
     if brought is None:
         return source_fields.sources(fields, trigger.time, settings)
     if isinstance(brought, Manifest):
         return ()
-    source_fields.check_prefix(f"the folder of the marker {trigger.uri}", brought, settings)
-    return (brought,)
+    source_fields.check_prefix(f"the folder of the marker {trigger.uri}", brought.folder, settings)
+    return (brought.folder,)
 
 
 def _name(value: Any) -> str | None:

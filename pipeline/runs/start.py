@@ -18,6 +18,8 @@ from pipeline.runs.manifests import Named, read_manifest
 from pipeline.runs.run import Run
 from pipeline.runs.run_input import PROCESSING, TRANSFORM, RunInput
 from pipeline.runs.sources import Listing, Source
+from pipeline.runs.triggers import Trigger
+from pipeline.runs.uploads import Manifest, Marker, marker_identity
 from pipeline.settings import StartRunSettings
 
 if TYPE_CHECKING:
@@ -38,13 +40,13 @@ def start_run(
     if engine == TRANSFORM:
         _check_transform(given.model, package.contract, settings)
     _check_top_k(given, package.contract)
-    named = read_manifest(s3, given.manifest, settings) if given.manifest else None
+    named = read_manifest(s3, given.upload, settings) if isinstance(given.upload, Manifest) else None
     _check_places(s3, given.sources, named)
     run = Run(
         run_id="",
         bucket=settings.results_bucket,
         execution_arn=execution["arn"],
-        trigger=replace(given.trigger, identity=named.identity) if named else given.trigger,
+        trigger=_identified(s3, given, named),
         started_at=datetime.fromisoformat(execution["started_at"]),
         sources=(),
         model=given.model,
@@ -72,6 +74,14 @@ def start_run(
     if claimed and named:
         named.write_listings(s3, run.run_id, run.bucket)
     return {**run.pointer, "claimed": claimed, "note": "" if claimed else claims.already_started(run, holder)}
+
+
+def _identified(s3: "S3Client", given: RunInput, named: Named | None) -> Trigger:
+    """The trigger, by its object's bytes where it has one that can still be read."""
+    identity = named.identity if named else None
+    if isinstance(given.upload, Marker):
+        identity = marker_identity(s3, given.upload)
+    return given.trigger if identity is None else replace(given.trigger, identity=identity)
 
 
 def _check_places(s3: "S3Client", sources: Iterable[Source], named: Named | None) -> None:

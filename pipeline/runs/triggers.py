@@ -9,11 +9,9 @@
 
 Deliveries are at least once, in any order, so each trigger has an `identity`: two starts with one identity are one run.
 A person is identified by the execution they started, a schedule by its ARN and the time it was due, an object by its
-bucket, key and ETag: its bytes. The version and the sequencer differ when the same bytes are written twice, and do not
-count.
+bucket, key and bytes (pipeline/runs/uploads.py).
 """
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +23,7 @@ from pipeline.errors import InvalidRunInput
 from pipeline.objects import s3_uri
 from pipeline.runs import control_files
 from pipeline.runs.fields import refuse, utc_time
-from pipeline.runs.sources import Prefix
+from pipeline.runs.uploads import Manifest, Marker
 
 EXECUTION, SCHEDULE, MARKER, MANIFEST = "execution", "schedule", "marker", "manifest"
 
@@ -34,29 +32,12 @@ EXECUTION, SCHEDULE, MARKER, MANIFEST = "execution", "schedule", "marker", "mani
 class Trigger:
     kind: str
     identity: str
+    """Of an object until it has been read, what its event says of its bytes."""
     time: datetime
     """The run's logical time: when it was due, when the object was created, or when the execution started. Its clock
     is that of the schedule's time zone where there is one, else UTC; it says which day `{date}` is."""
     uri: str = ""
     """`s3://...` of the marker or manifest that was uploaded."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The object that lists what a run takes."""
-
-    bucket: str
-    key: str
-
-    @property
-    def uri(self) -> str:
-        return s3_uri(self.bucket, self.key)
-
-    @property
-    def name(self) -> str:
-        """What a person would call it: the file's name without its suffix, or its folder's."""
-        folder, _, name = self.key.removesuffix(control_files.MANIFEST_SUFFIX).rpartition("/")
-        return name or Prefix(self.bucket, folder).name
 
 
 def of_fields(document: Mapping[str, Any], execution: Mapping[str, str]) -> Trigger:
@@ -91,8 +72,8 @@ def _time_zone(schedule: Mapping[str, Any]) -> ZoneInfo | None:
         refuse("schedule.time_zone", "a name of the IANA time zone database, such as Europe/Zurich", name)
 
 
-def of_event(event: Mapping[str, Any], marker: str) -> tuple[Trigger, Prefix | Manifest | None]:
-    """The trigger of an event of EventBridge, and what it brings with it to run over; None for the defaults.
+def of_event(event: Mapping[str, Any], marker: str) -> tuple[Trigger, Marker | Manifest | None]:
+    """The trigger of an event of EventBridge, and the object that says what to run over; None for the defaults.
 
     Source: EventBridge User Guide, "Event structure reference". Raises InvalidRunInput.
     """
@@ -111,26 +92,24 @@ def of_event(event: Mapping[str, Any], marker: str) -> tuple[Trigger, Prefix | M
         refuse("the event", "source, time, resources and detail as EventBridge sends them", event)
 
 
-def _of_object(event: Mapping[str, Any], marker: str) -> tuple[Trigger, Prefix | Manifest]:
+def _of_object(event: Mapping[str, Any], marker: str) -> tuple[Trigger, Marker | Manifest]:
     """S3's event; its key is not URL-encoded (S3 User Guide, "EventBridge event message structure")."""
-    bucket, created = str(event["detail"]["bucket"]["name"]), event["detail"]["object"]
-    key = str(created["key"])
-    time = utc_time("time", event["time"])
-    identity = object_identity(bucket, key, str(created["etag"]))
-    uri = s3_uri(bucket, key)
-    if control_files.is_marker(key, marker):
-        return Trigger(MARKER, identity, time, uri), Prefix(bucket, key.removesuffix(marker))
-    if control_files.is_manifest(key):
-        return Trigger(MANIFEST, identity, time, uri), Manifest(bucket, key)
-    raise InvalidRunInput(
-        f"{uri} starts no run: there is one run for a batch of images, not one for each photo. When all are uploaded,"
-        f" write a marker {marker} beside them, or upload a list of them called *{control_files.MANIFEST_SUFFIX}."
-    )
-
-
-def object_identity(bucket: str, key: str, etag: str) -> str:
-    """`etag` is quoted in an answer of S3, and not in an event."""
-    return json.dumps(["s3", bucket, key, etag.strip('"')], ensure_ascii=False)
+    created = event["detail"]["object"]
+    version = str(created["version-id"]) if "version-id" in created else None
+    place = str(event["detail"]["bucket"]["name"]), str(created["key"]), version
+    kind: str
+    upload: Marker | Manifest
+    if control_files.is_marker(place[1], marker):
+        kind, upload = MARKER, Marker(*place)
+    elif control_files.is_manifest(place[1]):
+        kind, upload = MANIFEST, Manifest(*place)
+    else:
+        raise InvalidRunInput(
+            f"{s3_uri(*place[:2])} starts no run: there is one run for a batch of images, not one for each photo. When"
+            f" all are uploaded, write a marker {marker} beside them, or upload a list of them called"
+            f" *{control_files.MANIFEST_SUFFIX}."
+        )
+    return Trigger(kind, upload.identity(str(created["etag"])), utc_time("time", event["time"]), upload.uri), upload
 
 
 def how_to_run_again(trigger: Trigger) -> str:

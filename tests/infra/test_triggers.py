@@ -12,12 +12,14 @@ from pipeline.local.deploy.errors import ParameterError
 from pipeline.local.deploy.intrinsics import resolve
 from pipeline.runs import control_files, run_input
 from pipeline.runs.sources import Prefix
-from pipeline.runs.triggers import Manifest
+from pipeline.runs.uploads import Manifest
 from pipeline.settings import StartRunSettings
 
 EVENTS = Path(__file__).parents[1] / "data" / "events"
 SETTINGS = StartRunSettings("images", "results", "tiny", "incoming/")
 EXECUTION = {"arn": "execution", "name": "name", "started_at": "2026-11-20T09:41:00Z"}
+VERSION = "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e"
+"""Of the recorded event."""
 ATTRIBUTES = {
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
@@ -117,14 +119,14 @@ def starts(rule, event):
         ("incoming/_READY", Prefix("images", "incoming/")),
         ("incoming/2026/11/20/_READY", Prefix("images", "incoming/2026/11/20/")),
         ("incoming//_READY", Prefix("images", "incoming//")),
-        ("incoming/spring.manifest.json", Manifest("images", "incoming/spring.manifest.json")),
-        ("incoming/a/b.manifest.json", Manifest("images", "incoming/a/b.manifest.json")),
+        ("incoming/spring.manifest.json", Manifest("images", "incoming/spring.manifest.json", VERSION)),
+        ("incoming/a/b.manifest.json", Manifest("images", "incoming/a/b.manifest.json", VERSION)),
     ],
 )
 def test_a_marker_and_a_manifest_under_the_inbox_start_a_run(resource, key, taken):
     assert starts(resource("InboxRule"), uploaded(key))
     given = run_input.parse(uploaded(key), EXECUTION, SETTINGS)
-    assert (given.manifest or given.sources[0]) == taken
+    assert (given.sources or (given.upload,)) == (taken,)
 
 
 @pytest.mark.parametrize(
@@ -247,6 +249,7 @@ def test_start_run_may_read_and_write_what_a_run_is_claimed_with(resource):
     assert reads == claimed | {
         f"{images}/*.jsonl",
         f"{images}/*.manifest.json",
+        f"{images}/*_READY",
         f"{results}/models/*",
         f"{results}/replays/*.jsonl",
     }

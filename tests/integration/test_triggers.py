@@ -14,9 +14,6 @@ PHOTO = (Path(__file__).resolve().parents[2] / "examples" / "photos" / "garden" 
 LONGEST_WAIT = 60
 """Seconds, for what takes one or two."""
 
-# Until a checksum of the bytes is its identity.
-ANOTHER_ETAG = pytest.mark.xfail(reason="under a key of KMS each write has an ETag of its own, so it is another run")
-
 
 @pytest.fixture(scope="module")
 def deployment(deployed: Callable[..., Any]) -> Any:
@@ -54,11 +51,13 @@ def test_a_marker_that_is_uploaded_starts_one_run_of_its_folder_and_its_photos_n
     assert run.counts["passed_over"] == 1
 
 
-@ANOTHER_ETAG
 def test_a_marker_that_is_uploaded_twice_starts_one_run_until_its_bytes_change(deployment: Any) -> None:
     deployment.put({"incoming/twice/a.jpg": PHOTO})
-    for body in (b"", b"", b"Fri Nov 20 02:00:07 UTC 2026\n"):
-        deployment.put({"incoming/twice/_READY": body})
+    for _ in range(2):
+        deployment.put({"incoming/twice/_READY": b""})
+    # This cloud keeps no versions: a run reads what is there when it starts.
+    executions(deployment, "incoming/twice/_READY", 2)
+    deployment.put({"incoming/twice/_READY": b"Fri Nov 20 02:00:07 UTC 2026\n"})
     answers = outputs(executions(deployment, "incoming/twice/_READY", 3))
 
     assert sum("results" in answer for answer in answers) == 2
@@ -67,7 +66,6 @@ def test_a_marker_that_is_uploaded_twice_starts_one_run_until_its_bytes_change(d
     assert "write other bytes: date | aws s3 cp - s3://" in taken["note"]
 
 
-@ANOTHER_ETAG
 def test_a_marker_that_five_upload_at_once_starts_one_run(deployment: Any) -> None:
     deployment.put({"incoming/five/a.jpg": PHOTO})
     with ThreadPoolExecutor(5) as pool:

@@ -68,12 +68,17 @@ def written(s3: Any) -> Callable[[], list[str]]:
 
 
 @pytest.fixture
-def upload_manifest(s3: Any) -> Callable[..., str]:
-    """`upload_manifest(*entries)` puts the manifest that the recorded event is about; returns its ETag."""
+def upload_marker(s3: Any) -> Callable[[bytes], object]:
+    """`upload_marker(body)` puts the marker that the recorded event is about."""
+    return lambda body: s3.put_object(Bucket="example-images", Key="incoming/2026 11/_READY", Body=body)
 
-    def upload(*entries: str) -> str:
+
+@pytest.fixture
+def upload_manifest(s3: Any) -> Callable[..., object]:
+    """`upload_manifest(*entries)` puts the manifest that the recorded event is about."""
+
+    def upload(*entries: str) -> object:
         body = json.dumps(entries).encode()
-        put = s3.put_object(Bucket="example-images", Key="incoming/spring campaign.manifest.json", Body=body)
-        return str(put["ETag"]).strip('"')
+        return s3.put_object(Bucket="example-images", Key="incoming/spring campaign.manifest.json", Body=body)
 
     return upload

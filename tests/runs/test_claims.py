@@ -46,11 +46,15 @@ def test_a_run_id_that_another_trigger_has_gets_a_longer_hash(begin: Start, monk
     assert begin(SCHEDULE, "third")["run_id"] == second["run_id"]
 
 
-def test_a_marker_that_is_written_twice_is_one_run(
-    begin: Start, event: Callable[..., Any], written: Callable[[], list[str]]
+def test_a_marker_that_is_written_twice_is_one_run_whatever_its_etag(
+    begin: Start,
+    event: Callable[..., Any],
+    upload_marker: Callable[[bytes], object],
+    written: Callable[[], list[str]],
 ) -> None:
+    upload_marker(b"ready")
     first = begin(event("marker_created"), "first")
-    second = begin(event("marker_created", time="2026-11-22T17:30:00Z", sequencer="0"), "second")
+    second = begin(event("marker_created", time="2026-11-22T17:30:00Z", etag="other", sequencer="0"), "second")
 
     assert (first["claimed"], second["claimed"]) == (True, False)
     assert second["run_id"] == first["run_id"]
@@ -68,12 +72,24 @@ def test_who_finds_the_run_taken_is_told_which_it_is_and_how_to_have_another(
     assert note.endswith("date | aws s3 cp - 's3://example-images/incoming/2026 11/_READY'")
 
 
-def test_a_marker_with_other_bytes_is_another_run(begin: Start, event: Callable[..., Any]) -> None:
+def test_a_marker_with_other_bytes_is_another_run(
+    begin: Start, event: Callable[..., Any], upload_marker: Callable[[bytes], object]
+) -> None:
+    upload_marker(b"ready")
     first = begin(event("marker_created"), "first")
-    second = begin(event("marker_created", etag="b1946ac92492d2347c6235b4d2611184"), "second")
+    upload_marker(b"ready again")
+    second = begin(event("marker_created"), "second")
 
     assert second["claimed"]
     assert second["run_id"] != first["run_id"]
+
+
+def test_a_marker_that_was_deleted_at_once_still_starts_its_run_and_once(
+    begin: Start, event: Callable[..., Any]
+) -> None:
+    first, second = begin(event("marker_created"), "first"), begin(event("marker_created"), "second")
+
+    assert (first["claimed"], second["claimed"]) == (True, False)
 
 
 def test_a_firing_that_comes_late_finds_the_run_taken(begin: Start) -> None:
@@ -92,16 +108,16 @@ def test_of_many_deliveries_at_once_one_has_the_run(begin: Start, event: Callabl
 
 
 def test_a_manifest_that_was_replaced_before_its_event_came_is_one_run_of_what_it_is_now(
-    begin: Start, event: Callable[..., Any], upload_manifest: Callable[..., str]
+    begin: Start, event: Callable[..., Any], upload_manifest: Callable[..., object]
 ) -> None:
-    etag = upload_manifest("new.jpg")
-    late, second = begin(event("manifest_created"), "late"), begin(event("manifest_created", etag=etag), "second")
+    upload_manifest("new.jpg")
+    late, second = begin(event("manifest_created", etag="old"), "late"), begin(event("manifest_created"), "second")
 
     assert (late["claimed"], second["claimed"]) == (True, False)
 
 
 def test_a_manifest_with_other_content_is_another_run(
-    begin: Start, event: Callable[..., Any], upload_manifest: Callable[..., str]
+    begin: Start, event: Callable[..., Any], upload_manifest: Callable[..., object]
 ) -> None:
     upload_manifest("a.jpg")
     first = begin(event("manifest_created"), "first")
@@ -115,7 +131,7 @@ def test_an_execution_that_was_cut_off_after_its_claim_goes_on_with_it(
     begin: Start,
     monkeypatch: pytest.MonkeyPatch,
     event: Callable[..., Any],
-    upload_manifest: Callable[..., str],
+    upload_manifest: Callable[..., object],
 ) -> None:
     upload_manifest("a.jpg")
     with monkeypatch.context() as cut_off:

@@ -14,7 +14,7 @@ from pipeline.runs import manifests
 from pipeline.runs.listings import read_items
 from pipeline.runs.manifests import Named, read_manifest
 from pipeline.runs.sources import Listing, Prefix
-from pipeline.runs.triggers import Manifest
+from pipeline.runs.uploads import Manifest
 from pipeline.settings import StartRunSettings
 
 SETTINGS = StartRunSettings("example-images", "example-results", "tiny", "incoming/")

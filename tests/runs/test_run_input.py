@@ -16,7 +16,7 @@ from pipeline.objects import dump_json
 from pipeline.runs import run_input
 from pipeline.runs.run_input import RunInput
 from pipeline.runs.sources import Listing, Prefix
-from pipeline.runs.triggers import Manifest
+from pipeline.runs.uploads import Manifest
 from pipeline.settings import StartRunSettings
 
 EVENTS = Path(__file__).parents[1] / "data" / "events"
@@ -130,7 +130,8 @@ def test_a_marker_where_runs_write_is_refused() -> None:
 def test_a_manifest_is_what_its_run_is_over_and_called_after() -> None:
     given = parse(event("manifest_created"))
 
-    assert given.manifest == Manifest("example-images", "incoming/spring campaign.manifest.json")
+    assert isinstance(given.upload, Manifest)
+    assert given.upload.key == "incoming/spring campaign.manifest.json"
     assert (given.name, given.sources) == ("spring campaign", ())
 
 
