@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
 from pipeline.errors import InvalidContract
+from pipeline.given import shown
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -23,6 +24,7 @@ Reader = Callable[[Any], T]
 _REQUIRED: Any = object()
 IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 LONGEST_TEXT = 200
+_LONGEST_SHOWN = 80
 
 
 class UnexpectedError(ValueError):
@@ -90,9 +92,7 @@ class Fields:
         return f"{self._path}.{name}" if self._path else name
 
     def _fail(self, path: str, expected: str, value: Any) -> NoReturn:
-        shown = repr(value)
-        shown = shown if len(shown) <= 80 else f"{shown[:80]}..."
-        raise InvalidContract(f"{self._source}: {path} should be {expected}; it is {shown}")
+        raise InvalidContract(f"{self._source}: {path} should be {expected}; it is {shown(value, _LONGEST_SHOWN)}")
 
 
 def parse_json(document: str | bytes, source: str) -> Any:

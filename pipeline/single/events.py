@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from pipeline.errors import InvalidEvent
+from pipeline.given import shown
 from pipeline.objects import parse_s3_uri, s3_uri
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def read_event(event: Any, images_bucket: str) -> Request:
     Raises InvalidEvent, whose text begins with the field that is wrong.
     """
     if not isinstance(event, Mapping):
-        raise InvalidEvent(f"The event is no JSON object but {_shown(event)}. {_EXPECTED}")
+        raise InvalidEvent(f"The event is no JSON object but {shown(event)}. {_EXPECTED}")
     if event.get("Event") == "s3:TestEvent":
         return Request(Source.NOTIFICATION, ())
     if "Records" in event:
@@ -138,7 +139,7 @@ def posted_image(event: Mapping[str, Any]) -> bytes:
 
 def _created(event: Mapping[str, Any]) -> StoredImage:
     if event.get("source") != "aws.s3" or event.get("detail-type") != "Object Created":
-        told = f"{_shown(event.get('detail-type'))} of {_shown(event.get('source'))}"
+        told = f"{shown(event.get('detail-type'))} of {shown(event.get('source'))}"
         raise InvalidEvent(
             f'detail-type: expected "Object Created" of "aws.s3", got {told}. Correct the rule\'s pattern.'
         )
@@ -151,22 +152,22 @@ def _created(event: Mapping[str, Any]) -> StoredImage:
 
 def _notified(records: Any) -> tuple[StoredImage, ...]:
     if not isinstance(records, Sequence) or isinstance(records, str) or not records:
-        raise InvalidEvent(f"Records: expected the records of an S3 notification, got {_shown(records)}.")
+        raise InvalidEvent(f"Records: expected the records of an S3 notification, got {shown(records)}.")
     return tuple(_record(record, f"Records[{place}]") for place, record in enumerate(records))
 
 
 def _record(record: Any, path: str) -> StoredImage:
     source = _field(record, "eventSource", path)
     if source != "aws:s3":
-        raise InvalidEvent(f"{path}.eventSource: expected aws:s3, got {_shown(source)}.")
+        raise InvalidEvent(f"{path}.eventSource: expected aws:s3, got {shown(source)}.")
     name = _field(record, "eventName", path)
     if not name.removeprefix("s3:").startswith("ObjectCreated:"):
-        raise InvalidEvent(f"{path}.eventName: expected ObjectCreated:..., got {_shown(name)}.")
+        raise InvalidEvent(f"{path}.eventName: expected ObjectCreated:..., got {shown(name)}.")
     encoded = _field(record, "s3.object.key", path)
     try:
         key = unquote_plus(encoded, errors="strict")
     except UnicodeDecodeError as error:
-        raise InvalidEvent(f"{path}.s3.object.key: {_shown(encoded)} is no URL-encoded UTF-8: {error}.") from error
+        raise InvalidEvent(f"{path}.s3.object.key: {shown(encoded)} is no URL-encoded UTF-8: {error}.") from error
     return StoredImage(
         _field(record, "s3.bucket.name", path),
         _checked_key(f"{path}.s3.object.key", key),
@@ -177,7 +178,7 @@ def _record(record: Any, path: str) -> StoredImage:
 def _named(event: Mapping[str, Any], images_bucket: str) -> StoredImage:
     unknown = sorted(set(event) - {"image_path", "key", "bucket"}, key=str)
     if unknown:
-        raise InvalidEvent(f"{_shown(unknown[0])} is no field of such an event. {_EXPECTED}")
+        raise InvalidEvent(f"{shown(unknown[0])} is no field of such an event. {_EXPECTED}")
     if "image_path" in event and "key" in event:
         raise InvalidEvent(f"image_path and key: one of them says which image. {_EXPECTED}")
     if "image_path" not in event:
@@ -201,13 +202,13 @@ def _field(document: Any, path: str, prefix: str = "") -> str:
     value, walked = document, prefix
     for name in path.split("."):
         if not isinstance(value, Mapping):
-            raise InvalidEvent(f"{walked}: expected a JSON object, got {_shown(value)}.")
+            raise InvalidEvent(f"{walked}: expected a JSON object, got {shown(value)}.")
         walked = f"{walked}.{name}" if walked else name
         if name not in value:
             raise InvalidEvent(f"{walked}: the event has no such field. {_EXPECTED}")
         value = value[name]
     if not isinstance(value, str) or not value:
-        raise InvalidEvent(f"{walked}: expected text, got {_shown(value)}.")
+        raise InvalidEvent(f"{walked}: expected text, got {shown(value)}.")
     return value
 
 
@@ -217,11 +218,7 @@ def _checked_key(path: str, key: str) -> str:
     try:
         size = len(key.encode())
     except UnicodeEncodeError as error:
-        raise InvalidEvent(f"{path}: {_shown(key)} is no text that UTF-8 can write.") from error
+        raise InvalidEvent(f"{path}: {shown(key)} is no text that UTF-8 can write.") from error
     if size > LONGEST_KEY:
         raise InvalidEvent(f"{path}: a key has at most {LONGEST_KEY} bytes; this one has {size}.")
     return key
-
-
-def _shown(value: Any) -> str:
-    return f"{value!a:.120}"

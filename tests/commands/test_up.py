@@ -26,7 +26,7 @@ def pasted(cloud: LocalCloud, **parameters: str) -> list[list[str]]:
     outputs = {"ImagesBucket": "images", "ResultsBucket": "results"}
     chosen = {"InboxPrefix": "incoming/", "MarkerName": "_READY", **parameters}
     stack = Stack("imagebatch", outputs, {}, (), "", {}, chosen, "", {})
-    return [shlex.split(line) for line in _greeting(cloud, stack, DEFAULT_FOLDER) if line.startswith("  ")]
+    return [shlex.split(line) for line in _greeting(cloud, stack, DEFAULT_FOLDER, "--local") if line.startswith("  ")]
 
 
 def test_the_marker_to_paste_is_the_one_that_starts_a_run(cloud: LocalCloud) -> None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
 from pipeline.contract.reader import Reader, UnexpectedError
+from pipeline.given import shown
 
 T = TypeVar("T")
 _LONGEST_SHOWN = 60
@@ -111,5 +112,4 @@ def anything(value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}..."
+    return shown(value, _LONGEST_SHOWN)

@@ -15,6 +15,7 @@ from pipeline.contract import LARGEST_SIDE
 from pipeline.contract.importing.families import Family
 from pipeline.contract.importing.foreign import Effect, Foreign, flag
 from pipeline.contract.reader import Reader, UnexpectedError, number, whole
+from pipeline.given import shown
 
 _LARGEST_SIZE = 16 * LARGEST_SIDE
 _FORMS = ({"height", "width"}, {"shortest_edge"}, {"longest_edge"}, {"shortest_edge", "longest_edge"})
@@ -50,7 +51,7 @@ def read_geometry(fields: Foreign, family: Family) -> Geometry:
     if padding:
         fields.note(Effect.IGNORED, "do_pad: every image has the tensor's size already, so there is nothing to pad.")
     if padded and not padding:
-        fields.note(Effect.IGNORED, f"pad_size ({padded}) has no effect, because do_pad is not set.")
+        fields.note(Effect.IGNORED, f"pad_size ({shown(padded)}) has no effect, because do_pad is not set.")
     if set(size) == {"height", "width"} and family.crop_pct is None:
         return _from_both_sides(fields, size, crop)
     if len(set(size.values())) == 1 and family.crop_pct is not None:
@@ -93,7 +94,7 @@ def _crop(fields: Foreign, family: Family) -> dict[str, int] | None:
         fields.note(Effect.ASSUMED, f"do_center_crop is not given; {str(crops).lower()} is taken, {family.habit}.")
     if not crops:
         if given:
-            fields.note(Effect.IGNORED, f"crop_size ({given}) has no effect, because do_center_crop is not set.")
+            fields.note(Effect.IGNORED, f"crop_size ({shown(given)}) has no effect, because do_center_crop is not set.")
         return None
     if given is None:
         if family.crop is None:

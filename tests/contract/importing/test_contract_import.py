@@ -99,12 +99,12 @@ def test_a_timm_configuration_that_no_contract_can_follow_is_refused_in_words(
         (VIT, Effect.ASSUMED, "pixels.icc is apply"),
         (VIT, Effect.ASSUMED, "pixels.background"),
         (CLIP, Effect.ROUNDS, "crops whole pixels"),
-        ({**VIT, "crop_size": 200}, Effect.IGNORED, "crop_size ({'height': 200, 'width': 200}) has no effect"),
+        ({**VIT, "crop_size": 200}, Effect.IGNORED, 'crop_size ({"height": 200, "width": 200}) has no effect'),
         ({**VIT, "crop_pct": 0.9}, Effect.IGNORED, "crop_pct (0.9): only ConvNext and PoolFormer"),
-        ({**VIT, "do_reduce_labels": False}, Effect.IGNORED, "do_reduce_labels (False): it is about segmentation"),
+        ({**VIT, "do_reduce_labels": False}, Effect.IGNORED, "do_reduce_labels (false): it is about segmentation"),
         ({**VIT, "do_convert_rgb": False}, Effect.IGNORED, "do_convert_rgb is false"),
         ({**VIT, "do_normalize": False, "image_mean": 0.5}, Effect.IGNORED, "image_mean and image_std have no effect"),
-        ({**VIT, "keep_aspect_ratio": True}, Effect.UNKNOWN, "keep_aspect_ratio (True) is not known here"),
+        ({**VIT, "keep_aspect_ratio": True}, Effect.UNKNOWN, "keep_aspect_ratio (true) is not known here"),
     ],
 )
 def test_what_has_no_counterpart_is_said_in_a_sentence(document: Any, effect: Effect, sentence: str) -> None:
