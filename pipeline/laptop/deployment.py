@@ -79,7 +79,7 @@ def _upload(cloud: LocalCloud, model: Model, bucket: str) -> None:
 def _upload_packed(cloud: LocalCloud, model: Model) -> str:
     """Upload the package as SageMaker has models. It has to be there before the stack is, which may have an endpoint:
     the bucket is made ahead of it, under the name that the stack will give it."""
-    target = Target(_RESULTS_BUCKET, STACK, cloud.region, cloud.account_id, cloud.client)
+    target = Target(_RESULTS_BUCKET, STACK, cloud.region, cloud.account_id, cloud.client, cloud.build_image)
     bucket, key = bucket_name(target), f"{MODELS_PREFIX}{model.name}{ARCHIVE_SUFFIX}"
     cloud.create_bucket(bucket)
     with tempfile.TemporaryFile(dir=cloud.state_dir) as file:

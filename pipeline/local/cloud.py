@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from pipeline.local.deploy import Made, Stack
 
 _ACCESS_KEY = "local"
+_SOURCES = Path(__file__).resolve().parents[2]
+_OF_THE_SOURCES = Image(("python3", "-m", "processing_scripts.serve"), _SOURCES)
 # What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's.
 _INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV")
 _OPEN_FILES = (65_536, 10_240)
@@ -125,14 +127,13 @@ class LocalCloud:
         for bucket in self._gateway.stored_buckets():
             self.create_bucket(bucket)
         processes = Processes()
-        source_root = Path(__file__).resolve().parents[2]
-        self._images = Images({"imagebatch": Image(("python3", "-m", "processing_scripts.serve"), source_root)})
+        self._images = Images({"imagebatch": _OF_THE_SOURCES})
         quotas = QuotasService(lambda: self._sagemaker.model, account_id, region)
         self._sagemaker = SageMakerService(
             processes=processes,
             environment=self._child_environment,
             state_dir=self.state_dir / "sagemaker",
-            image_root=source_root,
+            image_root=_SOURCES,
             images=self._images,
             clients=self._service_client,
             account_id=account_id,
@@ -249,7 +250,6 @@ class LocalCloud:
 
     def register(self, stack: "Stack", made: "Made | None" = None) -> None:
         """Let CloudFormation tell of a stack that was deployed here, and change it from what was made of it."""
-        self._guard.forget()
         self._cloudformation.register(stack, made)
 
     def stack(self, name: str) -> "Stack | None":
@@ -266,6 +266,10 @@ class LocalCloud:
         repository's name. `serve` is the command behind `docker run IMAGE serve`, `folder` where it runs and finds its
         Python modules."""
         self._images.add(repository, Image(tuple(serve), folder))
+
+    def build_image(self, repository: str) -> None:
+        """Let a repository have the product's own image, as a stack's CodeBuild project builds it in AWS."""
+        self._images.add(repository, _OF_THE_SOURCES)
 
     def job_log(self, job: str) -> str:
         """What the processes of a Processing job or a transform job have printed so far."""

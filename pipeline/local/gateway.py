@@ -80,9 +80,14 @@ class Gateway:
         refusal = self._guard.refuse(request, service or "s3", place) if self._guard else None
         if refusal is not None:
             return refusal
+        changes_roles = self._guard is not None and service == "iam" and self._guard.changes_roles(request)
         if self._faults is None:
-            return self._answer(request, service)
-        return self._faults.answer(request, service, place, lambda asked: self._answer(asked, service))
+            response = self._answer(request, service)
+        else:
+            response = self._faults.answer(request, service, place, lambda asked: self._answer(asked, service))
+        if changes_roles and self._guard:
+            self._guard.forget()
+        return response
 
     def _answer(self, request: Request, service: str) -> Response:
         ours = self._services.get(service)

@@ -29,6 +29,10 @@ BROKEN = (ROOT / "examples/photos/travel/phone/upload-broke-off.jpg").read_bytes
 HOSTILE = "single/line\nbreak \u202egpj.a+b%41 é.JPG"
 EVENTS = ROOT / "tests/data/events"
 ROLE = "arn:aws:iam::123456789012:role/sagemaker"
+ANY_ENDPOINT = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "sagemaker:InvokeEndpoint", "Resource": "*"}],
+}
 LONGEST_WAIT = 90
 """Seconds. Every wait ends with what it waits for, and fails the test otherwise."""
 
@@ -154,11 +158,11 @@ def test_a_broken_image_ends_in_a_message_that_says_why(
 
 
 def test_the_same_image_twice_is_told_with_the_same_id(cloud: LocalCloud, stack: Stack) -> None:
-    cloud.client("s3").put_object(Bucket=stack.outputs["ImagesBucket"], Key="twice.jpg", Body=PHOTO)
+    cloud.client("s3").put_object(Bucket=stack.outputs["ImagesBucket"], Key="single/twice.jpg", Body=PHOTO)
     ids = set()
     for _ in range(2):
         ended = cloud.client("stepfunctions").start_sync_execution(
-            stateMachineArn=stack.outputs["SingleImageStateMachineArn"], input=json.dumps({"key": "twice.jpg"})
+            stateMachineArn=stack.outputs["SingleImageStateMachineArn"], input=json.dumps({"key": "single/twice.jpg"})
         )
         ids.add(json.loads(ended["output"])["id"])
     assert len(ids) == 1
@@ -166,8 +170,8 @@ def test_the_same_image_twice_is_told_with_the_same_id(cloud: LocalCloud, stack:
 
 @pytest.fixture
 def ask(cloud: LocalCloud, stack: Stack) -> Iterator[Callable[..., None]]:
-    """`ask("photos", ENDPOINT_TIMEOUT="1")`: the functions ask this endpoint until the test has ended."""
-    functions = cloud.client("lambda")
+    """`ask("photos", ENDPOINT_TIMEOUT="1")`: the functions ask this endpoint until the test has ended, and may."""
+    functions, iam = cloud.client("lambda"), cloud.client("iam")
     names = [stack.resources[each] for each in ("InvokeEndpointFunction", "PredictImageFunction")]
     before = {name: functions.get_function_configuration(FunctionName=name)["Environment"] for name in names}
 
@@ -176,6 +180,8 @@ def ask(cloud: LocalCloud, stack: Stack) -> Iterator[Callable[..., None]]:
             changed = before[name]["Variables"] | {"ENDPOINT_NAME": endpoint} | variables
             functions.update_function_configuration(FunctionName=name, Environment={"Variables": changed})
 
+    for role in (stack.resources["InvokeEndpointRole"], stack.resources["PredictImageRole"]):
+        iam.put_role_policy(RoleName=role, PolicyName="another", PolicyDocument=json.dumps(ANY_ENDPOINT))
     yield change
     for name in names:
         functions.update_function_configuration(FunctionName=name, Environment=before[name])
@@ -250,10 +256,10 @@ def test_a_notification_about_an_image_that_is_gone_waits_among_the_dead_letters
 
 def test_the_function_answers_a_direct_call(cloud: LocalCloud, stack: Stack) -> None:
     bucket = stack.outputs["ImagesBucket"]
-    cloud.client("s3").put_object(Bucket=bucket, Key="direct.jpg", Body=PHOTO)
+    cloud.client("s3").put_object(Bucket=bucket, Key="single/direct.jpg", Body=PHOTO)
     answer = cloud.client("lambda").invoke(
         FunctionName=stack.resources["PredictImageFunction"],
-        Payload=json.dumps({"image_path": f"s3://{bucket}/direct.jpg"}),
+        Payload=json.dumps({"image_path": f"s3://{bucket}/single/direct.jpg"}),
     )
     assert json.loads(answer["Payload"].read())["labels"][0]["label"] == "daisy"
 

@@ -27,6 +27,7 @@ class Cloud(Protocol):
     account_id: str
 
     def client(self, service: str) -> Any: ...
+    def build_image(self, repository: str, /) -> None: ...
     def warm(self, function_names: list[str], /) -> None: ...
     def register(self, stack: "Stack", made: "Made", /) -> None: ...
     def stack(self, name: str, /) -> "Stack | None": ...
@@ -129,7 +130,7 @@ def make(
     resources: dict[str, str] = {}
     for logical_id in creation_order(template["Resources"]):
         resource = template["Resources"][logical_id]
-        target = Target(logical_id, stack_name, cloud.region, cloud.account_id, cloud.client)
+        target = _target(cloud, stack_name, logical_id)
         properties[logical_id] = _resolved(resource, logical_id, scope)
         created[logical_id] = (
             _unchanged(logical_id, resource, properties[logical_id], before)
@@ -171,7 +172,7 @@ def delete(cloud: Cloud, stack: Stack, made: Made | None) -> list[str]:
         if str(template.get(logical_id, {}).get("DeletionPolicy", "Delete")).startswith("Retain"):
             retained.append(logical_id)
         elif kind is not None and kind.delete is not None:
-            kind.delete(Target(logical_id, stack.name, cloud.region, cloud.account_id, cloud.client), ref)
+            kind.delete(_target(cloud, stack.name, logical_id), ref)
     return retained
 
 
@@ -183,7 +184,11 @@ def _delete_what_is_gone(cloud: Cloud, stack: Stack) -> None:
     for logical_id, ref in before.resources.items():
         kind = RESOURCE_TYPES.get(before.types[logical_id])
         if kind is not None and kind.delete is not None and (before.types[logical_id], ref) not in there:
-            kind.delete(Target(logical_id, stack.name, cloud.region, cloud.account_id, cloud.client), ref)
+            kind.delete(_target(cloud, stack.name, logical_id), ref)
+
+
+def _target(cloud: Cloud, stack_name: str, logical_id: str) -> Target:
+    return Target(logical_id, stack_name, cloud.region, cloud.account_id, cloud.client, cloud.build_image)
 
 
 def _resolved(resource: Mapping[str, Any], logical_id: str, scope: Scope) -> dict[str, Any]:

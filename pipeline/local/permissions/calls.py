@@ -40,7 +40,7 @@ def calls_of(request: Request, service: str, place: tuple[str, str], region: str
         if service == "lambda":
             return [Call("lambda:InvokeFunction", f"arn:aws:lambda:{region}:{account}:function:{function}")]
         return [Call("sagemaker:InvokeEndpoint", f"arn:aws:sagemaker:{region}:{account}:endpoint/{function.lower()}")]
-    operation, members = _operation(request)
+    operation, members = operation_of(request)
     return list(_of_api(service, operation, members, region, account))
 
 
@@ -90,7 +90,7 @@ def _of_api(service: str, operation: str, members: Mapping[str, Any], region: st
     yield Call(action, arns[0] if arns else "*")
 
 
-def _operation(request: Request) -> tuple[str, dict[str, Any]]:
+def operation_of(request: Request) -> tuple[str, dict[str, Any]]:
     """The operation of a JSON or a query protocol, and its parameters; the body can be read again."""
     body = request.body.readall()
     request.body = Body(BytesIO(body), len(body))

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from pipeline.local.http_messages import Request, Response
 from pipeline.local.permissions.callers import role_of
-from pipeline.local.permissions.calls import calls_of
+from pipeline.local.permissions.calls import calls_of, operation_of
 from pipeline.local.permissions.policies import Call, Statement, allowed
 
 _XML = ("s3", "sns", "sts", "iam")
@@ -27,9 +27,13 @@ class Guard:
         self._roles: dict[str, list[Statement] | None] = {}
 
     def forget(self) -> None:
-        """Ask IAM again: a stack was deployed."""
+        """Ask IAM again: roles have changed."""
         with self._lock:
             self._roles.clear()
+
+    def changes_roles(self, request: Request) -> bool:
+        """Whether a request to IAM may change what a role allows."""
+        return not operation_of(request)[0].startswith(("Get", "List"))
 
     def refuse(self, request: Request, service: str, place: tuple[str, str]) -> Response | None:
         """What to answer a request that the role of its caller does not allow; None where it may go on."""

@@ -26,7 +26,7 @@ def handler(event, context):
         return error.response["Error"]["Code"]
     return "done"
 """
-OPEN, CLOSED = {"Bucket": "photos", "Key": "open/a.txt"}, {"Bucket": "photos", "Key": "closed/a.txt"}
+OPEN, CLOSED, OTHER = ({"Bucket": "photos", "Key": f"{folder}/a.txt"} for folder in ("open", "closed", "other"))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def cloud():
     with LocalCloud() as cloud:
         s3 = cloud.client("s3")
         s3.create_bucket(Bucket="photos")
-        for place in (OPEN, CLOSED):
+        for place in (OPEN, CLOSED, OTHER):
             s3.put_object(**place, Body=b"a")
         yield cloud
 
@@ -87,6 +87,14 @@ def test_what_the_role_allows_is_done(call):
 )
 def test_everything_else_is_refused(call, service, operation, parameters, code):
     assert call("reader", service, operation, parameters) == code
+
+
+def test_a_role_that_is_given_more_may_do_more_at_once(cloud, call):
+    assert call("reader", "s3", "get_object", OTHER) == "AccessDenied"
+    reads = json.dumps(READS).replace("open/", "other/")
+    cloud.client("iam").put_role_policy(RoleName="reader", PolicyName="more", PolicyDocument=reads)
+
+    assert call("reader", "s3", "get_object", OTHER) == "done"
 
 
 def test_a_function_whose_role_was_never_made_is_trusted(call):

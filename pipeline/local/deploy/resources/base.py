@@ -19,6 +19,8 @@ class Target:
     region: str
     account_id: str
     client: Callable[[str], Any]
+    build_image: Callable[[str], None]
+    """Has a repository, by its name, hold the image that is built of this product's sources."""
 
     def name(self, longest: int = 64) -> str:
         """A name for a resource that was given none: stack, logical id and a suffix, as CloudFormation does it.

@@ -1,4 +1,7 @@
-"""Repositories of container images, and the projects that build them: jobs of this machine run from the sources."""
+"""Repositories of container images, and the projects that build them.
+
+No container is built on one machine: what a stack's project would build into its repository is run from the sources.
+"""
 
 from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target
 
@@ -7,6 +10,7 @@ _WHY = "no container is built on one machine: jobs run from the sources"
 
 def note_repository(target: Target, properties: Properties) -> Created:
     name = properties.get("RepositoryName", target.name(longest=256).lower())
+    target.build_image(name)
     registry = f"{target.account_id}.dkr.ecr.{target.region}.amazonaws.com"
     arn = f"arn:aws:ecr:{target.region}:{target.account_id}:repository/{name}"
     return Created(name, {"Arn": arn, "RepositoryUri": f"{registry}/{name}"})
