@@ -1,6 +1,7 @@
 """`imagebatch plan`: what a run would take and cost. Nothing is started, and nothing is written."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -75,7 +76,11 @@ def _plan(options: argparse.Namespace) -> int:
     def work(deployed: cloud.Cloud) -> int:
         try:
             return _plan_in(deployed, options)
-        except (ImageBatchError, OSError, ValueError) as error:
+        except OSError as error:
+            told = f"{error.filename}: {error.strerror}" if error.filename else error
+            print(f"imagebatch: {told}", file=sys.stderr)
+            return EXIT_USAGE
+        except (ImageBatchError, ValueError) as error:
             print(f"imagebatch: {error}", file=sys.stderr)
             return EXIT_USAGE
 
@@ -87,7 +92,7 @@ def _plan_in(deployed: cloud.Cloud, options: argparse.Namespace) -> int:
     from pipeline.costs.estimate import estimate
     from pipeline.quotas import NOT_ASKED
 
-    has_stack = options.stack is not None or options.local is not None
+    has_stack = bool(options.stack or os.environ.get(cloud.STACK_VARIABLE)) or options.local is not None
     setting = _of_stack(deployed, options) if has_stack else _of_template(options)
     found = prospect.count(_listed(deployed, options.place))
     quotas = _quotas(deployed, options, setting) if has_stack else NOT_ASKED
@@ -139,8 +144,6 @@ def _plan_in(deployed: cloud.Cloud, options: argparse.Namespace) -> int:
 
 def _of_template(options: argparse.Namespace) -> _Setting:
     """Without a stack: a model package on this machine, and the template's defaults."""
-    import os
-
     from pipeline.contract.packages import load_package
     from pipeline.costs import prices
     from pipeline.settings import PlanInferenceSettings
@@ -273,6 +276,8 @@ def _of_manifest(where: str, text: bytes, deployed: cloud.Cloud) -> Iterator[tup
 def _notes(found: "Images") -> list[str]:
     from pipeline.costs.prospect import SIZE_UNTOLD
 
+    if not found.images:
+        return ["there is no image here: a prefix is taken as it is written, capitals and the last / included"]
     if not found.untold:
         return []
     return [f"{found.untold:,} of the images have no size in the listing; each is taken for {SIZE_UNTOLD / 1e6:g} MB"]

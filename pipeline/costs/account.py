@@ -81,5 +81,5 @@ def _row(line: Line | None, expected: Mapping[str, Any] | None) -> dict[str, Any
         "estimated": expected["quantity"] if expected else 0.0,
         "estimated_usd": expected["usd"] if expected else 0.0,
         "used": round(line.quantity, 6) if line else 0.0,
-        "used_usd": None if line and line.usd is None else round(line.usd or 0.0, 6) if line else 0.0,
+        "used_usd": None if line and line.usd is None else round(line.usd or 0.0, 9) if line else 0.0,
     }

@@ -86,7 +86,7 @@ class Bill:
                 "unit": line.unit,
                 "quantity": round(line.quantity, 6),
                 "unit_usd": line.unit_usd,
-                "usd": None if line.usd is None else round(line.usd, 6),
+                "usd": None if line.usd is None else round(line.usd, 9),
             }
             for line in self.lines
         ]

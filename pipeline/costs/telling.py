@@ -76,16 +76,17 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     ]
     batches = _counted(plan["batches"], "batch", "batches")
     lines = [
-        f"{'images':<11}{plan['images']:,} ({plan['bytes'] / 1e9:,.3g} GB), in {batches}",
-        f"{'model':<11}{plan['model']}, by {plan['engine']}",
-        f"{'jobs':<11}{', '.join(jobs) or 'none'}, {plan['jobs_at_once']} at once",
+        f"{'images':<11}{plan['images']:,} ({_size(plan['bytes'])}), in {batches}",
+        f"{'model':<11}{plan['model']}" + (f", by {plan['engine']}" if jobs else ""),
+        f"{'jobs':<11}" + (f"{', '.join(jobs)}, at most {plan['jobs_at_once']} at once" if jobs else "none"),
         f"{'time':<11}{duration(estimate['seconds'])}: "
         + ", ".join(f"{name} {duration(seconds)}" for name, seconds in estimate["seconds_by_part"].items()),
         f"{'cost':<11}{amount_or_unknown(estimate['usd'])} ({dated(cost['region'], cost['prices_dated'])})",
     ]
     width = max((len(line["what"]) for line in estimate["lines"]), default=0)
     for line in sorted(estimate["lines"], key=lambda line: -(line["usd"] or 0.0)):
-        told = f"{line['quantity']:>14,.6g} {line['unit']}"
+        unit = line["unit"].removesuffix("s") if line["quantity"] == 1 else line["unit"]
+        told = f"{line['quantity']:>14,.6g} {unit}"
         lines.append(f"  {line['what']:<{width}}  {amount_or_unknown(line['usd']):>18}{told}")
     if cost["limit_usd"] is not None:
         verdict = "within it" if plan["within_limit"] else "the run would be refused"
@@ -93,6 +94,10 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     lines += [f"{'by':<11}{sentence}" for sentence in estimate["basis"]]
     lines += [f"{'note':<11}{sentence}" for sentence in plan["notes"]]
     return [*lines, "Nothing was started."]
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e9:,.3g} GB" if size >= 1e8 else f"{size / 1e6:,.3g} MB"
 
 
 def _counted(number: int, one: str, many: str) -> str:

@@ -23,6 +23,7 @@ def nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(aws, "client", refuse)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("IMAGEBATCH_STACK", raising=False)
 
 
 @pytest.fixture
@@ -116,3 +117,25 @@ def test_a_line_that_names_no_image_is_named(
 def test_a_place_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["plan", "nowhere"]) == 2
     assert "There is no folder, manifest or listing 'nowhere'" in capsys.readouterr().err
+
+
+def test_a_place_without_an_image_is_told(planned: Planned, tmp_path: Path) -> None:
+    code, plan = planned(tmp_path)
+    assert (code, plan["images"], plan["jobs"]) == (0, 0, [])
+    assert any("there is no image here" in note for note in plan["notes"])
+
+
+def test_a_small_sum_is_more_than_nothing(planned: Planned, photos: Path) -> None:
+    lines = planned(photos)[1]["cost"]["estimate"]["lines"]
+    assert [line["item"] for line in lines if not line["usd"]] == []
+
+
+def test_prices_that_are_not_there_are_named(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", str(photos), "--prices", "none.json"]) == 2
+    assert capsys.readouterr().err == "imagebatch: none.json: No such file or directory\n"
+
+
+def test_the_stack_of_the_environment_is_asked(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEBATCH_STACK", "photos")
+    with pytest.raises(AssertionError, match="a client of"):
+        cli.main(["plan", str(photos)])
