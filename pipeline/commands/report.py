@@ -78,7 +78,7 @@ def _report_in(deployed: cloud.Cloud, options: argparse.Namespace) -> int:
     try:
         page = make_report(run, deployed.s3, deployed.stepfunctions)
     except FileNotFoundError:
-        print(f"imagebatch: the run {run.run_id} has no results to report yet", file=sys.stderr)
+        print(f"imagebatch: the run {run.run_id} has no results to report: see `imagebatch status`", file=sys.stderr)
         return EXIT_FAILED
     except _UNREADABLE as error:
         return _does_not_read(f"the results of {run.run_id}", error)
