@@ -146,7 +146,8 @@ class RunWatcher:
             run_id=run_id,
             listed=self._mapped.listed,
             validated=self._mapped.validated,
-            rejected=sum(self._rejected.values()),
+            # Verdicts are written before Step Functions counts their batch, and are kept by a run that is resumed.
+            rejected=min(sum(self._rejected.values()), self._mapped.validated),
             predicted=sum(rows.get(shard, 0) for shard in self._predicted) + self._answers,
             failed=sum(rows.get(shard, 0) for shard in self._failed - self._predicted),
             batches=self._mapped.batches,

@@ -140,11 +140,23 @@ def test_rejected_images_are_counted_as_verdicts_arrive(
     watcher: RunWatcher, execution: Execution, s3: Any, run: Run
 ) -> None:
     execution.states.append("ForEachSource")
+    execution.map(total=10, succeeded=10)
     write_verdicts(s3, run, "b1", rejected=2)
     first = watcher.poll()
     write_verdicts(s3, run, "b2", rejected=3)
 
     assert (first.rejected, watcher.poll().rejected) == (2, 5)
+
+
+def test_no_more_images_are_rejected_than_were_validated(
+    watcher: RunWatcher, execution: Execution, s3: Any, run: Run
+) -> None:
+    execution.states.append("ValidateImages")
+    execution.map(total=10, succeeded=4)
+    write_verdicts(s3, run, "b1", rejected=4)
+    write_verdicts(s3, run, "b2", rejected=4)
+    progress = watcher.poll()
+    assert (progress.validated, progress.rejected) == (4, 4)
 
 
 def test_once_there_is_a_plan_it_says_how_many_images_there_are_and_how_many_were_rejected(
@@ -164,6 +176,7 @@ def test_a_look_asks_about_as_many_verdicts_as_it_may(
     execution: Execution, s3: Any, run: Run, verdicts_a_poll: int | None, rejected: int
 ) -> None:
     execution.states.append("ForEachSource")
+    execution.map(total=10, succeeded=10)
     for batch in ("b1", "b2", "b3"):
         write_verdicts(s3, run, batch, rejected=1)
 
@@ -298,6 +311,7 @@ def test_a_slow_listing_is_not_repeated_at_each_poll(execution: Execution, s3: A
 
     watcher = RunWatcher(execution, SlowS3(), "arn", clock)  # type: ignore[arg-type]
     execution.states.append("ForEachSource")
+    execution.map(total=10, succeeded=10)
     watcher.poll()
     write_verdicts(s3, run, "b1", rejected=1)
 
