@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from pipeline import names, objects
 from pipeline.errors import InvalidSetting, UnreadableImage
+from pipeline.runs import volumes
 from pipeline.runs.job_network import JobNetwork
 from pipeline.settings import JOB_NAME_PREFIX, positive, required
 from pipeline.single.events import NAME_ENDINGS, meant_image
@@ -34,8 +35,8 @@ _PREDICT = ("python3", "-m", "processing_scripts.entrypoint", "predict")
 @dataclass(frozen=True)
 class ProcessSettings:
     """IMAGES_BUCKET, PROCESSING_BUCKET, CONTAINER_IMAGE_URI, JOB_ROLE_ARN, MODEL_URI, INSTANCE_TYPE,
-    DEAD_LETTER_QUEUE_URL; JOB_NAME_PREFIX, CONTAINER_ENTRYPOINT, JOB_ENVIRONMENT, MAX_RUNTIME_SECONDS, JOB_SUBNET_IDS,
-    JOB_SECURITY_GROUP_IDS."""
+    DEAD_LETTER_QUEUE_URL; JOB_NAME_PREFIX, JOB_KEY_ARN, CONTAINER_ENTRYPOINT, JOB_ENVIRONMENT, MAX_RUNTIME_SECONDS,
+    JOB_SUBNET_IDS, JOB_SECURITY_GROUP_IDS."""
 
     images_bucket: str
     processing_bucket: str
@@ -47,6 +48,8 @@ class ProcessSettings:
     dead_letters: str
     """The URL of the queue for what cannot be served."""
     job_name_prefix: str = JOB_NAME_PREFIX
+    job_key_arn: str = ""
+    """What the job's output and its volume are encrypted with; empty for AWS's keys."""
     entrypoint: tuple[str, ...] = ()
     """The command of the container; empty for ours, which predicts the image (processing_scripts/predict.py)."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -64,6 +67,7 @@ class ProcessSettings:
             instance_type=required(environment, "INSTANCE_TYPE"),
             dead_letters=required(environment, "DEAD_LETTER_QUEUE_URL"),
             job_name_prefix=environment.get("JOB_NAME_PREFIX") or cls.job_name_prefix,
+            job_key_arn=environment.get("JOB_KEY_ARN", ""),
             entrypoint=_command(environment.get("CONTAINER_ENTRYPOINT", "")),
             environment=_variables(environment.get("JOB_ENVIRONMENT", "")),
             max_runtime_seconds=positive(environment, "MAX_RUNTIME_SECONDS", cls.max_runtime_seconds),
@@ -127,6 +131,7 @@ def _start(sagemaker: Any, request: Mapping[str, Any]) -> bool:
 
 def _request(name: str, place: str, settings: ProcessSettings) -> dict[str, Any]:
     """CreateProcessingJob's parameters."""
+    machine = {"InstanceCount": 1, "InstanceType": settings.instance_type, "VolumeSizeInGB": 30}
     return {
         "ProcessingJobName": name,
         "RoleArn": settings.job_role,
@@ -146,10 +151,11 @@ def _request(name: str, place: str, settings: ProcessSettings) -> dict[str, Any]
                         "S3UploadMode": "EndOfJob",
                     },
                 }
-            ]
+            ],
+            **({"KmsKeyId": settings.job_key_arn} if settings.job_key_arn else {}),
         },
         "ProcessingResources": {
-            "ClusterConfig": {"InstanceCount": 1, "InstanceType": settings.instance_type, "VolumeSizeInGB": 30}
+            "ClusterConfig": machine | volumes.encryption(settings.instance_type, settings.job_key_arn)
         },
         "StoppingCondition": {"MaxRuntimeInSeconds": settings.max_runtime_seconds},
         # Our own command needs no network; somebody else's may.

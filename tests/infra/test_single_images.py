@@ -3,10 +3,12 @@
 import json
 import re
 
+import botocore.session
 import pytest
 
 from pipeline.endpoints import CODECS
 from pipeline.local.deploy.errors import ParameterError
+from pipeline.runs import volumes
 
 FUNCTION_OF_TASK = {
     "ValidateImage": "ValidateImageFunction",
@@ -68,6 +70,22 @@ def test_an_endpoint_is_made_of_the_model_of_the_stack(with_parameters):
     (variant,) = resources["EndpointConfig"]["Properties"]["ProductionVariants"]
     assert variant["ModelName"] == {"Fn::GetAtt": ["Model", "ModelName"]}
     assert variant["InstanceType"] == {"Ref": "EndpointInstanceType"}
+
+
+def test_an_endpoint_s_volumes_have_the_key_where_its_instances_take_one(with_parameters):
+    types = (
+        botocore.session.get_session().get_service_model("sagemaker").shape_for("ProductionVariantInstanceType").enum
+    )
+    families = {name.split(".")[1]: name for name in types}
+    given = {
+        family: with_parameters(**MADE | {"EndpointInstanceType": name}).resources["EndpointConfig"]["Properties"]
+        for family, name in families.items()
+    }
+
+    taking = {family for family, name in families.items() if volumes.encryption(name, "key")}
+    assert {
+        family for family, properties in given.items() if properties["KmsKeyId"] != {"Ref": "AWS::NoValue"}
+    } == taking
 
 
 @pytest.mark.parametrize(

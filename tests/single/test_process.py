@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -144,11 +145,24 @@ def test_ours_needs_no_network_and_somebody_elses_may(jobs: Jobs, process: Calla
     jobs.next_is_new()
     jobs.next_is_new()
     process()
-    theirs = ProcessSettings(**{**vars(SETTINGS), "entrypoint": ("python3", "mine.py"), "environment": {"A": "1"}})
+    theirs = replace(SETTINGS, entrypoint=("python3", "mine.py"), environment={"A": "1"})
     process(settings=theirs)
     assert [each["NetworkConfig"]["EnableNetworkIsolation"] for each in jobs.requests] == [True, False]
     assert jobs.requests[1]["AppSpecification"]["ContainerEntrypoint"] == ["python3", "mine.py"]
     assert jobs.requests[1]["Environment"] == {"A": "1"}
+
+
+@pytest.mark.parametrize(("instance_type", "volumes"), [("ml.c7i.large", True), ("ml.g5.xlarge", False)])
+def test_output_and_volume_have_the_key_of_the_stack(
+    jobs: Jobs, process: Callable[..., Any], instance_type: str, volumes: bool
+) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    jobs.next_is_new()
+    process(settings=replace(SETTINGS, instance_type=instance_type, job_key_arn=key))
+    (request,) = jobs.requests
+
+    assert request["ProcessingOutputConfig"]["KmsKeyId"] == key
+    assert request["ProcessingResources"]["ClusterConfig"].get("VolumeKmsKeyId") == (key if volumes else None)
 
 
 def test_every_path_lies_where_sagemaker_takes_it(jobs: Jobs, process: Callable[..., Any]) -> None:
