@@ -1,15 +1,15 @@
 """What services keep on disk that is small: documents by kind and key, and items that wait in queues. One SQLite file.
 
 Services hold their documents in memory, too, and write each change through; a later start on the same file reads them
-back. One connection serves every thread, under a lock.
+back.
 """
 
 import json
-import sqlite3
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from pipeline.local.sqlite_file import SqliteFile
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID;
@@ -17,22 +17,11 @@ CREATE TABLE IF NOT EXISTS items (id INTEGER PRIMARY KEY AUTOINCREMENT, queue TE
 """
 
 
-class Database:
+class Database(SqliteFile):
     """The tables. `path` None keeps them in memory."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._lock = threading.Lock()
-        self._closed = False
-        self._connection = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
-        # A laptop's cloud need not survive a power cut: what the process wrote is safe without waiting for the disk.
-        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;")
-        self._connection.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Keep what there is; what comes later is lost, as in a process that ended."""
-        with self._lock:
-            self._closed = True
-            self._connection.close()
+        super().__init__(path, _SCHEMA)
 
     def documents(self, kind: str) -> dict[str, Any]:
         """Every document of a kind by its key, in the order of the keys."""
@@ -62,7 +51,3 @@ class Database:
 
     def remove_item(self, number: int) -> None:
         self._execute("DELETE FROM items WHERE id = ?", number)
-
-    def _execute(self, sql: str, *values: Any) -> list[Any]:
-        with self._lock:
-            return [] if self._closed else self._connection.execute(sql, values).fetchall()

@@ -1,20 +1,19 @@
 """The index of a bucket on disk: its objects, the uploads under way, and which files hold their bytes.
 
-One SQLite file. Keys are stored as UTF-8, whose byte order is the order that S3 lists in. One connection serves every
-thread, under a lock; everything that has to be decided and done at once happens inside one `transaction`.
+One SQLite file. Keys are stored as UTF-8, whose byte order is the order that S3 lists in. Everything that has to be
+decided and done at once happens inside one `transaction`.
 """
 
 import datetime
 import json
-import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from pipeline.local.buckets.base import BucketError, Checksum, Description, ObjectInfo
+from pipeline.local.sqlite_file import SqliteFile
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (key BLOB PRIMARY KEY, size INTEGER, modified INTEGER, etag TEXT, description TEXT,
@@ -56,36 +55,11 @@ class Part(NamedTuple):
     body: str
 
 
-class Index:
+class Index(SqliteFile):
     """The tables of the file at `path`, which is made when it is not there."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        self._closed = False
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        # A laptop's cloud need not survive a power cut: what the process wrote is safe without waiting for the disk.
-        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;")
-        self._connection.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Answer nobody any more: requests that come in the last moment are told that the bucket is not there now."""
-        with self._lock:
-            self._closed = True
-            self._connection.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """What the block does happens at once, or, when it raises, not at all."""
-        with self._lock:
-            self._execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._execute("COMMIT")
-            except BaseException:
-                # A full disk makes SQLite roll back by itself, and a commit that fails leaves that to us.
-                if self._connection.in_transaction:
-                    self._execute("ROLLBACK")
-                raise
+        super().__init__(path, _SCHEMA)
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
@@ -95,19 +69,19 @@ class Index:
 
     def bodies(self) -> set[str]:
         """The files that hold something."""
-        return {name for (name,) in self._rows("SELECT body FROM objects UNION ALL SELECT body FROM parts")}
+        return {name for (name,) in self._execute("SELECT body FROM objects UNION ALL SELECT body FROM parts")}
 
     def is_empty(self) -> bool:
-        return not self._rows("SELECT 1 FROM objects LIMIT 1")
+        return not self._execute("SELECT 1 FROM objects LIMIT 1")
 
     def object(self, key: str) -> Stored | None:
-        rows = self._rows("SELECT * FROM objects WHERE key = ?", _bytes(key))
+        rows = self._execute("SELECT * FROM objects WHERE key = ?", _bytes(key))
         return _stored(rows[0]) if rows else None
 
     def objects(self, first: str, beyond: str | None, limit: int) -> list[Stored]:
         """At most `limit` objects from the key `first` on, before `beyond`, in order."""
         sql = "SELECT * FROM objects WHERE key >= ? AND key < ? ORDER BY key LIMIT ?"
-        return [_stored(row) for row in self._rows(sql, _bytes(first), _bound(beyond), limit)]
+        return [_stored(row) for row in self._execute(sql, _bytes(first), _bound(beyond), limit)]
 
     def put_object(self, info: ObjectInfo, body: str) -> None:
         row = (_bytes(info.key), info.size, to_milliseconds(info.last_modified), info.etag)
@@ -123,13 +97,13 @@ class Index:
         self._execute("DELETE FROM objects WHERE key = ?", _bytes(key))
 
     def upload(self, upload_id: str) -> Upload | None:
-        rows = self._rows("SELECT * FROM uploads WHERE id = ?", upload_id)
+        rows = self._execute("SELECT * FROM uploads WHERE id = ?", upload_id)
         return _upload(rows[0]) if rows else None
 
     def uploads(self, after: tuple[str, str], beyond: str | None, limit: int) -> list[Upload]:
         """At most `limit` uploads behind a key and an upload id, before the key `beyond`, in order."""
         sql = "SELECT * FROM uploads WHERE (key, id) > (?, ?) AND key < ? ORDER BY key, id LIMIT ?"
-        return [_upload(row) for row in self._rows(sql, _bytes(after[0]), after[1], _bound(beyond), limit)]
+        return [_upload(row) for row in self._execute(sql, _bytes(after[0]), after[1], _bound(beyond), limit)]
 
     def add_upload(self, upload: Upload) -> None:
         row = (_bytes(upload.key), upload.id, to_milliseconds(upload.initiated), _dumps(upload.description))
@@ -144,25 +118,19 @@ class Index:
     def parts(self, upload_id: str, after: int = 0, limit: int = -1) -> list[Part]:
         """The parts of an upload behind the number `after`, in order; all of them without a limit."""
         sql = "SELECT * FROM parts WHERE upload = ? AND number > ? ORDER BY number LIMIT ?"
-        return [_part(row) for row in self._rows(sql, upload_id, after, limit)]
+        return [_part(row) for row in self._execute(sql, upload_id, after, limit)]
 
     def part(self, upload_id: str, number: int) -> Part | None:
-        rows = self._rows("SELECT * FROM parts WHERE upload = ? AND number = ?", upload_id, number)
+        rows = self._execute("SELECT * FROM parts WHERE upload = ? AND number = ?", upload_id, number)
         return _part(rows[0]) if rows else None
 
     def put_part(self, upload_id: str, part: Part) -> None:
         row = (part.number, part.size, to_milliseconds(part.last_modified), part.etag, _checksum_text(part.checksum))
         self._execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?, ?)", upload_id, *row, part.body)
 
-    def _rows(self, sql: str, *values: Any) -> list[Any]:
-        with self._lock:
-            return self._execute(sql, *values).fetchall()
-
-    def _execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-        with self._lock:
-            if self._closed:
-                raise BucketError(503, "ServiceUnavailable", "The bucket is being closed")
-            return self._connection.execute(sql, values)
+    def _after_close(self) -> NoReturn:
+        # Requests that come in the last moment are told that the bucket is not there now.
+        raise BucketError(503, "ServiceUnavailable", "The bucket is being closed")
 
 
 def now() -> datetime.datetime:

@@ -127,7 +127,7 @@ class DynamoDBService(JsonService):
                 done.append((_name(table), schema.of_key(write["DeleteRequest"]["Key"]), None))
         if len({(table, key) for table, key, _ in done}) < len(done):
             raise invalid("Provided list of item keys contains duplicates")
-        with self._tables.held():
+        with self._tables.transaction():
             for table, key, new in done:
                 self._keep(table, key, new)
         return {"UnprocessedItems": {}}
@@ -168,7 +168,7 @@ class DynamoDBService(JsonService):
         if "IndexName" in parameters:
             raise invalid("IndexName is not served in the local cloud")
         value = _partition_asked_for(parameters, schema.partition_key)
-        with self._tables.held():
+        with self._tables.transaction():
             items = self._tables.partition(table, key_text(value)) if value else []
             with self._stage.holding(*_standing(table, items, schema)):
                 return self._stage.ask("Query", parameters)
@@ -182,7 +182,7 @@ class DynamoDBService(JsonService):
         answer: Answer = {"Items": page, "Count": len(page), "ScannedCount": len(page)}
         if any(name in parameters for name in _OF_SCANS):
             whole = {name: value for name, value in parameters.items() if name not in _PAGING}
-            with self._tables.held(), self._stage.holding(*_standing(table, page, schema)):
+            with self._tables.transaction(), self._stage.holding(*_standing(table, page, schema)):
                 answer = self._stage.ask("Scan", whole)
         answer.pop("LastEvaluatedKey", None)
         return answer if last is None else {**answer, "LastEvaluatedKey": last}
@@ -207,12 +207,12 @@ class DynamoDBService(JsonService):
 
     def _read(self, operation: str, parameters: Json, keys: Sequence[tuple[str, Item]]) -> Answer:
         """Play a request that reads the items of some keys."""
-        with self._tables.held(), self._stage.holding(self._items_of(keys), keys):
+        with self._tables.transaction(), self._stage.holding(self._items_of(keys), keys):
             return self._stage.ask(operation, parameters)
 
     def _write(self, operation: str, parameters: Json, keys: Sequence[tuple[str, Item]]) -> Answer:
         """Play a request that changes the items of some keys, and keep what it made of them."""
-        with self._tables.held(), self._stage.holding(self._items_of(keys), keys):
+        with self._tables.transaction(), self._stage.holding(self._items_of(keys), keys):
             answer = self._stage.ask(operation, parameters)
             for table, key in keys:
                 self._keep(_name(table), self._schema(table).of_key(key), self._stage.item(table, key))

@@ -1,15 +1,11 @@
-"""The tables and their items on disk: one SQLite file, which a later start reads back.
-
-One connection serves every thread, under a lock; what has to be read and written at once happens inside `held`.
-"""
+"""The tables and their items on disk: one SQLite file, which a later start reads back."""
 
 import json
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from pipeline.local.sqlite_file import SqliteFile
 
 Item = dict[str, Any]
 """Attributes in the low-level notation: `{"image": {"S": "s3://photos/a.jpg"}}`."""
@@ -28,36 +24,11 @@ class Key(NamedTuple):
     range: str
 
 
-class Tables:
-    """The file at `path`, which is made when it is not there."""
+class Tables(SqliteFile):
+    """The tables of DynamoDB in the file at `path`."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
-        self._closed = False
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        # A laptop's cloud need not survive a power cut: what the process wrote is safe without waiting for the disk.
-        self._connection.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;")
-        self._connection.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Keep what there is; what comes later is lost, as in a process that ended."""
-        with self._lock:
-            self._closed = True
-            self._connection.close()
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Nobody else reads or writes inside the block; what it writes is kept as a whole, or not at all."""
-        with self._lock:
-            self._execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._execute("COMMIT")
-            except BaseException:
-                # A full disk makes SQLite roll back by itself.
-                if not self._closed and self._connection.in_transaction:
-                    self._execute("ROLLBACK")
-                raise
+        super().__init__(path, _SCHEMA)
 
     def requests(self) -> list[dict[str, Any]]:
         """The CreateTable requests of the tables that there are."""
@@ -68,7 +39,7 @@ class Tables:
 
     def drop(self, name: str) -> None:
         """Forget a table and its items."""
-        with self.held():
+        with self.transaction():
             self._execute("DELETE FROM items WHERE place = ?", name)
             self._execute("DELETE FROM tables WHERE name = ?", name)
 
@@ -95,10 +66,6 @@ class Tables:
         where = "(hash, range) > (?, ?)" if key else "(? = '' AND ? = '')"
         sql = f"SELECT item FROM items WHERE place = ? AND {where} ORDER BY hash, range LIMIT ?"  # noqa: S608
         return _items(self._execute(sql, table, *(key or Key("", "")), limit))
-
-    def _execute(self, sql: str, *values: Any) -> list[Any]:
-        with self._lock:
-            return [] if self._closed else self._connection.execute(sql, values).fetchall()
 
 
 def _items(rows: Iterable[tuple[str]]) -> list[Item]:
