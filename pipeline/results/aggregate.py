@@ -10,11 +10,11 @@ read, for ten million images. The results are always written before a run is fai
 kept.
 """
 
-from collections import defaultdict
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from tempfile import TemporaryFile
 from types import MappingProxyType
@@ -22,19 +22,16 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from pipeline import aws, objects
-from pipeline.contract import Task
+from pipeline import objects
 from pipeline.costs.account import account_for
 from pipeline.deployed.executions import console_url
-from pipeline.errors import CorruptPredictions, CorruptVerdicts, RunDoesNotAddUp, TooManyFailed
-from pipeline.inference import arrays
+from pipeline.errors import CorruptVerdicts, RunDoesNotAddUp, TooManyFailed
 from pipeline.inference.predictions import ShardFailure
-from pipeline.objects import ListedObject
 from pipeline.read_ahead import read_ahead
-from pipeline.results import causes, message_forms, publishing, remembering, tables
+from pipeline.results import message_forms, publishing, remembering, tables
 from pipeline.results.originals import OriginalAnswers
-from pipeline.results.predicted import Predicted
 from pipeline.results.reconcile import Answers, reconcile
+from pipeline.results.shard_results import StoredPredictions, failure_of_job, read_shard
 from pipeline.results.summary import Tally, summarise
 from pipeline.runs import keys
 from pipeline.runs.planning import Plan, load_plan
@@ -57,15 +54,7 @@ _PROBLEMS_TOLD = 3
 _RESUME = "`imagebatch resume` makes it anew, and keeps what is whole."
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """The predictions of a shard, as its job stored them."""
-
-    predictions: Predicted
-    stored_at: datetime
-
-
-_Ended = _Stored | ShardFailure | Answers
+_Ended = StoredPredictions | ShardFailure | Answers
 
 
 def aggregate_predictions(
@@ -136,12 +125,15 @@ def _write_tables(
             tables.RejectedTable(rejected_parquet, run.run_id) as rejected_table,
         ):
             for batch, batch_verdicts, shards in _read_batches(run, plan, partitions, s3):
-                found = {id: shard.predictions if isinstance(shard, _Stored) else shard for id, shard in shards.items()}
+                found = {
+                    id: shard.predictions if isinstance(shard, StoredPredictions) else shard
+                    for id, shard in shards.items()
+                }
                 outcomes = reconcile(batch, batch_verdicts, found)
                 tally.add(outcomes)
                 tally.add_verdicts(batch_verdicts)
                 for shard in shards.values():
-                    if isinstance(shard, _Stored):
+                    if isinstance(shard, StoredPredictions):
                         predictions.add(shard.predictions, shard.stored_at)
                     elif isinstance(shard, Answers):
                         predictions.add_unpacked(shard.predicted, shard.stored_at)
@@ -187,9 +179,9 @@ def _read_batches(
     def read_one(shard: BatchShard, found: Sequence[Verdict]) -> _Ended:
         job = ended.get(shard.partition, {})
         if answers is None:
-            return _read_shard(s3, run, shard, predictions(shard), written, job)
+            return read_shard(s3, run, shard, predictions(shard), written, job)
         rows = [each.row for each in found if isinstance(each, Accepted) and each.shard == shard.id]
-        return answers.read(shard, rows, _failure_of_job(shard, job, "an answer for this photo"))
+        return answers.read(shard, rows, failure_of_job(shard, job, "an answer for this photo"))
 
     def read(batch: Batch) -> tuple[Sequence[Verdict], Mapping[str, _Ended]]:
         found = _read_verdicts(s3, run, batch)
@@ -218,59 +210,6 @@ def _read_verdicts(s3: "S3Client", run: Run, batch: Batch) -> Sequence[Verdict]:
         raise CorruptVerdicts(
             f"{where} does not read as ValidateImages wrote it. Start the run again. {error}"
         ) from error
-
-
-def _read_shard(
-    s3: "S3Client",
-    run: Run,
-    shard: BatchShard,
-    predictions: str,
-    written: Mapping[str, ListedObject],
-    ended: Mapping[str, Any],
-) -> _Stored | ShardFailure:
-    """The predictions of a shard, at the key `predictions`, whose array is then among the results; or why there are
-    none, as the job recorded it, or else as the job ended.
-    """
-    failure = keys.failed_shard_key(run.run_id, shard.partition, shard.id)
-
-    try:
-        if predictions in written:
-            lines = objects.get_bytes(s3, run.bucket, predictions)
-            stored = _Stored(Predicted.parse(lines), written[predictions].stored_at)
-            if run.contract.task is Task.RAW:
-                _keep_array(s3, run, shard, stored.predictions, written)
-            return stored
-        if failure in written:
-            return ShardFailure.from_json(objects.get_bytes(s3, run.bucket, failure))
-    except CorruptPredictions as error:
-        return ShardFailure(shard.id, type(error).__name__, str(error))
-    return _failure_of_job(shard, ended)
-
-
-def _keep_array(s3: "S3Client", run: Run, shard: BatchShard, predicted: Predicted, written: Collection[str]) -> None:
-    """Have S3 copy a shard's array to the results, and forget the original in a while.
-
-    Raises CorruptPredictions where the array is not what lines name.
-    """
-    source = keys.array_key(run.run_id, shard.partition, shard.id)
-    if source not in written:
-        raise CorruptPredictions(f"the predictions of shard {shard.id} name rows of {source}, which is not there")
-    array = f"{arrays.FOLDER}{arrays.file_name(shard.id)}"
-    if predicted.array_rows != [(array, row) for row in range(len(predicted))]:
-        raise CorruptPredictions(f"the predictions of shard {shard.id} do not name the rows of {array} in their order")
-    target = keys.result_key(run.run_id, array)
-    # What is gathered again has the tag already, with which the result would be deleted.
-    untagged = {"TaggingDirective": "REPLACE"}
-    s3.copy({"Bucket": run.bucket, "Key": source}, run.bucket, target, untagged, Config=aws.COPY_IN_ONE_REQUEST)
-    objects.put_tags(s3, run.bucket, source, keys.SHARD_TAGS)
-
-
-def _failure_of_job(
-    shard: BatchShard, ended: Mapping[str, Any], lacking: str = "predictions for this shard"
-) -> ShardFailure:
-    if ended.get("status") == "Failed":
-        return ShardFailure(shard.id, str(ended.get("error", "Unknown")), causes.readable(ended.get("cause")))
-    return ShardFailure(shard.id, "NoPredictions", f"the job of partition {shard.partition} ended without {lacking}")
 
 
 def _check_plan(run: Run, plan: Plan, planned: Mapping[str, Any]) -> None:

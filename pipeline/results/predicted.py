@@ -92,6 +92,10 @@ class Predicted:
         """Key and ETag of each image: the same key with other bytes is another image."""
         return self._pairs("key", "etag")
 
+    def named(self, column: str) -> set[str]:
+        """The values of a column of texts, each once."""
+        return set(self.columns.column(column).unique().to_pylist())
+
     @property
     def array_rows(self) -> list[tuple[str | None, int | None]]:
         """Of each image, the file among the results that has its whole answer, and the row in it."""

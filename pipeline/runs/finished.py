@@ -51,7 +51,8 @@ def finished_shards(run: Run, shards: Iterable[BatchShard], s3: "S3Client") -> d
             return False
         if run.contract.task is Task.RAW and keys.array_key(run.run_id, partition_of(shard), shard.id) not in written:
             return False
-        return len(predictions) == shard.rows and {each.contract for each in predictions} <= {run.contract.digest}
+        origins = {(each.run_id, each.contract, each.shard) for each in predictions}
+        return len(predictions) == shard.rows and origins <= {(run.run_id, run.contract.digest, shard.id)}
 
     def weight(shard: BatchShard) -> int:
         return written[found[shard.id]]

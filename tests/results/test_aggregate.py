@@ -41,7 +41,7 @@ def infer(
     ]
     for shard in [shard for batch in plan.batches for shard in batch.shards][leave_out:]:
         lines = [
-            Prediction(v.row, "tiny", "digest", run.run_id, shard.id, (Ranked("cat", 0, 0.5),)).to_line()
+            Prediction(v.row, "tiny", run.contract.digest, run.run_id, shard.id, (Ranked("cat", 0, 0.5),)).to_line()
             for v in accepted
             if v.shard == shard.id
         ]
@@ -215,6 +215,22 @@ def test_predictions_that_do_not_read_fail_their_shards_images(s3: Any, run: Run
     assert read_summary(s3, run)["failed_by_error"] == {"CorruptPredictions": 2}
 
 
+@pytest.mark.parametrize("name", ["run_id", "contract", "shard"])
+def test_predictions_of_something_else_fail_their_shards_images(
+    s3: Any, run: Run, validated: Validated, name: str
+) -> None:
+    plan = validated(good=4)
+    infer(s3, run, plan)
+    key = keys.predictions_key(run.run_id, "p0000", first_shard(plan))
+    lines = [line | {name: "another"} for line in objects.get_lines(s3, RESULTS, key)]
+    write(s3, key, "".join(json.dumps(line) + "\n" for line in lines))
+
+    results.aggregate_predictions(replace(run, max_failed_fraction=0.5), COMPLETED, s3)
+
+    assert read_summary(s3, run)["failed_by_error"] == {"CorruptPredictions": 2}
+    assert {f"{RESULTS}/{key}: {name} should be" in row["detail"] for row in read_csv(s3, run, "failed.csv")} == {True}
+
+
 @pytest.mark.parametrize("record", ["", "[]", "[" * 100_000])
 def test_a_record_of_failure_that_does_not_read_fails_its_shards_images(
     s3: Any, run: Run, validated: Validated, record: str
@@ -265,7 +281,10 @@ def test_an_error_about_many_images_gives_the_difference_and_fits_a_cause(
     (shard,) = plan.batches[0].shards
     row = Row(IMAGES, "", "etag", 1, 2, 3)
     strangers = [replace(row, key=f"incoming/{n}" + "\x01" * 1000) for n in range(30)]
-    lines = [Prediction(each, "tiny", "digest", run.run_id, shard.id, (Ranked("cat", 0, 0.5),)) for each in strangers]
+    lines = [
+        Prediction(each, "tiny", run.contract.digest, run.run_id, shard.id, (Ranked("cat", 0, 0.5),))
+        for each in strangers
+    ]
     write(s3, keys.predictions_key(run.run_id, "p0000", shard.id), "".join(line.to_line() for line in lines))
 
     with pytest.raises(RunDoesNotAddUp, match="4 images were listed, and 32 have an end") as refused:

@@ -34,7 +34,9 @@ def infer(s3: Any, run: Run, plan: Plan, rows_kept: int | None = None) -> None:
         for shard in batch.shards:
             rows = [verdict.row for verdict in accepted if verdict.shard == shard.id][:rows_kept]
             top = (Ranked("cat", 0, 0.5),)
-            written = [Prediction(row, "tiny", "digest", run.run_id, shard.id, top).to_line() for row in rows]
+            written = [
+                Prediction(row, "tiny", run.contract.digest, run.run_id, shard.id, top).to_line() for row in rows
+            ]
             key = keys.predictions_key(run.run_id, "p0000", shard.id)
             objects.put_bytes(s3, RESULTS, key, "".join(written).encode())
 

@@ -69,6 +69,17 @@ def test_the_answer_of_a_transform_job_counts_as_well(s3: Any, run: Run, shards:
     assert finished_shards(run, shards, s3) == {shards[0].id: "p0000"}
 
 
+def test_predictions_of_another_run_over_the_same_images_are_made_again(
+    s3: Any, run: Run, shards: list[BatchShard]
+) -> None:
+    another = replace(run, run_id="2026-11-21T0200-incoming-000000")
+    key = predict(s3, another, shards[0])
+    mine = keys.predictions_key(run.run_id, "p0000", shards[0].id)
+    s3.copy_object(Bucket=RESULTS, CopySource=f"{RESULTS}/{key}", Key=mine)
+
+    assert finished_shards(run, shards, s3) == {}
+
+
 def test_predictions_that_lack_a_row_are_made_again(s3: Any, run: Run, shards: list[BatchShard]) -> None:
     predict(s3, run, shards[0], rows=shards[0].rows - 1)
 
