@@ -3,15 +3,12 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.images.decode import Reason
 from pipeline.telemetry.metrics import METRICS, NAMESPACE, REASON, STACK
-
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "monitoring.md"
 
 # What AWS's services publish, and under which dimension: "Monitoring Step Functions metrics using Amazon CloudWatch",
 # "Types of metrics for Lambda functions", "Available CloudWatch metrics for Amazon SQS".
@@ -191,12 +188,3 @@ def test_a_channel_has_a_role_that_may_nothing(with_parameters: Any) -> None:
 
 def test_a_stack_without_channels_has_no_role_for_them(with_parameters: Any) -> None:
     assert not {"ChatRole", "SlackChannel", "TeamsChannel"} & set(with_parameters().resources)
-
-
-def test_the_documents_have_every_alarm_and_what_sets_it(alarms: dict[str, Any]) -> None:
-    document = DOCUMENT.read_text(encoding="utf-8")
-    for alarm in alarms.values():
-        name = plain(alarm["AlarmName"]).removeprefix("${AWS::StackName}-")
-        assert f"| `{name}` |" in document
-        if isinstance(alarm["Threshold"], dict):
-            assert f"`{alarm['Threshold']['Ref']}`" in document
