@@ -111,7 +111,7 @@ def _bytes(finding: Finding) -> Iterator[str]:
         yield finding.verdict["format"]
     if "width" in finding.facts:
         yield f"{finding.facts['width']:,} x {finding.facts['height']:,} pixels"
-    yield f"{finding.size:,} bytes"
+    yield "1 byte" if finding.size == 1 else f"{finding.size:,} bytes"
     yield f"ETag {printable(finding.etag) or 'none'}"
 
 

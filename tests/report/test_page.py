@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.report import render
-from pipeline.report.content import Answer, Content, Failure, RejectedImage, ShownImage
+from pipeline.report.content import Answer, Content, FailedImage, Failure, RejectedImage, ShownImage
 from pipeline.report.thumbnails import SheetMaker
 
 
@@ -193,3 +193,17 @@ def test_ten_thousand_images_stay_under_fifteen_megabytes(images: Callable[..., 
     shown = images(10_000, maker)
     page = render(Content(summary=MINIMAL | {"sources": [], "problems": []}, images=shown, sheets=maker.sheets))
     assert len(page.encode()) < 15_000_000
+
+
+def test_of_a_long_table_the_first_rows_stand_open_and_the_others_can_be_opened(content: Content) -> None:
+    rejected = [RejectedImage(f"{n}.jpg", f"s3://images/{n}.jpg", "empty", "no bytes", None) for n in range(30)]
+    failed = [FailedImage(f"{n}.png", f"s3://images/{n}.png", "JobFailed", "it died") for n in range(30)]
+    page = render(
+        replace(
+            with_summary(content, counts={"rejected": 30, "failed": 30}, rejected_by_reason={"empty": 30}),
+            rejected=rejected,
+            failed=failed,
+        )
+    )
+    assert page.count("<summary>10 more</summary>") == 2
+    assert all(f"<code>{image.key}</code>" in page for image in (*rejected, *failed))
