@@ -3,7 +3,6 @@
 The template as it is deployed, its endpoint, rule, state machine, functions and topic; nothing is called but AWS's API.
 """
 
-import io
 import json
 import sys
 import time
@@ -18,12 +17,10 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from pipeline.contract.packages import load_package, pack
 from pipeline.local.cloud import LocalCloud
-from pipeline.local.deploy import Stack, deploy
+from pipeline.local.deploy import Stack
 
-ROOT = Path(__file__).resolve().parents[2]
-MODEL = ROOT / "examples/models/efficientnet-lite0"
+ROOT = Path(__file__).resolve().parents[3]
 PHOTO = (ROOT / "examples/photos/garden/daisy.jpg").read_bytes()
 BROKEN = (ROOT / "examples/photos/travel/phone/upload-broke-off.jpg").read_bytes()
 HOSTILE = "single/line\nbreak \u202egpj.a+b%41 é.JPG"
@@ -33,92 +30,6 @@ ANY_ENDPOINT = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "sagemaker:InvokeEndpoint", "Resource": "*"}],
 }
-LONGEST_WAIT = 90
-"""Seconds. Every wait ends with what it waits for, and fails the test otherwise."""
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalCloud]:
-    with LocalCloud() as cloud:
-        packed = io.BytesIO()
-        pack(load_package(MODEL), packed)
-        cloud.client("s3").create_bucket(Bucket="packed")
-        cloud.client("s3").put_object(Bucket="packed", Key="model.tar.gz", Body=packed.getvalue())
-        yield cloud
-
-
-@pytest.fixture(scope="module")
-def stacks(cloud: LocalCloud) -> Callable[..., Stack]:
-    """`stacks(name, **parameters)` deploys the template once more, with the example model in its results bucket."""
-
-    def make(name: str, **parameters: str) -> Stack:
-        stack = deploy(cloud, ROOT / "infra" / "template.yaml", parameters, name)
-        for path in MODEL.iterdir():
-            key = f"models/efficientnet-lite0/{path.name}"
-            cloud.client("s3").upload_file(str(path), stack.outputs["ResultsBucket"], key)
-        return stack
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def stack(stacks: Callable[..., Stack]) -> Stack:
-    """The stack with an endpoint; the daisy's score is 0.36."""
-    return stacks(
-        "single",
-        ModelDataUrl="s3://packed/model.tar.gz",
-        EndpointInstanceType="ml.c7i.large",
-        CertaintyThreshold="0.3",
-        PredictImageUrl="yes",
-    )
-
-
-@pytest.fixture(scope="module")
-def queues(cloud: LocalCloud, stack: Stack) -> Callable[[str, Callable[[Any], bool]], Any]:
-    """`queues(url, wanted)`: the first message of a queue, from now on or before, that is wanted."""
-    seen: dict[str, list[Any]] = {}
-
-    def wait(url: str, wanted: Callable[[Any], bool]) -> Any:
-        kept = seen.setdefault(url, [])
-        deadline = time.monotonic() + LONGEST_WAIT
-        while not (found := [each for each in kept if wanted(each)]):
-            assert time.monotonic() < deadline, f"not among {kept}"
-            received = cloud.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-            for message in received.get("Messages", ()):
-                cloud.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                kept.append(json.loads(message["Body"]))
-        return found[0]
-
-    return wait
-
-
-@pytest.fixture(scope="module")
-def message_about(cloud: LocalCloud, stack: Stack, queues: Callable[..., Any]) -> Callable[[str], Any]:
-    """`message_about(key)`: what the topic published about an image, as a queue receives it."""
-    queue = cloud.client("sqs").create_queue(QueueName="inbox")["QueueUrl"]
-    attributes = cloud.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
-    cloud.client("sns").subscribe(
-        TopicArn=stack.outputs["PredictionTopicArn"], Protocol="sqs", Endpoint=attributes["QueueArn"]
-    )
-
-    def wait(key: str) -> Any:
-        envelope = queues(queue, lambda each: json.loads(each["Message"])["image"]["key"] == key)
-        return {**envelope, "Message": json.loads(envelope["Message"])}
-
-    return wait
-
-
-@pytest.fixture
-def dead_letter(stack: Stack, queues: Callable[..., Any]) -> Callable[[str], Any]:
-    """`dead_letter(text)`: the letter whose event has this text in it."""
-    url = stack.resources["DeadLetterQueue"]
-    return lambda text: queues(url, lambda letter: text in json.dumps(letter))
-
-
-@pytest.fixture
-def upload(cloud: LocalCloud, stack: Stack) -> Callable[[str, bytes], None]:
-    bucket = stack.outputs["ImagesBucket"]
-    return lambda key, body: cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
 
 
 def test_an_upload_ends_in_a_message_with_its_label(
@@ -296,7 +207,7 @@ def test_an_upload_can_have_a_job_of_its_own(cloud: LocalCloud, stacks: Callable
     stack = stacks("jobs", SingleImages="job")
     s3, results = cloud.client("s3"), stack.outputs["ResultsBucket"]
     s3.put_object(Bucket=stack.outputs["ImagesBucket"], Key="single/My Daisy.jpg", Body=PHOTO)
-    deadline = time.monotonic() + LONGEST_WAIT
+    deadline = time.monotonic() + 90  # seconds
     while not (
         found := [
             each["Key"]
