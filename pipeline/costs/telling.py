@@ -20,6 +20,11 @@ def used_and_expected(cost: Mapping[str, Any]) -> str:
     return f"{amount_or_unknown(cost['used_usd'])} used, {amount_or_unknown(cost['estimate_usd'])} expected"
 
 
+def quantity(amount: float) -> str:
+    """In whole numbers, or in as many digits as tell a small one from nothing."""
+    return f"{amount:,.0f}" if amount == round(amount) or amount >= 1000 else f"{amount:,.4g}"
+
+
 def duration(seconds: float | None) -> str:
     if seconds is None:
         return "not known"
@@ -86,7 +91,7 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
     width = max((len(line["what"]) for line in estimate["lines"]), default=0)
     for line in sorted(estimate["lines"], key=lambda line: -(line["usd"] or 0.0)):
         unit = line["unit"].removesuffix("s") if line["quantity"] == 1 else line["unit"]
-        told = f"{line['quantity']:>14,.6g} {unit}"
+        told = f"{quantity(line['quantity']):>14} {unit}"
         lines.append(f"  {line['what']:<{width}}  {amount_or_unknown(line['usd']):>18}{told}")
     if cost["limit_usd"] is not None:
         verdict = "within it" if plan["within_limit"] else "the run would be refused"

@@ -54,6 +54,7 @@ def _template() -> jinja2.Template:
     environment.filters["data_uri"] = _data_uri
     environment.filters["printable"] = printable
     environment.filters["usd"] = costs.amount_or_unknown
+    environment.filters["quantity"] = costs.quantity
     environment.filters["expected_duration"] = costs.duration
     environment.globals["dated"] = costs.dated
     return environment.from_string(_file("page.html"))

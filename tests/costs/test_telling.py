@@ -30,6 +30,14 @@ def test_a_duration_is_told_as_people_do(seconds: float | None, words: str) -> N
     assert telling.duration(seconds) == words
 
 
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [(0, "0"), (17.0, "17"), (1025150.0, "1,025,150"), (12934.62, "12,935"), (0.125003, "0.125"), (1.6e-05, "1.6e-05")],
+)
+def test_a_quantity_is_told_in_whole_numbers_where_it_is_large(amount: float, words: str) -> None:
+    assert telling.quantity(amount) == words
+
+
 def cost(**changes: Any) -> dict[str, Any]:
     return {
         "region": "us-east-1",
