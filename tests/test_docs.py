@@ -4,6 +4,7 @@ import argparse
 import inspect
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,16 @@ def commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParse
             for command in action.choices.values():
                 yield command
                 yield from commands(command)
+
+
+# A line of a block, whatever is made of what the command prints.
+TYPED = re.findall(r"^\s*(?:\$ )?(?:\.venv/bin/)?(imagebatch [^\n|`>&]+)", DOCUMENTS, re.MULTILINE)
+
+
+@pytest.mark.parametrize("typed", sorted({line.strip() for line in TYPED if " COMMAND" not in line}))
+def test_a_command_in_the_documents_is_one_that_there_is(typed: str) -> None:
+    _, *arguments = shlex.split(typed.replace("$part", "07"), comments=True)
+    assert cli.parser().parse_args(arguments).command
 
 
 def words(text: str) -> str:

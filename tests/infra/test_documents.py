@@ -1,15 +1,13 @@
-"""docs/deployment.md and docs/operations.md, held to the template, the commands, the doctor and the estimates."""
+"""docs/deployment.md and docs/operations.md, held to the template, the doctor and the estimates."""
 
 import json
 import re
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline import cli
 from pipeline.contract import ModelContract, parse_contract
 from pipeline.costs import prices
 from pipeline.costs.estimate import LONGEST_GATHERING_SECONDS, Estimate, estimate
@@ -80,15 +78,6 @@ def test_the_doctor_takes_a_failure_for_what_the_document_says(number: str) -> N
 
 def test_there_are_ten_failures() -> None:
     assert [number for number, _ in FAILURES] == [str(number) for number in range(1, 11)]
-
-
-COMMANDS = re.findall(r"^\s*(imagebatch [^\n|`]+?)(?: \|\| break)?$", OPERATIONS, re.MULTILINE)
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_in_the_document_is_one_that_there_is(command: str) -> None:
-    _, *words = shlex.split(command.replace("$part", "07"))
-    assert cli.parser().parse_args(words).command
 
 
 @pytest.fixture(scope="module")
