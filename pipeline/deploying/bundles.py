@@ -35,18 +35,13 @@ STEPS: Mapping[str, str] = {
 """The bundle of each handler of steps/."""
 
 SERVICES = (
-    "athena",
-    "cloudwatch",
     "dynamodb",
-    "glue",
     "s3",
     "sagemaker",
     "sagemaker-runtime",
     "service-quotas",
     "sns",
     "sqs",
-    "sso",
-    "sso-oidc",
     "stepfunctions",
     "sts",
 )

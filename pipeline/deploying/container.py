@@ -6,9 +6,11 @@ The image's tag is the hash of what it is built from, so that an image that is t
 import hashlib
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from pipeline.deploying.archives import archive
 from pipeline.deploying.building import ROOT
@@ -87,16 +89,27 @@ def build(
         time.sleep(pause)
         (build,) = codebuild.batch_get_builds(ids=[build["id"]])["builds"]
     if build["buildStatus"] != "SUCCEEDED":
+        why = [*_reasons(build.get("phases", ())), "The end of its log:", *_tail(logs, build.get("logs", {}))]
         raise DeployError(
-            f"The container could not be built: {build['id']} is {build['buildStatus']}. The end of its log:\n"
-            + "\n".join(_tail(logs, build.get("logs", {})))
+            f"The container could not be built: {build['id']} is {build['buildStatus']}. " + "\n".join(why)
         )
 
 
-def _tail(logs: Any, where: Mapping[str, str]) -> list[str]:
+def _reasons(phases: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What CodeBuild says of the phases that failed: a build that never began has no log."""
+    for phase in phases:
+        if phase.get("phaseStatus") not in (None, "SUCCEEDED"):
+            said = " ".join(context.get("message", "") for context in phase.get("contexts", ()))
+            yield f"{phase['phaseType']}: {said or phase['phaseStatus']}"
+
+
+def _tail(logs: Any, where: Mapping[str, Any]) -> list[str]:
     if "groupName" not in where or "streamName" not in where:
-        return ["(it has none)"]
-    events = logs.get_log_events(
-        logGroupName=where["groupName"], logStreamName=where["streamName"], limit=_LINES_TOLD, startFromHead=False
-    )["events"]
-    return [f"  {event['message'].rstrip()}" for event in events]
+        return ["  (it has none)"]
+    try:
+        events = logs.get_log_events(
+            logGroupName=where["groupName"], logStreamName=where["streamName"], limit=_LINES_TOLD, startFromHead=False
+        )["events"]
+    except ClientError as error:  # that the build failed is what is to be told
+        return [f"  (it cannot be read: {error})"]
+    return [f"  {event['message'].rstrip()}" for event in events] or ["  (it is empty)"]

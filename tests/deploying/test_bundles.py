@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.deploying.building import ROOT, TEMPLATE, own_files
-from pipeline.deploying.bundles import BUNDLES, STEPS, functions_of, is_left_out
+from pipeline.deploying.bundles import BUNDLES, SERVICES, STEPS, functions_of, is_left_out
 from pipeline.deploying.templates import load
 
 # What a package of a lock is called when it is imported, where that is another name.
@@ -76,6 +76,22 @@ def test_a_bundle_has_the_packages_that_its_functions_import(step: str) -> None:
     assert bundled - NEEDED_BY_OTHERS == set().union(
         *(reached(f"steps.{other}")[1] for other, bundle in STEPS.items() if bundle == STEPS[step])
     )
+
+
+def called(path: Path) -> Iterator[str]:
+    """The services whose clients a file makes: `client("s3")`, whosever function `client` is."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        service = node.args[0]
+        if name in ("client", "_client") and isinstance(service, ast.Constant):
+            yield str(service.value)
+
+
+def test_functions_have_botocore_s_description_of_the_services_that_they_call_and_of_no_others() -> None:
+    files = {path for step in STEPS for path in reached(f"steps.{step}")[0]}
+    assert {service for path in files for service in called(ROOT / path)} == set(SERVICES)
 
 
 @pytest.mark.parametrize("step", STEPS)
