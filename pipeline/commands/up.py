@@ -86,7 +86,7 @@ def _up(options: argparse.Namespace) -> int:
     )
     on_interrupt(interrupt)
     try:
-        _stand(request)
+        _stand(request, verbose=options.verbose)
     except KeyboardInterrupt:
         where = "" if request.state == DEFAULT_FOLDER else f" --state {shlex.quote(str(request.state))}"
         print(f"\nStopped. `imagebatch up{where}` takes up again what is in {request.state}.", file=sys.stderr)
@@ -102,7 +102,7 @@ def _up(options: argparse.Namespace) -> int:
     return 0
 
 
-def _stand(request: "CloudRequest") -> None:
+def _stand(request: "CloudRequest", *, verbose: bool) -> None:
     import threading
     from datetime import UTC, datetime
 
@@ -117,6 +117,8 @@ def _stand(request: "CloudRequest") -> None:
         local_option = _local_option(request.state)
         for line in _greeting(cloud, stack, request.state, local_option):
             _say(line)
+        for line in stack.ignored if verbose else ():
+            print(f"means nothing on one machine: {line}", file=sys.stderr, flush=True)
         _tell_of_ended(runs.interrupted(), "was under way when the local cloud ended, and is ABORTED", local_option)
         try:
             while not threading.Event().wait(_SECONDS_BETWEEN_LOOKS):

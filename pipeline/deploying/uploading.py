@@ -1,7 +1,7 @@
 """Uploads, each under the hash of its content: what is there already is not sent again, and nothing is overwritten."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from pipeline.deploying.templates import Address
 from pipeline.objects import error_code
 
 _SHOWN = 16
+_CONTENT = "sha256"
 
 
 class Uploads:
@@ -34,9 +35,15 @@ class Uploads:
         return {"Bucket": self.bucket, "Key": key}
 
     def replace(self, path: Path, key: str) -> None:
-        """A file whose key says nothing of its content."""
-        self._say(f"  {path.stat().st_size / 1e6:7.1f} MB  s3://{self.bucket}/{key}")
-        self._s3.upload_file(str(path), self.bucket, key)
+        """A file whose key says nothing of its content: its metadata does.
+
+        What is there already stays as it is. Written once more it would have another ETag where the bucket encrypts
+        with a key of KMS, and whoever knows it by that would take it for another file.
+        """
+        content = digest(path)
+        if self._head(key).get("Metadata", {}).get(_CONTENT) != content:
+            self._say(f"  {path.stat().st_size / 1e6:7.1f} MB  s3://{self.bucket}/{key}")
+            self._s3.upload_file(str(path), self.bucket, key, ExtraArgs={"Metadata": {_CONTENT: content}})
 
     def url_of(self, address: Address) -> str:
         """The address as CloudFormation takes it (CreateChangeSet, TemplateURL)."""
@@ -58,9 +65,14 @@ class Uploads:
         return self.file(packed, prefix)
 
     def _is_there(self, key: str, size: int) -> bool:
+        return bool(self._head(key).get("ContentLength") == size)
+
+    def _head(self, key: str) -> Mapping[str, Any]:
+        """What S3 says of an object; empty where there is none."""
         try:
-            return bool(self._s3.head_object(Bucket=self.bucket, Key=key)["ContentLength"] == size)
+            head: Mapping[str, Any] = self._s3.head_object(Bucket=self.bucket, Key=key)
         except ClientError as error:
             if error_code(error) not in ("404", "NoSuchKey", "NotFound"):
                 raise
-            return False
+            return {}
+        return head

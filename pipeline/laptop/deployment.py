@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.contract.packages import ARCHIVE_SUFFIX, ModelPackage, load_package, pack
+from pipeline.deploying.uploading import Uploads
 from pipeline.errors import ImageBatchError
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack, deploy
@@ -72,8 +73,9 @@ def deploy_stack(
 
 
 def _upload(cloud: LocalCloud, model: Model, bucket: str) -> None:
+    uploads = Uploads(cloud.client("s3"), bucket, lambda _: None)
     for path in sorted(path for path in model.package.folder.iterdir() if path.is_file()):
-        cloud.client("s3").upload_file(str(path), bucket, model_prefix(model.name) + path.name)
+        uploads.replace(path, model_prefix(model.name) + path.name)
 
 
 def _upload_packed(cloud: LocalCloud, model: Model) -> str:

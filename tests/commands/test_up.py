@@ -45,7 +45,7 @@ def test_an_inbox_with_a_blank_is_one_word_of_the_command(cloud: LocalCloud) -> 
 def test_a_database_that_cannot_be_written_ends_it_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(request: object) -> None:
+    def full(request: object, *, verbose: bool) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(up, "_stand", full)

@@ -2,11 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
+import pipeline.local.deploy.stack
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import deploy
+from pipeline.local.deploy.resources import RESOURCE_TYPES
 
 EVERYTHING = {
     "ContainerImageUri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/imagebatch:latest",
@@ -25,13 +28,17 @@ EVERYTHING = {
     "SubnetIds": "subnet-0a1b,subnet-0c2d",
     "VpcId": "vpc-0a1b",
 }
-# Types that mean nothing on one machine: there is no VPC, and whom a function admits is a policy of a resource.
+# Types that mean nothing on one machine: it builds no container, has no VPC, and evaluates no policy of a resource.
 NOTED = {
+    "AWS::CodeBuild::Project",
     "AWS::EC2::SecurityGroup",
     "AWS::EC2::SecurityGroupIngress",
     "AWS::EC2::VPCEndpoint",
     "AWS::Lambda::Permission",
+    "AWS::S3::BucketPolicy",
 }
+# No service has these: a repository is a name for the sources.
+NAMED = {"AWS::ECR::Repository"}
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +56,37 @@ def test_every_resource_is_there(stack, with_parameters):
     assert set(stack.resources) == set(with_parameters(**EVERYTHING).resources)
 
 
+def test_what_is_not_on_the_short_list_is_made_by_its_service(cloud, template_path, monkeypatch):
+    called = set()
+
+    def watched(name, kind):
+        def create(target, properties):
+            return kind.create(
+                replace(target, client=lambda service: called.add(name) or target.client(service)), properties
+            )
+
+        return replace(kind, create=create)
+
+    types = {name: watched(name, kind) for name, kind in RESOURCE_TYPES.items()}
+    monkeypatch.setattr(pipeline.local.deploy.stack, "RESOURCE_TYPES", types)
+    stack = deploy(cloud, template_path, EVERYTHING, "watched")
+    assert set(stack.types.values()) - called == NOTED | NAMED
+
+
 def test_what_means_nothing_here_is_said_of_each(stack):
-    said = {entry.partition(".")[0] for entry in stack.ignored}
-    assert {name for name, kind in stack.types.items() if kind in NOTED} <= said
+    said = dict(
+        re.fullmatch(r"(AWS::\w+::\w+): .* \((.*)\)", entry).groups()
+        for entry in stack.ignored
+        if "." not in entry.split(":")[4]
+    )
+    assert {kind: set(names.split(", ")) for kind, names in said.items()} == {
+        kind: {name for name in stack.types if stack.types[name] == kind} for kind in NOTED
+    }
 
 
 def test_what_is_ignored_has_a_reason(stack):
-    assert [entry for entry in stack.ignored if not re.fullmatch(r"\w+\.\w+: .{10,}", entry)] == []
+    reason = re.compile(r"AWS::\w+::\w+(\.\w+)?: .{10,} \(\w+(, \w+)*\)")
+    assert [entry for entry in stack.ignored if not reason.fullmatch(entry)] == []
 
 
 def test_roles_are_there_with_their_boundary(cloud, stack):

@@ -63,7 +63,7 @@ class Up:
 
     def start(self, **run_input: Any) -> str:
         started = self.client("stepfunctions").start_execution(
-            stateMachineArn=self.outputs["StateMachineArn"], input=json.dumps(run_input)
+            stateMachineArn=self.outputs["StateMachineAliasArn"], input=json.dumps(run_input)
         )
         return str(started["executionArn"])
 
@@ -131,7 +131,7 @@ def up() -> Iterator[Callable[..., Up]]:
 
 
 def test_a_cloud_is_where_it_says_with_a_run_a_line(up: Callable[..., Up], tmp_path: Path) -> None:
-    cloud = up(tmp_path / "state")
+    cloud = up(tmp_path / "state", "-v")
     assert f"export AWS_ENDPOINT_URL={cloud.found.endpoint_url}" in cloud.said
     cloud.put("incoming/rocket.jpg", PHOTO)
     cloud.put("incoming/_READY", b"all of them")
@@ -142,6 +142,7 @@ def test_a_cloud_is_where_it_says_with_a_run_a_line(up: Callable[..., Up], tmp_p
     assert lines[1].startswith(f"{run_id} succeeded after")
     assert lines[1].endswith(", 1 listed, 1 predicted")
     assert f"/runs/{run_id}/results/" in cloud.said
+    assert "means nothing on one machine: AWS::S3::BucketPolicy: " in cloud.said
     assert cloud.end() == 0
     assert f"`imagebatch up --state {cloud.state}` takes up again" in cloud.said
     assert not is_found(cloud.state)

@@ -11,8 +11,8 @@
     stack.py          all of it, one after another
 
 Nothing is skipped without a word. A section, resource type, property, attribute or function that is not understood is
-refused by name, with its logical id and before anything is created. A property that means nothing on one machine is on
-its type's own list, with the reason, and is reported in `Stack.ignored`.
+refused by name, with its logical id and before anything is created. A type or property that means nothing on one
+machine says why in its type's table, and is reported in `Stack.ignored`, which `imagebatch up -v` and `run -v` print.
 """
 
 from pipeline.local.deploy.errors import ParameterError, TemplateError

@@ -50,12 +50,20 @@ def problems(template: Mapping[str, Any], names: Mapping[str, Any]) -> Iterator[
 
 
 def meaningless(template: Mapping[str, Any]) -> Iterator[str]:
-    """The properties that mean nothing on one machine, each with the reason."""
+    """The types and properties that mean nothing on one machine, each with the reason and the resources that have it.
+
+    `AWS::Lambda::Function.TracingConfig: there is no X-Ray here (StartRunFunction, PlanRetryFunction)`
+    """
+    noted: dict[str, list[str]] = {}
+    properties: dict[str, list[str]] = {}
     for logical_id, resource in template["Resources"].items():
         kind = RESOURCE_TYPES[resource["Type"]]
+        if kind.noted:
+            noted.setdefault(f"{resource['Type']}: {kind.noted}", []).append(logical_id)
         for name, value in resource.get("Properties", {}).items():
             if name in kind.meaningless and value != {"Ref": "AWS::NoValue"}:
-                yield f"{logical_id}.{name}: {kind.meaningless[name]}"
+                properties.setdefault(f"{resource['Type']}.{name}: {kind.meaningless[name]}", []).append(logical_id)
+    yield from (f"{what} ({', '.join(ids)})" for what, ids in [*sorted(noted.items()), *sorted(properties.items())])
 
 
 def _unknown(entry: Mapping[str, Any], known: set[str] | frozenset[str], path: str) -> Iterator[str]:

@@ -41,7 +41,7 @@ class Stack:
     outputs: Mapping[str, str]
     resources: Mapping[str, str]
     ignored: tuple[str, ...]
-    """Properties that mean nothing on one machine, each as `LogicalId.Property: why`."""
+    """Types and properties that mean nothing on one machine, each with the reason: check.meaningless()."""
     id: str
     """The stack's ARN."""
     types: Mapping[str, str]

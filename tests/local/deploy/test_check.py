@@ -68,5 +68,12 @@ def test_pseudo_parameters_are_known():
 def test_what_means_nothing_on_one_machine_is_reported_with_the_reason():
     function = {"Type": "AWS::Lambda::Function", "Properties": {"Architectures": ["arm64"]}}
     assert list(meaningless({"Resources": {"F": function}})) == [
-        "F.Architectures: functions run on this machine's own processor"
+        "AWS::Lambda::Function.Architectures: functions run on this machine's own processor (F)"
+    ]
+
+
+def test_a_type_that_means_nothing_on_one_machine_is_reported_once_for_all_that_have_it():
+    endpoint = {"Type": "AWS::EC2::VPCEndpoint", "Properties": {"ServiceName": "s3"}}
+    assert list(meaningless({"Resources": {"A": endpoint, "B": endpoint}})) == [
+        "AWS::EC2::VPCEndpoint: functions, jobs and endpoints are processes of this machine, in no VPC (A, B)"
     ]

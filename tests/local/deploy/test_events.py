@@ -1,5 +1,6 @@
 """What the deployer makes of the resources that events and schedules are made of."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,11 @@ Resources:
   Dead: {Type: AWS::SQS::Queue, Properties: {QueueName: dead-letters, MessageRetentionPeriod: 1209600}}
   Policy:
     Type: AWS::SQS::QueuePolicy
-    Properties: {Queues: [!Ref Dead], PolicyDocument: {Version: "2012-10-17", Statement: []}}
+    Properties:
+      Queues: [!Ref Dead]
+      PolicyDocument:
+        Version: "2012-10-17"
+        Statement: {Effect: Allow, Principal: {Service: events.amazonaws.com}, Action: sqs:SendMessage, Resource: "*"}
   Function:
     Type: AWS::Lambda::Function
     Properties:
@@ -77,8 +82,10 @@ def test_a_queue_has_its_attributes_its_url_and_its_arn(cloud: LocalCloud, stack
     assert told["QueueArn"] == stack.outputs["QueueArn"]
 
 
-def test_a_queue_policy_is_said_to_mean_nothing(stack: Stack) -> None:
-    assert any(line.startswith("Policy.PolicyDocument: policies are not evaluated") for line in stack.ignored)
+def test_a_queue_has_its_policy(cloud: LocalCloud, stack: Stack) -> None:
+    sqs = cloud.client("sqs")
+    kept = sqs.get_queue_attributes(QueueUrl=stack.outputs["Queue"], AttributeNames=["Policy"])["Attributes"]
+    assert json.loads(kept["Policy"])["Statement"]["Action"] == "sqs:SendMessage"
 
 
 def test_a_function_knows_where_its_failures_go(cloud: LocalCloud, stack: Stack) -> None:

@@ -45,7 +45,8 @@ class ResourceType:
 
     `properties` are understood and acted on, and `required` are those of them that `create` cannot do without.
     `meaningless` are accepted, have no effect on one machine, and say why. `attributes` name what `create` puts into
-    `Created.attributes`.
+    `Created.attributes`. A type that means nothing as a whole is `noted`, which says why: it is named, and nothing is
+    made.
 
     What a cloud keeps in its folder may be there already, by an earlier deployment of the stack: there `create` changes
     it into what is asked for, and `delete` deletes the one with a physical id (its Ref) that the stack no longer has.
@@ -56,6 +57,7 @@ class ResourceType:
     required: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
     meaningless: Mapping[str, str] = field(default_factory=dict)
+    noted: str = ""
     delete: Callable[[Target, str], object] | None = None
 
 

@@ -21,9 +21,9 @@ def _noted(*properties: str) -> ResourceType:
 
     return ResourceType(
         create,
-        properties=frozenset(),
+        properties=frozenset((*_SHARED, *properties)),
         attributes=frozenset({"Arn"}),
-        meaningless=dict.fromkeys((*_SHARED, *properties), _WHY),
+        noted=_WHY,
     )
 
 

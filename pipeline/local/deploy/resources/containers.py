@@ -36,14 +36,13 @@ TYPES = {
     ),
     "AWS::CodeBuild::Project": ResourceType(
         note_project,
-        properties=frozenset({"Name"}),
-        attributes=frozenset({"Arn"}),
-        meaningless=dict.fromkeys(
-            (
+        properties=frozenset(
+            {
                 *("Artifacts", "ConcurrentBuildLimit", "Description", "EncryptionKey", "Environment", "LogsConfig"),
-                *("QueuedTimeoutInMinutes", "ServiceRole", "Source", "Tags", "TimeoutInMinutes", "VpcConfig"),
-            ),
-            _WHY,
+                *("Name", "QueuedTimeoutInMinutes", "ServiceRole", "Source", "Tags", "TimeoutInMinutes", "VpcConfig"),
+            }
         ),
+        attributes=frozenset({"Arn"}),
+        noted=_WHY,
     ),
 }

@@ -16,9 +16,9 @@ def _noted(prefix: str, properties: Iterable[str], attributes: Iterable[str] = (
 
     return ResourceType(
         create,
-        properties=frozenset(),
+        properties=frozenset(properties),
         attributes=frozenset(attributes),
-        meaningless=dict.fromkeys(properties, _WHY),
+        noted=_WHY,
     )
 
 

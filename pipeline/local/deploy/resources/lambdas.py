@@ -136,9 +136,8 @@ TYPES = {
     ),
     "AWS::Lambda::Permission": ResourceType(
         create_permission,
-        properties=frozenset(),
-        meaningless=dict.fromkeys(
-            (
+        properties=frozenset(
+            {
                 "Action",
                 "FunctionName",
                 "FunctionUrlAuthType",
@@ -146,8 +145,8 @@ TYPES = {
                 "Principal",
                 "SourceAccount",
                 "SourceArn",
-            ),
-            "policies are not evaluated: there is one user, and every service may invoke every function",
+            }
         ),
+        noted="policies are not evaluated: there is one user, and every service may invoke every function",
     ),
 }

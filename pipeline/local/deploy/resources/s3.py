@@ -120,9 +120,9 @@ TYPES = {
     ),
     "AWS::S3::BucketPolicy": ResourceType(
         create_bucket_policy,
-        properties=frozenset({"Bucket"}),
-        required=frozenset({"Bucket"}),
+        properties=frozenset({"Bucket", "PolicyDocument"}),
+        required=frozenset({"Bucket", "PolicyDocument"}),
         # moto matches a statement without its Condition: "deny what comes without TLS" would deny everything.
-        meaningless={"PolicyDocument": "there is one user, and every call comes over loopback, where there is no TLS"},
+        noted="there is one user, and every call comes over loopback, where there is no TLS",
     ),
 }

@@ -42,7 +42,11 @@ def create_queue(target: Target, properties: Properties) -> Created:
     return Created(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
 
 
-def create_queue_policy(target: Target, _: Properties) -> Created:
+def create_queue_policy(target: Target, properties: Properties) -> Created:
+    for queue in properties["Queues"]:
+        target.client("sqs").set_queue_attributes(
+            QueueUrl=queue, Attributes={"Policy": json.dumps(properties["PolicyDocument"])}
+        )
     return Created(target.name())
 
 
@@ -54,8 +58,7 @@ TYPES = {
     ),
     "AWS::SQS::QueuePolicy": ResourceType(
         create_queue_policy,
-        properties=frozenset({"Queues"}),
-        required=frozenset({"Queues"}),
-        meaningless={"PolicyDocument": "policies are not evaluated: there is one user, and every service may send"},
+        properties=frozenset({"PolicyDocument", "Queues"}),
+        required=frozenset({"PolicyDocument", "Queues"}),
     ),
 }
