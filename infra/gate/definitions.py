@@ -65,8 +65,17 @@ def task_problems(task: Mapping[str, Any]) -> list[str]:
     match = _CALL.fullmatch(task["Resource"])
     if match is None:
         return said
+    said += [f"Parameters.{path} is missing: jobs encrypt with the stack's key" for path in _without_key(task)]
     model = _operation(match["service"], match["action"])
     return said + list(_value(task.get("Parameters", {}), model.input_shape, match["service"], "Parameters"))
+
+
+def _without_key(task: Mapping[str, Any]) -> list[str]:
+    """Where a job's outputs would lie without the key of the stack. Its volumes are the plan's, with its instances."""
+    action = task["Resource"].removesuffix(".sync").rpartition(":")[2]
+    output = {"createProcessingJob": "ProcessingOutputConfig", "createTransformJob": "TransformOutput"}.get(action)
+    given = task.get("Parameters", {}).get(output, {})
+    return [f"{output}.KmsKeyId"] if output and not {"KmsKeyId", "KmsKeyId.$"} & set(given) else []
 
 
 def _substitutions(text: str, given: Mapping[str, Any]) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Every policy of the stack, as IAM would read it.
 
 parliament knows each action, the resources that it takes and the conditions that it has. What it does not judge is said
-here: that a wildcard stands for something, that a role is passed to one service, and who may assume a role.
+here: that a wildcard stands for something, that a role is passed to one service, and that nothing in the stack changes
+what others may do. principals.py says who is spoken of.
 """
 
 import json
@@ -10,8 +11,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from infra.gate import principals
 from infra.gate.finding import Finding
-from infra.gate.stack import Stack, listed
+from infra.gate.stack import ACCOUNT, Stack, listed
 
 with warnings.catch_warnings():  # it reads its data by pkg_resources, and leaves the files open
     warnings.simplefilter("ignore")
@@ -27,6 +29,12 @@ WITHOUT_RESOURCES = re.compile(
     r"|ecr:GetAuthorizationToken|cloudwatch:PutMetricData|servicequotas:ListServiceQuotas"
     r"|sagemaker:List(Processing|Transform)Jobs"
     r"|ec2:((Assign|Unassign)PrivateIpAddresses|(Create|Delete|Detach)NetworkInterface(Permission)?|Describe\w+))"
+)
+# Who may do these may do anything: by a role, by code that runs with one, or by the policy of what holds the data.
+_OPENS_DOORS = re.compile(
+    r"iam:(?!PassRole$)\w+|sts:(?!AssumeRole$)\w+|lambda:(Add|Create|Delete|Put|Remove|Update)\w+"
+    r"|kms:(Put|Create(?!Grant$)|Disable|Revoke|Schedule)\w+|organizations:\w+"
+    r"|s3:((Put|Delete)Bucket\w*|PutObjectAcl|PutAccessPoint\w*|Bypass\w+)|(sns|sqs):(Add|Set)\w+"
 )
 # What parliament says that is not so, by the issue and a word in its detail.
 _MISTAKEN = (
@@ -83,9 +91,9 @@ def _policy(policy: Policy) -> Iterator[Finding]:
     statements = [entry for entry in listed(policy.document["Statement"]) if isinstance(entry, dict)]
     if policy.place.endswith("AssumeRolePolicyDocument"):
         for statement in statements:
-            yield from (Finding(CHECK, policy.place, text) for text in _trust(statement))
+            yield from (Finding(CHECK, policy.place, text) for text in principals.trusts(statement))
         return
-    of_a_resource = any("Principal" in statement for statement in statements)
+    of_a_resource = any({"Principal", "NotPrincipal"} & set(statement) for statement in statements)
     for statement in statements:
         if statement.get("Effect") == "Allow":
             texts = _open(statement, policy.kind) if of_a_resource else _identity(statement)
@@ -105,48 +113,39 @@ def _identity(statement: Mapping[str, Any]) -> Iterator[str]:
     actions, resources = listed(statement.get("Action", [])), listed(statement.get("Resource", []))
     if "NotAction" in statement or "NotResource" in statement:
         yield "a statement names what it allows, not what it does not"
-    yield from (f"{action} allows more than is named" for action in actions if "*" in action)
+    yield from (f"{action} allows more than is named" for action in actions if "*" in action or "?" in action)
+    yield from (f"{action} changes what others may do" for action in actions if _OPENS_DOORS.fullmatch(action))
     if "*" in resources:
         yield from (
             f"{action} on every resource; name them"
             for action in actions
             if not WITHOUT_RESOURCES.fullmatch(action) and "*" not in action
         )
+    yield from (f"{arn} is more than this stack's; name what" for arn in resources if arn != "*" and _is_wide(arn))
+    conditions = principals.conditions(statement)
     if "iam:PassRole" in actions:
         if any(not re.fullmatch(r"arn:aws:iam::[0-9]{12}:role/[\w+=,.@/-]+", arn) for arn in resources):
             yield f"iam:PassRole on {', '.join(resources)}; name one role"
-        if not _conditions(statement).get("iam:passedtoservice"):
+        services = listed(conditions.get("iam:passedtoservice", []))
+        if len(services) != 1 or "*" in services[0]:
             yield "iam:PassRole without iam:PassedToService, so to any service"
+    if {"kms:Decrypt", "kms:GenerateDataKey"} & set(actions) and "kms:viaservice" not in conditions:
+        yield "the key is used by the services that hold what it encrypts; give kms:ViaService"
+    if "kms:CreateGrant" in actions and conditions.get("kms:grantisforawsresource") != "true":
+        yield "kms:CreateGrant hands the key to anybody; give kms:GrantIsForAWSResource"
+
+
+def _is_wide(arn: str) -> bool:
+    """Whether a resource begins with a wildcard, or may be another account's."""
+    _, _, service, region, account, resource = (arn.split(":", 5) + [""] * 5)[:6]
+    if not account:  # S3 names nobody, and what is before the first slash is the bucket
+        return service != "s3" or bool(re.search(r"[*?]", resource.partition("/")[0]))
+    name = re.split(r"[:/]", resource, maxsplit=1)[-1]
+    return account != ACCOUNT or bool(re.search(r"[*?]", service + region)) or name[:1] in ("", "*", "?")
 
 
 def _open(statement: Mapping[str, Any], kind: str) -> Iterator[str]:
     """What a resource's own policy lets others do. A VPC endpoint's speaks of who is inside the VPC already."""
-    conditions = _conditions(statement)
-    narrowed = {"aws:sourceaccount", "aws:sourcearn", "aws:principalaccount", "kms:encryptioncontext:aws:logs:arn"}
-    principal = statement.get("Principal")
-    if principal in ("*", {"AWS": "*"}) and not narrowed & set(conditions):
-        yield "everybody may do this; name who, or the account"
-    if isinstance(principal, dict) and "Service" in principal and not narrowed & set(conditions):
-        yield f"{principal['Service']} may do this for any account; give aws:SourceAccount and aws:SourceArn"
+    yield from principals.lets_in(statement)
     if kind != "AWS::KMS::Key":
         yield from (f"{action} allows more than is named" for action in listed(statement["Action"]) if "*" in action)
-
-
-def _trust(statement: Mapping[str, Any]) -> Iterator[str]:
-    conditions = _conditions(statement)
-    principal = statement.get("Principal", {})
-    if not isinstance(principal, dict) or "*" in json.dumps(principal):
-        yield "everybody may assume this role"
-    elif "Service" in principal:
-        missing = {"aws:sourceaccount": "aws:SourceAccount", "aws:sourcearn": "aws:SourceArn"}
-        absent = [name for key, name in missing.items() if key not in conditions]
-        if absent:
-            yield f"{principal['Service']} may assume this role for anybody; give {' and '.join(absent)}"
-
-
-def _conditions(statement: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a statement's conditions, in lower case, with their values."""
-    conditions: dict[str, Any] = {}
-    for tests in statement.get("Condition", {}).values():
-        conditions.update({key.lower(): value for key, value in tests.items()})
-    return conditions

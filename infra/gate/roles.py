@@ -1,4 +1,4 @@
-"""What each role may do, whichever way it got there: inline, attached, or named by a managed policy."""
+"""What each role may do, whichever way it got there: inline, attached, or named by a managed policy; and who has it."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -40,17 +40,45 @@ def statements(resources: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 def check(stack: Stack) -> Iterator[Finding]:
-    """A finding for each role that may touch what is encrypted, and may not use the key for it."""
+    """A finding for each role that two have, that has a policy from elsewhere, or that lacks the key; each once."""
     seen: set[Finding] = set()
     for resources in stack.decided():
-        for role, owned in statements(resources).items():
-            granted = _granted(owned)
-            for action in sorted({action for statement in owned for action in listed(statement["Action"])}):
-                missing = _TAKES.get(action, set()) - granted.get(action.partition(":")[0], set())
-                finding = Finding(CHECK, role, f"{action} takes {' and '.join(sorted(missing))} of the stack's key")
-                if missing and finding not in seen:
-                    seen.add(finding)
-                    yield finding
+        for finding in (*_shared(resources), *_foreign(resources), *_without_key(resources)):
+            if finding not in seen:
+                seen.add(finding)
+                yield finding
+
+
+def _shared(resources: Mapping[str, Any]) -> Iterator[Finding]:
+    """Of what runs, each has a role of its own: what one is broken into may do is what it needs, and no more."""
+    users: dict[str, list[str]] = {}
+    for name, entry in resources.items():
+        for member in ("Role", "RoleArn", "ServiceRole", "ExecutionRoleArn"):
+            if member in entry.get("Properties", {}):
+                users.setdefault(str(entry["Properties"][member]), []).append(name)
+    yield from (
+        Finding(CHECK, " and ".join(names), f"they have one role, {role.rpartition('/')[2]}; give each its own")
+        for role, names in users.items()
+        if len(names) > 1
+    )
+
+
+def _foreign(resources: Mapping[str, Any]) -> Iterator[Finding]:
+    here = {f"policy/{name.lower()}" for name, entry in resources.items() if _is(entry, "ManagedPolicy")}
+    for name, entry in resources.items():
+        attached = entry["Properties"].get("ManagedPolicyArns", ()) if _is(entry, "Role") else ()
+        for arn in attached:
+            if str(arn).rpartition(":")[2] not in here:
+                yield Finding(CHECK, name, f"{arn} is no policy of this template; write out what the role needs")
+
+
+def _without_key(resources: Mapping[str, Any]) -> Iterator[Finding]:
+    for role, owned in statements(resources).items():
+        granted = _granted(owned)
+        for action in sorted({action for statement in owned for action in listed(statement.get("Action", []))}):
+            missing = _TAKES.get(action, set()) - granted.get(action.partition(":")[0], set())
+            if missing:
+                yield Finding(CHECK, role, f"{action} takes {' and '.join(sorted(missing))} of the stack's key")
 
 
 def _granted(owned: list[dict[str, Any]]) -> dict[str, set[str]]:

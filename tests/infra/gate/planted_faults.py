@@ -1,101 +1,10 @@
 """Faults that the gate has to catch: what each does to the stack, and which check sees it."""
 
-import json
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from tests.infra.gate.planted_in_policies import FAULTS as IN_POLICIES
+from tests.infra.gate.planting import Fault, add, properties, put, rename, state, unreachable, without_policy
 
-Source = dict[str, Any]
-Definitions = dict[str, str]
-
-
-class Fault(NamedTuple):
-    name: str
-    check: str
-    plant: Callable[[Source, Definitions], None]
-    said: str
-    """What the finding has to say, so that nothing else is taken for it."""
-
-
-def properties(source: Source, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = source["Resources"][name]["Properties"]
-    return found
-
-
-def statements(source: Source, role: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = properties(source, role)["Policies"][0]["PolicyDocument"]["Statement"]
-    return found
-
-
-def allow(action: Any, resource: Any, **more: Any) -> Callable[[Source, Definitions], None]:
-    """One more statement in the role of StartRun."""
-
-    def plant(source: Source, _: Definitions) -> None:
-        statements(source, "StartRunRole").append({"Effect": "Allow", "Action": action, "Resource": resource, **more})
-
-    return plant
-
-
-def put(name: str, path: str, value: Any) -> Callable[[Source, Definitions], None]:
-    """A property of a resource changed; or taken away, where the value is None."""
-
-    def plant(source: Source, _: Definitions) -> None:
-        *folders, last = path.split(".")
-        node = properties(source, name)
-        for folder in folders:
-            node = node[int(folder)] if isinstance(node, list) else node[folder]
-        if value is None:
-            del node[last]
-        else:
-            node[last] = value
-
-    return plant
-
-
-def state(name: str, change: Callable[[dict[str, Any]], None]) -> Callable[[Source, Definitions], None]:
-    """A state of the batch machine changed, at whatever depth it is."""
-
-    def plant(_: Source, definitions: Definitions) -> None:
-        definition = json.loads(definitions["BatchStateMachine"])
-        change(_find(definition, name))
-        definitions["BatchStateMachine"] = json.dumps(definition)
-
-    return plant
-
-
-def _find(branch: dict[str, Any], name: str) -> dict[str, Any]:
-    if name in branch["States"]:
-        found: dict[str, Any] = branch["States"][name]
-        return found
-    inner = [each["ItemProcessor"] for each in branch["States"].values() if "ItemProcessor" in each]
-    return next(_find(each, name) for each in inner if f'"{name}": {{' in json.dumps(each))
-
-
-def rename(old: str, new: str) -> Callable[[dict[str, Any]], None]:
-    """A parameter of a state misspelt."""
-
-    def change(node: dict[str, Any]) -> None:
-        node["Parameters"][new] = node["Parameters"].pop(old)
-
-    return change
-
-
-def unreachable(_: Source, definitions: Definitions) -> None:
-    definition = json.loads(definitions["BatchStateMachine"])
-    definition["States"]["Lost"] = {"Type": "Pass", "End": True}
-    definitions["BatchStateMachine"] = json.dumps(definition)
-
-
-def without_policy(source: Source, _: Definitions) -> None:
-    del source["Resources"]["ResultsBucketPolicy"]
-
-
-def without_key(source: Source, _: Definitions) -> None:
-    properties(source, "PlanRetryRole")["ManagedPolicyArns"] = []
-
-
-EVERYBODY = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+TLS = "PolicyDocument.Statement.0"
 JOB = "RunProcessingJob"
-FIRST_TRUST = "AssumeRolePolicyDocument.Statement.0"
 
 FAULTS = [
     # Definitions
@@ -134,55 +43,14 @@ FAULTS = [
         put("BatchStateMachine", "DefinitionSubstitutions.TopicArn", None),
         "${TopicArn} has no substitution",
     ),
+    Fault(
+        "a job whose outputs are not encrypted",
+        "definitions",
+        state(JOB, lambda s: s["Parameters"]["ProcessingOutputConfig"].pop("KmsKeyId")),
+        "encrypt with the stack's key",
+    ),
     Fault("a Retry of nothing", "definitions", state(JOB, lambda s: s["Retry"][0].pop("ErrorEquals")), "ErrorEquals"),
-    # Policies
-    Fault("a wildcard action", "policies", allow("s3:*", "arn:aws:s3:::photos/*"), "s3:* allows more"),
-    Fault("an action on every resource", "policies", allow("s3:GetObject", "*"), "on every resource"),
-    Fault(
-        "PassRole on *",
-        "policies",
-        allow("iam:PassRole", "*", Condition={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
-        "iam:PassRole on *",
-    ),
-    Fault(
-        "PassRole to any service",
-        "policies",
-        allow("iam:PassRole", {"Fn::GetAtt": ["JobRole", "Arn"]}),
-        "without iam:PassedToService",
-    ),
-    Fault("a misspelt action", "policies", allow("s3:GetObjekt", "arn:aws:s3:::photos/*"), "UNKNOWN_ACTION"),
-    Fault(
-        "an action on what it does not take",
-        "policies",
-        allow("s3:GetObject", {"Fn::GetAtt": ["ImagesBucket", "Arn"]}),
-        "RESOURCE_MISMATCH",
-    ),
-    Fault(
-        "a condition that the action does not know",
-        "policies",
-        allow("s3:GetObject", "arn:aws:s3:::photos/*", Condition={"StringEquals": {"s3:prefx": "a"}}),
-        "UNKNOWN_CONDITION_FOR_ACTION",
-    ),
-    Fault(
-        "what is allowed said by what is not",
-        "policies",
-        lambda source, _: statements(source, "StartRunRole").append(
-            {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}
-        ),
-        "not what it does not",
-    ),
-    Fault("a role for anybody's jobs", "policies", put("JobRole", f"{FIRST_TRUST}.Condition", {}), "aws:SourceAccount"),
-    Fault(
-        "a role for everybody", "policies", put("StartRunRole", f"{FIRST_TRUST}.Principal", "*"), "everybody may assume"
-    ),
-    Fault(
-        "a queue that takes from everybody",
-        "policies",
-        lambda source, _: properties(source, "DeadLetterQueuePolicy")["PolicyDocument"]["Statement"].append(EVERYBODY),
-        "everybody may do this",
-    ),
-    # The key
-    Fault("a role that may write and not encrypt", "roles", without_key, "s3:PutObject takes kms:Decrypt"),
+    *IN_POLICIES,
     # Rules
     Fault(
         "a public bucket",
@@ -208,7 +76,73 @@ FAULTS = [
         lambda source, _: [
             entry.pop("Condition") for entry in properties(source, "TopicPolicy")["PolicyDocument"]["Statement"]
         ],
-        "a topic talks TLS only",
+        "refuses whoever comes without TLS",
+    ),
+    Fault(
+        "a bucket that is reached without TLS by most",
+        "rules",
+        put("ImagesBucketPolicy", f"{TLS}.Principal", {"AWS": "arn:aws:iam::123456789012:root"}),
+        "refuses whoever comes without TLS",
+    ),
+    Fault(
+        "a bucket whose objects are reached without TLS",
+        "rules",
+        put("ImagesBucketPolicy", f"{TLS}.Resource", [{"Fn::GetAtt": ["ImagesBucket", "Arn"]}]),
+        "refuses whoever comes without TLS",
+    ),
+    Fault(
+        "a function that everybody may call",
+        "rules",
+        put("ReportFailurePermission", "Principal", "*"),
+        "not by everybody",
+    ),
+    Fault(
+        "a function that any rule may call",
+        "rules",
+        put("ReportFailurePermission", "SourceArn", None),
+        "called by one rule",
+    ),
+    Fault(
+        "results that end",
+        "rules",
+        put("ResultsBucket", "LifecycleConfiguration.Rules.3.ExpirationInDays", 30),
+        "results and images stay",
+    ),
+    Fault(
+        "shards that never end",
+        "rules",
+        lambda source, _: properties(source, "ResultsBucket")["LifecycleConfiguration"]["Rules"].pop(0),
+        "shards end",
+    ),
+    Fault("a user", "rules", add("AWS::IAM::User"), "no users and no access keys"),
+    Fault(
+        "a secret among the parameters",
+        "rules",
+        lambda source, _: source["Parameters"].update(DatabasePassword={"Type": "String"}),
+        "Secrets Manager",
+    ),
+    Fault(
+        "a secret given to builds",
+        "rules",
+        lambda source, _: properties(source, "ContainerProject")["Environment"]["EnvironmentVariables"].append(
+            {"Name": "REGISTRY_TOKEN", "Value": "text"}
+        ),
+        "Secrets Manager",
+    ),
+    Fault(
+        "a group that lets out",
+        "rules",
+        put("NetworkGroup", "SecurityGroupEgress", [{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}]),
+        "lets HTTPS out",
+    ),
+    Fault(
+        "a group that another lets in",
+        "rules",
+        put("NetworkGroupIngress", "CidrIp", "0.0.0.0/0"),
+        "lets nothing in",
+    ),
+    Fault(
+        "a VPC endpoint for everything", "rules", put("S3VpcEndpoint", "PolicyDocument", None), "says what may be done"
     ),
     Fault("a table without the key", "rules", put("LedgerTable", "SSESpecification", None), "a table is encrypted"),
     Fault("a topic under AWS's key", "rules", put("Topic", "KmsMasterKeyId", "alias/aws/sns"), "no alarm may publish"),
