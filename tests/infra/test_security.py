@@ -179,7 +179,8 @@ class TestBucket:
         assert of_type("AWS::S3::Bucket")[bucket]["VersioningConfiguration"] == {"Status": "Enabled"}
 
     def test_it_outlives_its_stack(self, template, bucket):
-        assert template["Resources"][bucket]["DeletionPolicy"] == "Retain"
+        resource = template["Resources"][bucket]
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
     def test_it_talks_tls_only(self, of_type, bucket):
         (policy,) = (
@@ -189,6 +190,10 @@ class TestBucket:
         )
         (statement,) = policy["Statement"]
         assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_a_model_that_is_replaced_stays_for_the_runs_that_began_with_it(template):
+    assert template["Resources"]["Model"]["UpdateReplacePolicy"] == "Retain"
 
 
 def test_messages_are_encrypted_at_rest(of_type):

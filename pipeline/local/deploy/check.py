@@ -17,7 +17,7 @@ _SECTIONS = {
     "Resources",
     "Rules",
 }
-# DeletionPolicy and UpdateReplacePolicy speak of a resource that leaves its stack: here the cloud ends before that.
+# DeletionPolicy and UpdateReplacePolicy speak of a resource that leaves its stack: stack.py goes by them.
 _RESOURCE_FIELDS = {"DeletionPolicy", "DependsOn", "Metadata", "Properties", "Type", "UpdateReplacePolicy"}
 _OUTPUT_FIELDS = {"Description", "Value"}
 

@@ -158,7 +158,7 @@ def make(
             name: output["Description"] for name, output in template["Outputs"].items() if "Description" in output
         },
     )
-    _delete_what_is_gone(cloud, stack)
+    _delete_what_is_gone(cloud, stack, before, template["Resources"])
     cloud.register(stack, Made(prepared, properties, created))
     return stack
 
@@ -176,14 +176,21 @@ def delete(cloud: Cloud, stack: Stack, made: Made | None) -> list[str]:
     return retained
 
 
-def _delete_what_is_gone(cloud: Cloud, stack: Stack) -> None:
+def _delete_what_is_gone(cloud: Cloud, stack: Stack, made: Made | None, now: Mapping[str, Any]) -> None:
+    """Delete what was replaced or removed, unless its UpdateReplacePolicy or its DeletionPolicy retains it."""
     before = cloud.stack(stack.name)
     if before is None:
         return
+    then = made.prepared.template["Resources"] if made else {}
     there = {(stack.types[logical_id], ref) for logical_id, ref in stack.resources.items()}
     for logical_id, ref in before.resources.items():
         kind = RESOURCE_TYPES.get(before.types[logical_id])
-        if kind is not None and kind.delete is not None and (before.types[logical_id], ref) not in there:
+        if kind is None or kind.delete is None or (before.types[logical_id], ref) in there:
+            continue
+        # Policies are those of the template that is deployed, where the resource still stands in it.
+        declared = now.get(logical_id) or then.get(logical_id, {})
+        policy = "UpdateReplacePolicy" if logical_id in now else "DeletionPolicy"
+        if not str(declared.get(policy, "Delete")).startswith("Retain"):
             kind.delete(_target(cloud, stack.name, logical_id), ref)
 
 

@@ -86,13 +86,13 @@ def _lifecycle(target: Target, properties: Properties) -> dict[str, Any]:
 def _lifecycle_rule(target: Target, rule: Properties, path: str) -> dict[str, Any]:
     """A rule as PutBucketLifecycleConfiguration takes it: conditions in a Filter, days in an Expiration."""
     as_they_are = ("AbortIncompleteMultipartUpload", "NoncurrentVersionExpiration", "Status")
-    inside(target, rule, path, *as_they_are, "ExpirationInDays", "Id", "Prefix", "TagFilters")
+    expiration = {"ExpirationInDays": "Days", "ExpiredObjectDeleteMarker": "ExpiredObjectDeleteMarker"}
+    inside(target, rule, path, *as_they_are, *expiration, "Id", "Prefix", "TagFilters")
     api = pick(rule, *as_they_are) | {"Filter": _filter(rule)}
     if "Id" in rule:
         api["ID"] = rule["Id"]
-    if "ExpirationInDays" in rule:
-        api["Expiration"] = {"Days": rule["ExpirationInDays"]}
-    return api
+    ends = {name: rule[ours] for ours, name in expiration.items() if ours in rule}
+    return api | ({"Expiration": ends} if ends else {})
 
 
 def _filter(rule: Properties) -> dict[str, Any]:
