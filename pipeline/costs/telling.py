@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.durations import duration
+
 
 def usd(amount: float) -> str:
     """Two digits, or as many as a small sum needs to be more than nothing."""
@@ -25,14 +27,8 @@ def quantity(amount: float) -> str:
     return f"{amount:,.0f}" if amount == round(amount) or amount >= 1000 else f"{amount:,.4g}"
 
 
-def duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "not known"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+def duration_or_unknown(seconds: float | None) -> str:
+    return "not known" if seconds is None else duration(seconds, 0)
 
 
 def dated(region: str, dates: list[str] | None) -> str:
@@ -48,8 +44,8 @@ def summary_lines(cost: Mapping[str, Any] | None) -> list[str]:
     if not cost:
         return []
     lines = [
-        f"  {'used':<10}{amount_or_unknown(cost['used_usd'])}, in {duration(cost['used_seconds'])}",
-        f"  {'estimate':<10}{amount_or_unknown(cost['estimate_usd'])}, in {duration(cost['estimate_seconds'])}",
+        f"  {name:<10}{amount_or_unknown(cost[f'{name}_usd'])}, in {duration_or_unknown(cost[f'{name}_seconds'])}"
+        for name in ("used", "estimate")
     ]
     if cost["limit_usd"] is not None:
         lines.append(f"  {'limit':<10}{usd(cost['limit_usd'])}")
@@ -61,10 +57,9 @@ def on_a_laptop(cost: Mapping[str, Any] | None) -> list[str]:
     """What a run on this machine cost, and what it would have elsewhere."""
     if not cost or cost["estimate_usd"] is None:
         return []
-    return [
-        f"Cost:    nothing here; in AWS about {usd(cost['estimate_usd'])} and {duration(cost['estimate_seconds'])}"
-        f" ({dated(cost['region'], cost['prices_dated'])})"
-    ]
+    took = duration_or_unknown(cost["estimate_seconds"])
+    prices = dated(cost["region"], cost["prices_dated"])
+    return [f"Cost:    nothing here; in AWS about {usd(cost['estimate_usd'])} and {took} ({prices})"]
 
 
 def plan_lines(plan: Mapping[str, Any]) -> list[str]:
@@ -84,8 +79,8 @@ def plan_lines(plan: Mapping[str, Any]) -> list[str]:
         f"{'images':<11}{plan['images']:,} ({_size(plan['bytes'])}), in {batches}",
         f"{'model':<11}{plan['model']}" + (f", by {plan['engine']}" if jobs else ""),
         f"{'jobs':<11}" + (f"{', '.join(jobs)}, at most {plan['jobs_at_once']} at once" if jobs else "none"),
-        f"{'time':<11}{duration(estimate['seconds'])}: "
-        + ", ".join(f"{name} {duration(seconds)}" for name, seconds in estimate["seconds_by_part"].items()),
+        f"{'time':<11}{duration_or_unknown(estimate['seconds'])}: "
+        + ", ".join(f"{name} {duration_or_unknown(seconds)}" for name, seconds in estimate["seconds_by_part"].items()),
         f"{'cost':<11}{amount_or_unknown(estimate['usd'])} ({dated(cost['region'], cost['prices_dated'])})",
     ]
     width = max((len(line["what"]) for line in estimate["lines"]), default=0)

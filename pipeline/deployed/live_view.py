@@ -11,7 +11,8 @@ from rich.text import Text
 from pipeline.deployed.course import PREDICTS, VALIDATES, Step
 from pipeline.deployed.pace import Pace
 from pipeline.deployed.progress import Progress
-from pipeline.deployed.telling import duration, images
+from pipeline.deployed.telling import images
+from pipeline.durations import duration
 
 _MARKS = {"done": "✓", "running": "●", "waiting": "○"}
 _ASCII_MARKS = {"done": "+", "running": ">", "waiting": "."}

@@ -13,6 +13,7 @@ from pipeline.deployed.executions import Execution
 from pipeline.deployed.overview import Row
 from pipeline.deployed.progress import Progress
 from pipeline.deployed.standing import Standing
+from pipeline.durations import duration
 from pipeline.given import printable
 from pipeline.results import causes
 
@@ -161,14 +162,3 @@ def _cells(row: Row) -> tuple[str, ...]:
 def moment(when: datetime) -> str:
     """A time in UTC, as run ids have it, to the minute."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M}Z"
-
-
-def duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"

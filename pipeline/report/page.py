@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from pipeline import state_graph
 from pipeline.costs import telling as costs
+from pipeline.durations import duration
 from pipeline.given import printable
 from pipeline.report import charts, graph
 from pipeline.report.content import PICTURE_OF, Content, ShownImage
@@ -50,12 +51,12 @@ def _template() -> jinja2.Template:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["count"] = lambda number: f"{number:,}"
-    environment.filters["duration"] = _duration
+    environment.filters["duration"] = duration
     environment.filters["data_uri"] = _data_uri
     environment.filters["printable"] = printable
     environment.filters["usd"] = costs.amount_or_unknown
     environment.filters["quantity"] = costs.quantity
-    environment.filters["expected_duration"] = costs.duration
+    environment.filters["duration_or_unknown"] = costs.duration_or_unknown
     environment.globals["dated"] = costs.dated
     return environment.from_string(_file("page.html"))
 
@@ -140,10 +141,3 @@ def _by_reason(content: Content) -> dict[str, list[Any]]:
         reasons.setdefault(image.reason, []).append(image)
     counted: Mapping[str, int] = content.summary["rejected_by_reason"]
     return dict(sorted(reasons.items(), key=lambda item: -counted.get(item[0], 0)))
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.costs.telling import summary_lines
+from pipeline.durations import duration
 from pipeline.given import printable
 from pipeline.message_text import shown
 
@@ -47,7 +48,7 @@ def run_finished(summary: Mapping[str, Any]) -> dict[str, str]:
     """The message about a run that succeeded; `summary` is summary.json."""
     paragraphs = [
         [
-            f"The run {summary['run_id']} has finished after {_duration(summary['seconds'])}.",
+            f"The run {summary['run_id']} has finished after {duration(summary['seconds'])}.",
             f"Model {summary['model']}, over {_few(summary['sources'])}.",
         ],
         _counts(summary),
@@ -168,11 +169,3 @@ def _shortened(text: str) -> str:
 def _few(sources: Sequence[str]) -> str:
     named = ", ".join(shown(source, _LONGEST_KEY) for source in sources[:3])
     return named if len(sources) <= 3 else f"{named} and {len(sources) - 3} more"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

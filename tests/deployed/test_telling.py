@@ -147,14 +147,6 @@ def test_an_execution_without_a_run_of_its_own_is_told_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
-    [(0.04, "0.0 s"), (59.4, "59.4 s"), (60, "1 min 00 s"), (3599.6, "1 h 00 min"), (90_000, "1 d 1 h")],
-)
-def test_a_duration_is_told_as_exactly_as_it_matters(seconds: float, told: str) -> None:
-    assert telling.duration(seconds) == told
-
-
-@pytest.mark.parametrize(
     ("status", "sentence"),
     [
         ("SUCCEEDED", "The run succeeded after 1 min 30 s."),

@@ -155,10 +155,3 @@ def test_a_subject_is_one_that_sns_takes(name: str) -> None:
     assert 0 < len(subject) <= LONGEST_SUBJECT
     assert subject.isascii()
     assert subject.isprintable()
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(3.21, "3.2 s"), (59.2, "59.2 s"), (60, "1 min 0 s"), (7322, "2 h 2 min")]
-)
-def test_durations_are_told_as_people_do(seconds: float, words: str) -> None:
-    assert f"after {words}." in messages.run_finished(summary(seconds=seconds))["body"]
