@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import EXIT_FAILED, EXIT_USAGE
+from pipeline.deployed.cloud_file import DEFAULT_FOLDER, CloudFile
 
 if TYPE_CHECKING:
     from pipeline.deployed.stack import Deployment
 
 STACK_VARIABLE = "IMAGEBATCH_STACK"
 _DEFAULT_STACK = "imagebatch"
-_DEFAULT_FOLDER = ".imagebatch"
 _CREDENTIAL_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -39,7 +39,7 @@ def add_local_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--local",
         nargs="?",
-        const=Path(_DEFAULT_FOLDER),
+        const=DEFAULT_FOLDER,
         type=Path,
         metavar="DIR",
         help="work with the local cloud that `imagebatch up` keeps running, whose state lies in DIR (default: "
@@ -107,7 +107,6 @@ def connect(options: argparse.Namespace) -> Cloud:
     Raises UnknownDeployment where that is a local one and none is running.
     """
     from pipeline import aws
-    from pipeline.deployed.cloud_file import CloudFile
     from pipeline.errors import UnknownDeployment
 
     stack = options.stack or os.environ.get(STACK_VARIABLE)
@@ -120,7 +119,7 @@ def connect(options: argparse.Namespace) -> Cloud:
         for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"):
             os.environ.pop(variable, None)
         stack = options.stack or cloud.stack
-        told += " --local" if options.local == Path(_DEFAULT_FOLDER) else f" --local={options.local}"
+        told += " --local" if options.local == DEFAULT_FOLDER else f" --local={options.local}"
     else:
         _use_account(options)
         told += "".join(

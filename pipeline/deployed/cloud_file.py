@@ -17,7 +17,8 @@ from pipeline.errors import UnknownDeployment
 
 DEFAULT_FOLDER = Path(".imagebatch")
 FILE = "cloud.json"
-_ACCESS_KEY = "local"
+ACCESS_KEY = "local"
+"""Id and secret of the one user of a local cloud."""
 _TEXTS = ("endpoint_url", "region", "account", "stack")
 
 
@@ -73,18 +74,23 @@ class CloudFile:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that send every AWS client to this cloud, whatever account its user has elsewhere."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": _ACCESS_KEY,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-            # A profile of the user's would win over the variables above, and might name another endpoint.
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        }
+        return client_environment(self.endpoint_url, self.region)
+
+
+def client_environment(endpoint_url: str, region: str) -> dict[str, str]:
+    """The variables that send every AWS client to a local cloud, whatever account its user has elsewhere."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": ACCESS_KEY,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        # A profile of the user's would win over the variables above, and might name another endpoint.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
 
 
 def _member(document: Any, name: str, kind: type) -> Any:

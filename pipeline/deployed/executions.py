@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 RUNNING, SUCCEEDED = "RUNNING", "SUCCEEDED"
-STATUSES = (RUNNING, SUCCEEDED, "FAILED", "TIMED_OUT", "ABORTED")
 LONGEST_NAME = 80  # StartExecution, `name`
 
 _NOT_THERE = {"ExecutionDoesNotExist", "InvalidArn", "InvalidName", "ValidationException"}

@@ -8,7 +8,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.errors import UnknownDeployment
 from pipeline.objects import error_code
 
-DEFAULT_STACK = "imagebatch"
 _STACKS_TOLD = 5
 
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 from botocore.config import Config
 
 from pipeline.cores import available_cores
+from pipeline.deployed.cloud_file import ACCESS_KEY, client_environment
 from pipeline.local import clients
 from pipeline.local.athena import AthenaService
 from pipeline.local.buckets import Bucket
@@ -49,7 +50,6 @@ from pipeline.local.timers import Timers
 if TYPE_CHECKING:
     from pipeline.local.deploy import Made, Stack
 
-_ACCESS_KEY = "local"
 _SOURCES = Path(__file__).resolve().parents[2]
 _OF_THE_SOURCES = Image(("python3", "-m", "processing_scripts.serve"), _SOURCES)
 # What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's.
@@ -116,7 +116,7 @@ class LocalCloud:
         self._reset_moto()
         cleanup.callback(self._reset_moto)
         # One session for all clients, so that what botocore reads of its own data is read once.
-        self._session = clients.session(_ACCESS_KEY, region)
+        self._session = clients.session(ACCESS_KEY, region)
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._clients_lock = threading.Lock()
         cleanup.callback(self._close_clients)
@@ -213,18 +213,7 @@ class LocalCloud:
 
     def environment(self) -> dict[str, str]:
         """The variables that make any AWS client in a child process talk to this cloud."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_ACCESS_KEY_ID": _ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": _ACCESS_KEY,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-            # A profile of the user's would win over the variables above, and might name another endpoint.
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        }
+        return client_environment(self.endpoint_url, self.region)
 
     def create_bucket(self, name: str) -> None:
         """Create a bucket that is not there yet."""
