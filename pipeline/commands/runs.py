@@ -40,9 +40,10 @@ def _runs(options: argparse.Namespace) -> int:
             print_json({"runs": [row.to_json() for row in rows]})
         elif rows:
             print(telling.table(rows))
+        elif options.status:
+            print(f"No run has the status {options.status}.")
         else:
-            which = f" with status {options.status}" if options.status else ""
-            print(f"There are no runs{which} yet. `imagebatch start{deployed.options}` starts one.")
+            print(f"There are no runs yet. `imagebatch start{deployed.options}` starts one.")
         return 0
 
     return cloud.carry_out(options, work)

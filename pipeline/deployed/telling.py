@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pipeline import objects
 from pipeline.deployed import triggers
 from pipeline.deployed.executions import Execution
 from pipeline.deployed.overview import Row
@@ -18,6 +19,7 @@ from pipeline.given import printable
 from pipeline.results import causes
 
 _JOBS_TOLD = 10
+_PREFIXES_TOLD = 3
 _TELLING_TYPES = ("Task", "Map", "Fail")
 """What takes time, or ends a run. Other states are told while the run is in them."""
 
@@ -39,6 +41,8 @@ def _lines(found: Standing) -> Iterator[tuple[str, str]]:
         yield "" if number else "states", line
     if progress.listed:
         yield "images", images(progress)
+    elif found.summary is not None:
+        yield "images", _no_images(found.pointer or {})
     if progress.batches:
         yield "batches", f"{progress.batches_done:,} of {progress.batches:,} validated"
     if progress.shards:
@@ -52,6 +56,17 @@ def _lines(found: Standing) -> Iterator[tuple[str, str]]:
             yield "" if number else "cause", printable(line)
     if found.results:
         yield "results", found.results
+
+
+def _no_images(pointer: Mapping[str, Any]) -> str:
+    """What a run over nothing was told to look at: a prefix that is misspelt is a run that succeeds."""
+    prefixes = [
+        objects.s3_uri(source["bucket"], source["prefix"])
+        for source in pointer.get("sources", ())
+        if source["kind"] == "prefix"
+    ]
+    told = ", ".join(map(printable, prefixes[:_PREFIXES_TOLD])) + (", ..." if len(prefixes) > _PREFIXES_TOLD else "")
+    return f"none: no image is under {told}" if prefixes else "none: the listings name no image"
 
 
 def note(pointer: Mapping[str, Any] | None) -> str:

@@ -64,6 +64,12 @@ def test_counts_that_say_nothing_are_left_out() -> None:
     assert "images     9 listed, 9 validated, 1 rejected, 8 predicted" in lines()
 
 
+def test_a_run_over_a_prefix_without_images_says_so() -> None:
+    source = {"index": 0, "kind": "prefix", "bucket": "images", "prefix": "incomin/"}
+    told = lines(progress=Progress("Done", POINTER["run_id"]), summary={}, pointer={**POINTER, "sources": [source]})
+    assert "images     none: no image is under s3://images/incomin/" in told
+
+
 def test_images_that_were_known_and_unchanged_are_told() -> None:
     told = telling.images(Progress(listed=100, validated=100, predicted=1, skipped=99))
     assert told == "100 listed, 100 validated, 1 predicted, 99 skipped"
