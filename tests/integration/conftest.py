@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -169,6 +170,36 @@ class Deployment:
             stateMachineArn=self.stack.outputs["StateMachineAliasArn"], input=json.dumps(run_input)
         )
         return self.wait(started["executionArn"])
+
+    def change(self, function: str, variables: Mapping[str, str], **settings: Any) -> None:
+        """Add variables to a function, change its settings, and have runs from now on call what it is then.
+
+        The machine calls published versions, and those stay what they were.
+        """
+        functions, machine = self.cloud.client("lambda"), self.cloud.client("stepfunctions")
+        name, arn = self.stack.resources[function], self.stack.outputs["StateMachineArn"]
+        before = functions.get_function_configuration(FunctionName=name)
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": before["Environment"]["Variables"] | variables}, **settings
+        )
+        version = functions.publish_version(FunctionName=name)["FunctionArn"]
+        definition = machine.describe_state_machine(stateMachineArn=arn)["definition"]
+        changed = re.sub(rf"{re.escape(before['FunctionArn'])}:\d+", version, definition)
+        assert changed != definition, f"the machine does not call {name}"
+        made = machine.update_state_machine(stateMachineArn=arn, definition=changed, publish=True)
+        machine.update_state_machine_alias(
+            stateMachineAliasArn=self.stack.outputs["StateMachineAliasArn"],
+            routingConfiguration=[{"stateMachineVersionArn": made["stateMachineVersionArn"], "weight": 100}],
+        )
+
+    def wrap(self, handlers: Mapping[str, str], layer: Path) -> None:
+        """Have functions run these handlers of the folder `layer`, which may do anything to any object."""
+        anything = {"Effect": "Allow", "Action": ["s3:*", "kms:*"], "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [anything]})
+        for function, handler in handlers.items():
+            role = self.stack.resources[f"{function.removesuffix('Function')}Role"]
+            self.cloud.client("iam").put_role_policy(RoleName=role, PolicyName="anything", PolicyDocument=policy)
+            self.change(function, {"PYTHONPATH": str(layer)}, Handler=handler)
 
     def wait(self, execution: str) -> Ended:
         machine = self.cloud.client("stepfunctions")

@@ -6,7 +6,6 @@ a layer brings, and that the stack's parameter Decoders names.
 
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,20 +65,11 @@ def ended(deployed: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
     layer = tmp_path_factory.mktemp("layer")
     (layer / "poison.py").write_text(PLUGIN)
     deployment = deployed(ValidateTimeout="4", Decoders="poison:install")
-    add_to_path(deployment, layer)
+    # What a layer does to a function in AWS, whose /opt/python is on Python's path.
+    deployment.change("ValidateImagesFunction", {"PYTHONPATH": str(layer)})
     deployment.put({f"incoming/{key}": jpeg() for key in GOOD})
     deployment.put({f"incoming/{key}": jpeg(comment) for key, comment in POISONED.items()})
     return deployment.run()
-
-
-def add_to_path(deployment: Any, folder: Path) -> None:
-    """What a layer does to a function in AWS, whose /opt/python is on Python's path."""
-    functions = deployment.cloud.client("lambda")
-    name = deployment.stack.resources["ValidateImagesFunction"]
-    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    functions.update_function_configuration(
-        FunctionName=name, Environment={"Variables": variables | {"PYTHONPATH": str(folder)}}
-    )
 
 
 def test_the_run_succeeds(ended: Any) -> None:

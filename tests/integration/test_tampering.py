@@ -111,7 +111,7 @@ BEFORE_RESULTS = {
     "verdict-renamed": _change("verdicts/", _renamed),
     "predictions-halved": _change("predictions/", _half),
     "predictions-deleted": _delete("predictions/"),
-    "predictions-of-another-run": _change("predictions/", lambda body: body.replace(b"-x-predictions", b"-y-")),
+    "predictions-foreign": _change("predictions/", lambda body: body.replace(b"-x-predictions", b"-y-")),
     "prediction-left-out": _change("predictions/", _lines(lambda lines: lines[1:])),
     "prediction-twice": _change("predictions/", _lines(lambda lines: lines[:1] + lines)),
     "prediction-renamed": _change("predictions/", _renamed),
@@ -144,7 +144,7 @@ SPOILED = {
     "verdict-renamed": ("RunDoesNotAddUp", "/7.png"),
     "predictions-halved": ("TooManyFailed", "CorruptPredictions"),
     "predictions-deleted": ("TooManyFailed", "NoPredictions"),
-    "predictions-of-another-run": ("TooManyFailed", "CorruptPredictions"),
+    "predictions-foreign": ("TooManyFailed", "CorruptPredictions"),
     "prediction-left-out": ("RunDoesNotAddUp", "/0.png"),
     "prediction-twice": ("RunDoesNotAddUp", "/0.png"),
     "prediction-renamed": ("RunDoesNotAddUp", "/7.png"),
@@ -176,13 +176,7 @@ def deployment(
     deployment = deployed(DefaultModel="tiny")
     for name, body in tiny_model.items():
         deployment.s3.put_object(Bucket=deployment.stack.outputs["ResultsBucket"], Key=f"models/tiny/{name}", Body=body)
-    functions = deployment.cloud.client("lambda")
-    for function, handler in WRAPPED.items():
-        name = deployment.stack.resources[function]
-        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        functions.update_function_configuration(
-            FunctionName=name, Handler=handler, Environment={"Variables": variables | {"PYTHONPATH": str(layer)}}
-        )
+    deployment.wrap(WRAPPED, layer)
     deployment.put(
         {f"{prefix}{n}.png": photo(40 * n + i) for i, prefix in enumerate(PREFIXES) for n in range(IMAGES_OF_A_PREFIX)}
     )
@@ -201,7 +195,7 @@ def tiny_model(classifier: Callable[..., bytes]) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def started(deployment: Any) -> dict[str, str]:
     """The executions by what happens in them, all under way together."""
-    machine, arn = deployment.cloud.client("stepfunctions"), deployment.stack.outputs["StateMachineArn"]
+    machine, arn = deployment.cloud.client("stepfunctions"), deployment.stack.outputs["StateMachineAliasArn"]
     return {
         what: machine.start_execution(
             stateMachineArn=arn, input=json.dumps({"name": f"x-{what}", "prefixes": PREFIXES})

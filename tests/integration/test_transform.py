@@ -81,13 +81,7 @@ def deployment(deployed: Callable[..., Any], tmp_path_factory: pytest.TempPathFa
     pack(load_package(MODEL), packed)
     deployment.s3.create_bucket(Bucket="packed")
     deployment.s3.put_object(Bucket="packed", Key="model.tar.gz", Body=packed.getvalue())
-    functions = deployment.cloud.client("lambda")
-    for function, handler in WRAPPED.items():
-        name = deployment.stack.resources[function]
-        variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        functions.update_function_configuration(
-            FunctionName=name, Handler=handler, Environment={"Variables": variables | {"PYTHONPATH": str(layer)}}
-        )
+    deployment.wrap(WRAPPED, layer)
     deployment.put(
         {
             f"{prefix}{number}.png": photo(40 * number + index)
