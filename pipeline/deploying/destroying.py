@@ -9,11 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from pipeline.deploying import change_sets
 from pipeline.deploying.errors import DeployError
-from pipeline.objects import error_code
 
 _BUCKET, _TABLE, _KEY = "AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key"
 
@@ -85,16 +82,10 @@ def _delete_bucket(s3: Any, bucket: str) -> None:
 
 
 def _versions(s3: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
-    """Every version of every object, a page at a time; the objects alone of a store that keeps no versions."""
-    try:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            entries = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-            yield [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
-    except ClientError as error:
-        if error_code(error) != "NotImplemented":
-            raise
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            yield [{"Key": entry["Key"]} for entry in page.get("Contents", ())]
+    """Every version of every object, and every marker of a deletion, a page at a time."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        entries = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        yield [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
 
 
 def _uploads(s3: Any, bucket: str) -> Iterator[Mapping[str, str]]:

@@ -7,8 +7,8 @@
     payloads.py, descriptions.py, xml.py               what requests and answers consist of
 
 A bucket that is mounted read-only answers everything that would write with AccessDenied, and says where to write
-instead. Operations that are not served (ACLs, versions, legal holds) are refused by name rather than answered with
-something that looks empty; so are query parameters.
+instead. Objects have one version each, "null", as in a bucket that keeps none. Operations that are not served (ACLs,
+legal holds) are refused by name rather than answered with something that looks empty; so are query parameters.
 """
 
 import logging
@@ -40,6 +40,7 @@ _ON_ANY: dict[str, _Served[Bucket]] = {
     "HeadObject": _Served(reading.head_object, reading.PARAMETERS),
     "GetObjectAttributes": _Served(reading.get_object_attributes, frozenset({"attributes"})),
     "ListObjects": _Served(listing.list_objects, listing.PARAMETERS),
+    "ListObjectVersions": _Served(listing.list_object_versions, listing.PARAMETERS_OF_VERSIONS),
     "ListObjectsV2": _Served(listing.list_objects, listing.PARAMETERS_V2),
 }
 _UPLOAD, _PART = frozenset({"uploadId"}), frozenset({"uploadId", "partNumber"})

@@ -7,6 +7,7 @@ from pipeline.local.buckets.disk import DiskBucket
 from pipeline.local.buckets.s3api import xml
 from pipeline.local.buckets.s3api.call import Call
 from pipeline.local.buckets.s3api.descriptions import ENCRYPTION, description_of, write_conditions_of
+from pipeline.local.buckets.s3api.listing import NO_VERSION
 from pipeline.local.buckets.s3api.payloads import Payload
 from pipeline.local.buckets.s3api.reading import checksum_headers
 from pipeline.local.http_messages import Response
@@ -56,9 +57,11 @@ def delete_objects(call: Call[DiskBucket]) -> Response:
 
 
 def _delete_named(bucket: DiskBucket, key: str, item: Element) -> None:
-    unknown = next((child.tag for child in item if child.tag not in ("Key", "ETag")), None)
+    unknown = next((child.tag for child in item if child.tag not in ("Key", "ETag", "VersionId")), None)
     if unknown is not None:
         raise BucketError(501, "NotImplemented", f"{unknown} is not served for DeleteObjects")
+    if item.findtext("VersionId", NO_VERSION) != NO_VERSION:
+        raise BucketError(404, "NoSuchVersion", "The specified version does not exist.")
     check_key(key)
     bucket.delete(key, item.findtext("ETag"))
 
