@@ -39,7 +39,7 @@ from pipeline.local.gateway import Gateway
 from pipeline.local.glue import GlueService
 from pipeline.local.http_messages import Body, Request
 from pipeline.local.lambdas import LambdaService
-from pipeline.local.permissions import Guard
+from pipeline.local.permissions import Guard, access_key
 from pipeline.local.processes import Processes
 from pipeline.local.quotas import QuotasService
 from pipeline.local.sagemaker import Image, Images, SageMakerService
@@ -117,7 +117,7 @@ class LocalCloud:
         cleanup.callback(self._reset_moto)
         # One session for all clients, so that what botocore reads of its own data is read once.
         self._session = clients.session(ACCESS_KEY, region)
-        self._clients: dict[tuple[str, str | None], Any] = {}
+        self._clients: dict[tuple[str, str | None, str], Any] = {}
         self._clients_lock = threading.Lock()
         cleanup.callback(self._close_clients)
         self._guard = Guard(self._service_client, account_id, region)
@@ -162,7 +162,7 @@ class LocalCloud:
             faults=self._faults,
         )
         cleanup.callback(self._lambda.close)
-        self._states = StatesService(self._service_client, self.state_dir / "states.sqlite", account_id, region)
+        self._states = StatesService(self._role_client, self.state_dir / "states.sqlite", account_id, region)
         cleanup.callback(self._states.close)
         if faults := self._faults:
             faults.stop_executions = self._states.stop_all
@@ -194,11 +194,17 @@ class LocalCloud:
         """The client by which the services of the cloud call each other."""
         return self._client(service, None)
 
-    def _client(self, service: str, agent: str | None) -> Any:
+    def _role_client(self, service: str, role_arn: str) -> Any:
+        """The client by which a state machine calls others, in its role."""
+        return self._client(service, None, access_key(role_arn))
+
+    def _client(self, service: str, agent: str | None, key: str = ACCESS_KEY) -> Any:
         with self._clients_lock:
-            if (service, agent) not in self._clients:
-                self._clients[service, agent] = self._session.client(
+            if (service, agent, key) not in self._clients:
+                self._clients[service, agent, key] = self._session.client(
                     service,
+                    aws_access_key_id=key,
+                    aws_secret_access_key=ACCESS_KEY,
                     endpoint_url=self.endpoint_url,
                     config=Config(
                         inject_host_prefix=False,
@@ -209,7 +215,7 @@ class LocalCloud:
                         user_agent_extra=agent,
                     ),
                 )
-            return self._clients[service, agent]
+            return self._clients[service, agent, key]
 
     def environment(self) -> dict[str, str]:
         """The variables that make any AWS client in a child process talk to this cloud."""

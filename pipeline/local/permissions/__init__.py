@@ -1,12 +1,12 @@
-"""Functions may do what their roles allow, and nothing else.
+"""Functions and state machines may do what their roles allow, and nothing else.
 
-    callers     whose request it is: a worker signs with a key that names its function's role
+    callers     whose request it is: its key names the role of the function, or of the state machine
     calls       what a request asks for: IAM's actions, their resources, and what conditions look at
     policies    whether the statements of a role allow it
     guard       stands before the services, and refuses
 
-Whoever else asks (people, the services themselves) is trusted: there is one user. So is a function whose role was never
-made, as in a test that only needs its ARN.
+Whoever else asks (people, the services themselves) is trusted: there is one user. So is who has a role that was
+never made, as in a test that only needs its ARN.
 """
 
 from pipeline.local.permissions.callers import access_key

@@ -38,10 +38,18 @@ def calls_of(request: Request, service: str, place: tuple[str, str], region: str
     if request.path.endswith("/invocations"):
         function = unquote(request.path.split("/")[-2])
         if service == "lambda":
-            return [Call("lambda:InvokeFunction", f"arn:aws:lambda:{region}:{account}:function:{function}")]
+            return [Call("lambda:InvokeFunction", _function(function, request, region, account))]
         return [Call("sagemaker:InvokeEndpoint", f"arn:aws:sagemaker:{region}:{account}:endpoint/{function.lower()}")]
     operation, members = operation_of(request)
     return list(_of_api(service, operation, members, region, account))
+
+
+def _function(name: str, request: Request, region: str, account: str) -> str:
+    """The ARN of a function that is named by its name or its ARN, with its version or alias where one is asked for."""
+    qualifier = dict(parse_qsl(request.query)).get("Qualifier", "")
+    arn = name if name.startswith("arn:") else f"arn:aws:lambda:{region}:{account}:function:{name}"
+    # $LATEST is the function itself.
+    return f"{arn}:{qualifier}" if qualifier not in ("", "$LATEST") else arn
 
 
 def _of_s3(request: Request, bucket: str, key: str) -> Iterator[Call]:
@@ -75,13 +83,20 @@ def _of_api(service: str, operation: str, members: Mapping[str, Any], region: st
             yield Call(action, table if table.startswith("arn:") else f"arn:aws:dynamodb:{here}:table/{table}")
         if tables:
             return
+    if service == "events" and operation == "PutEvents":
+        for bus in {entry.get("EventBusName", "default") for entry in members.get("Entries", ())}:
+            yield Call(action, bus if bus.startswith("arn:") else f"arn:aws:events:{here}:event-bus/{bus}")
+        return
     if service == "sqs" and "QueueUrl" in members:
         yield Call(action, f"arn:aws:sqs:{here}:{members['QueueUrl'].rpartition('/')[2]}")
         return
     if service == "sagemaker":
         kinds = [(kind, members[name]) for name, kind in _JOBS.items() if name in members]
         for kind, name in kinds:
-            yield Call(action, f"arn:aws:sagemaker:{here}:{kind}/{name.lower()}")
+            arn = f"arn:aws:sagemaker:{here}:{kind}/{name.lower()}"
+            yield Call(action, arn)
+            if members.get("Tags"):
+                yield Call("sagemaker:AddTags", arn)
         if operation.startswith("Create") and "RoleArn" in members:
             yield Call("iam:PassRole", members["RoleArn"], (("iam:passedtoservice", "sagemaker.amazonaws.com"),))
         if kinds:

@@ -40,7 +40,7 @@ class Engine:
 
     Args:
         store: where everything is kept.
-        clients: gives the boto3 client of a service, such as "lambda".
+        clients: gives the boto3 client of a service, such as "lambda", in the role with an ARN.
         account_id, region: what ARNs say.
         invocations: how many calls of one Lambda function are under way at once. Further tasks wait for their turn
             before their TimeoutSeconds begins to count: a laptop has fewer workers than AWS, and a task must not time
@@ -48,7 +48,7 @@ class Engine:
     """
 
     def __init__(
-        self, store: Store, clients: Callable[[str], Any], account_id: str, region: str, *, invocations: int = 16
+        self, store: Store, clients: Callable[[str, str], Any], account_id: str, region: str, *, invocations: int = 16
     ) -> None:
         self._listener: Callable[[ExecutionRecord], None] = lambda _: None
         self._abandoned = store.abandon(time.time())

@@ -81,7 +81,7 @@ def test_children_and_express_executions_are_told_of_by_nobody(cloud: LocalCloud
 def test_what_an_earlier_process_left_running_is_told_of_when_the_cloud_is_back(tmp_path: Path) -> None:
     from pipeline.local.states.api import StatesService
 
-    def refuse(service: str) -> Any:
+    def refuse(service: str, _: str) -> Any:
         raise AssertionError(service)
 
     service = StatesService(refuse, tmp_path / "states.sqlite")

@@ -12,6 +12,7 @@ from pipeline.local.permissions.calls import calls_of
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/jobs"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:one"
 EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:batch:one"
 
 
@@ -115,6 +116,26 @@ ARN = "arn:aws:s3:::photos/a b/ü.jpg"
             "invoke_endpoint",
             {"EndpointName": "Photos", "Body": b"x"},
             [("sagemaker:InvokeEndpoint", f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/photos")],
+        ),
+        ("lambda", "invoke", {"FunctionName": "one"}, [("lambda:InvokeFunction", FUNCTION)]),
+        ("lambda", "invoke", {"FunctionName": f"{FUNCTION}:3"}, [("lambda:InvokeFunction", f"{FUNCTION}:3")]),
+        (
+            "lambda",
+            "invoke",
+            {"FunctionName": "one", "Qualifier": "live"},
+            [("lambda:InvokeFunction", f"{FUNCTION}:live")],
+        ),
+        (
+            "lambda",
+            "invoke",
+            {"FunctionName": FUNCTION, "Qualifier": "$LATEST"},
+            [("lambda:InvokeFunction", FUNCTION)],
+        ),
+        (
+            "events",
+            "put_events",
+            {"Entries": [{"Source": "imagebatch", "DetailType": "Run", "Detail": "{}"}] * 2},
+            [("events:PutEvents", f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default")],
         ),
         (
             "service-quotas",

@@ -97,6 +97,21 @@ def test_a_role_that_is_given_more_may_do_more_at_once(cloud, call):
     assert call("reader", "s3", "get_object", OTHER) == "done"
 
 
+@pytest.mark.parametrize(("place", "status"), [(OPEN, "SUCCEEDED"), (CLOSED, "FAILED")])
+def test_a_state_machine_has_a_role_as_a_function_has(cloud, call, place, status):
+    machines = cloud.client("stepfunctions")
+    read = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:headObject", "Parameters": place, "End": True}
+    machine = machines.create_state_machine(
+        name=f"read-{place['Key'].partition('/')[0]}",
+        definition=json.dumps({"StartAt": "Read", "States": {"Read": read}}),
+        roleArn="arn:aws:iam::123456789012:role/reader",
+        type="EXPRESS",
+    )
+    ended = machines.start_sync_execution(stateMachineArn=machine["stateMachineArn"])
+
+    assert ended["status"] == status, ended
+
+
 def test_a_function_whose_role_was_never_made_is_trusted(call):
     assert call("unmade", "s3", "get_object", CLOSED) == "done"
 

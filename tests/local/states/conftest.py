@@ -94,17 +94,17 @@ class Machines:
 
 
 @pytest.fixture
-def clients() -> Callable[[str], Any]:
+def clients() -> Callable[[str, str], Any]:
     """What the service gets as its clients; a test that calls services gives a fixture of its own."""
 
-    def refuse(service: str) -> Any:
+    def refuse(service: str, role_arn: str) -> Any:
         raise AssertionError(f"this test calls no service, and {service} was called")
 
     return refuse
 
 
 @pytest.fixture
-def service(clients: Callable[[str], Any]) -> Iterator[StatesService]:
+def service(clients: Callable[[str, str], Any]) -> Iterator[StatesService]:
     service = StatesService(clients)
     yield service
     service.close()

@@ -82,7 +82,7 @@ def store_path(tmp_path: Path) -> Path:
 
 
 def service_on(path: Path) -> StatesService:
-    return StatesService(lambda name: None, path)
+    return StatesService(lambda *_: None, path)
 
 
 def test_a_new_service_on_the_same_file_knows_what_the_old_one_ran(store_path: Path, machines: Any) -> None:

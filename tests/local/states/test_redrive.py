@@ -251,5 +251,5 @@ def test_an_execution_whose_events_break_off_anywhere_can_be_redriven(
     assert (outcome.status, outcome.output) == ("SUCCEEDED", undisturbed.output)
 
 
-def no_clients(service: str) -> Any:
+def no_clients(service: str, _: str) -> Any:
     raise AssertionError(f"this test calls no service, and {service} was called")

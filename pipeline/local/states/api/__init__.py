@@ -1,6 +1,6 @@
 """The Step Functions API of the local cloud.
 
-    service = StatesService(cloud.client, state_dir / "states.sqlite")
+    service = StatesService(lambda service, role_arn: cloud.client(service), state_dir / "states.sqlite")
     service.handle("StartExecution", {"stateMachineArn": arn, "input": "{}"})
     service.close()
 
@@ -31,14 +31,15 @@ class StatesService(
     """Step Functions.
 
     Args:
-        clients: gives the boto3 client of a service by boto3's name for it; called from many threads.
+        clients: gives the boto3 client of a service by boto3's name for it, in the role of a state machine by its ARN;
+            called from many threads.
         store_path: the file that state machines and executions are kept in; None keeps them in memory.
         account_id, region: what ARNs say.
     """
 
     def __init__(
         self,
-        clients: Callable[[str], Any],
+        clients: Callable[[str, str], Any],
         store_path: Path | None = None,
         account_id: str = "123456789012",
         region: str = "us-east-1",

@@ -56,7 +56,7 @@ class ApiCall(ServiceIntegration):
         self.naming = naming
 
     async def request(self, attempt: Attempt) -> Json:
-        client = attempt.engine.client(self.client)
+        client = attempt.client(self.client)
         operation = operation_of(client, self.action)
         request = request_of(attempt.parameters, operation.input_shape, self.naming, blobs_as_json=False)
         return await attempt.call(self._call, client, operation, self.prepare(request, attempt))
@@ -135,7 +135,7 @@ class AwsSdk(ServiceIntegration):
             raise UnknownResourceError(f"the service {name!r} has no action {action!r}")
 
     async def request(self, attempt: Attempt) -> Json:
-        client = attempt.engine.client(self._client)
+        client = attempt.client(self._client)
         operation = operation_of(client, self.action)
         naming = sdk_naming(client.meta.service_model.service_id)
         request = request_of(attempt.parameters, operation.input_shape, naming, blobs_as_json=True)

@@ -44,6 +44,10 @@ class Attempt:
         """Whether it is cancelled because its TimeoutSeconds are over, and not because its execution ends."""
         return self.clock is not None and self.clock.expired()
 
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service, by boto3's name for it, in the execution's role."""
+        return self.engine.client(service, self.frame.execution.role_arn)
+
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run a call that blocks on a thread."""
         return await self.engine.blocking(function, *arguments)

@@ -46,7 +46,7 @@ class LambdaFunction(Integration):
 
     async def run(self, attempt: Attempt) -> Json:
         request = {"FunctionName": self._arn, "Payload": dump(attempt.parameters).encode()}
-        response, payload = await attempt.call(_invoke, attempt.engine.client("lambda"), request)
+        response, payload = await attempt.call(_invoke, attempt.client("lambda"), request)
         if "FunctionError" in response:
             raise _function_error(payload, payload)
         return _parse(payload)
@@ -62,7 +62,7 @@ class LambdaInvoke(ServiceIntegration):
         return name.split(":function:")[-1] if isinstance(name, str) else None
 
     async def request(self, attempt: Attempt) -> Json:
-        client = attempt.engine.client("lambda")
+        client = attempt.client("lambda")
         shape = operation_of(client, self.action).input_shape
         request = request_of(attempt.parameters, shape, NAMING, blobs_as_json=False)
         if not _QUALIFIED.fullmatch(request["FunctionName"]):

@@ -102,7 +102,7 @@ class CreateJob(ApiCall):
         attempt.engine.background(call_api, client, operation, self._named(attempt), self.naming)
 
     def _operation(self, attempt: Attempt, action: str) -> tuple[Any, OperationModel]:
-        client = attempt.engine.client(self.client)
+        client = attempt.client(self.client)
         return client, operation_of(client, action)
 
     def _named(self, attempt: Attempt) -> dict[str, Any]:

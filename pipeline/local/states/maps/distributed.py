@@ -159,7 +159,7 @@ class MapRun:
         max_items = quantities.integer("MaxItems", reader.config.max_items, path, self._scope) or 0
         if max_items < 0:
             raise StateError("States.ItemReaderFailed", "field MaxItems must be positive")
-        s3 = self._engine.client("s3")
+        s3 = self._engine.client("s3", self._parent.role_arn)
         pieces = chunks(read_items(reader, parameters, max_items, s3), _CHUNK)
         while (chunk := await self._engine.blocking(next, pieces, None)) is not None:
             for item in chunk:
@@ -284,7 +284,7 @@ class MapRun:
         if writer is None or writer.resource is None:
             return results.collect(self._engine.store, self.record.arn, config, self._state.name)
         parameters = writer.parameters(self._scope) if writer.parameters else {}
-        s3 = self._engine.client("s3")
+        s3 = self._engine.client("s3", self._parent.role_arn)
         return results.write(self._engine.store, self.record, writer.config or _AS_THEY_ARE, parameters, s3)
 
 

@@ -32,10 +32,10 @@ class Direct:
 
 
 @pytest.fixture
-def clients() -> Callable[[str], Any]:
+def clients() -> Callable[[str, str], Any]:
     made: dict[str, Any] = {}
 
-    def client(name: str) -> Any:
+    def client(name: str, _: str) -> Any:
         return made.setdefault(name, Direct(made["service"]))
 
     client.made = made  # type: ignore[attr-defined]

@@ -64,8 +64,8 @@ def sagemaker() -> SageMaker:
 
 
 @pytest.fixture
-def clients(sagemaker: SageMaker) -> Callable[[str], Any]:
-    return {"sagemaker": sagemaker}.__getitem__
+def clients(sagemaker: SageMaker) -> Callable[[str, str], Any]:
+    return lambda service, _: {"sagemaker": sagemaker}[service]
 
 
 def start(machines: Any, **fields: Any) -> str:
@@ -152,7 +152,7 @@ def test_a_job_that_is_being_created_when_its_execution_stops_is_stopped(machine
 
 
 def test_closing_while_a_job_is_being_created_is_quiet(
-    clients: Callable[[str], Any], sagemaker: SageMaker, caplog: pytest.LogCaptureFixture
+    clients: Callable[[str, str], Any], sagemaker: SageMaker, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = StatesService(clients)
     machine = {"StartAt": "Job", "States": {"Job": TASK}}

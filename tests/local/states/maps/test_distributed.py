@@ -48,8 +48,8 @@ def s3() -> Iterator[Any]:
 
 
 @pytest.fixture
-def clients(s3: Any) -> Callable[[str], Any]:
-    return {"s3": s3}.__getitem__
+def clients(s3: Any) -> Callable[[str, str], Any]:
+    return lambda service, _: {"s3": s3}[service]
 
 
 def each(processor: dict[str, Any], execution_type: str = "STANDARD", **fields: Any) -> dict[str, Any]:
