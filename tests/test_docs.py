@@ -118,3 +118,20 @@ def test_every_link_between_the_documents_leads_somewhere() -> None:
         if not (document.parent / target).exists()
     ]
     assert not broken
+
+
+def headings(document: Path) -> set[str]:
+    """What GitHub calls the headings of a document in links."""
+    told = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.*)$", told, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_link_to_a_heading_leads_to_one() -> None:
+    broken = [
+        (document.name, target, heading)
+        for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+        for target, heading in re.findall(r"\]\(((?:[^)#:\s]*\.md)?)#([^)]+)\)", document.read_text(encoding="utf-8"))
+        if heading not in headings(document.parent / target if target else document)
+    ]
+    assert not broken
