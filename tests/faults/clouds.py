@@ -34,7 +34,8 @@ BOUND = 120.0
 """Seconds that anything may take on a busy machine."""
 PREFIXES = ("first/", "second/", "third/")
 IMAGES_OF_A_PREFIX = 8
-IMAGES_PER_JOB = 12
+PARAMETERS = {"ImagesPerJob": "12"}
+"""Of the stack: small jobs, so that a run has two."""
 
 
 def photos() -> dict[str, bytes]:
@@ -131,15 +132,8 @@ class Cloud:
         return [json.loads(line) for line in self.journal.read_text().splitlines()] if self.journal.exists() else []
 
     def prepare(self) -> None:
-        """What a cloud forgets when it ends: the subscriber, and small jobs."""
+        """What a cloud forgets when it ends: the subscriber."""
         self.client("sns").subscribe(TopicArn=self.outputs["TopicArn"], Protocol="http", Endpoint=self.inbox.url)
-        functions = self.client("lambda")
-        for function in functions.list_functions()["Functions"]:
-            if function["FunctionName"].endswith("-plan-inference"):
-                variables = function["Environment"]["Variables"] | {"IMAGES_PER_JOB": str(IMAGES_PER_JOB)}
-                functions.update_function_configuration(
-                    FunctionName=function["FunctionName"], Environment={"Variables": variables}
-                )
 
     def ledger(self) -> list[dict[str, Any]]:
         """The items of the ledger."""
@@ -168,7 +162,9 @@ class Here(Cloud):
         self.faults = Faults(folder / "faults.jsonl")
         self._cloud = LocalCloud(folder / "state", faults=self.faults)
         model = open_model(model_package(folder))
-        self.outputs = dict(deploy_stack(self._cloud, [model], {}, for_sagemaker=True, warm_functions=True).outputs)
+        self.outputs = dict(
+            deploy_stack(self._cloud, [model], PARAMETERS, for_sagemaker=True, warm_functions=True).outputs
+        )
         self.prepare()
         self.put_photos()
 
@@ -232,6 +228,7 @@ class Up(Cloud):
     def _start(self) -> None:
         command = [sys.executable, "-m", "pipeline.cli", "up", "--state", str(self._state), "--port", "0"]
         command += ["--model", str(self._model), "--faults", str(self._plan)]
+        command += [option for name, value in PARAMETERS.items() for option in ("--param", f"{name}={value}")]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         with self._said.open("ab") as said:
             self._process = subprocess.Popen(
