@@ -17,7 +17,7 @@ from pipeline.runs.sources import Listing, Prefix, Source, in_order
 from pipeline.settings import StartRunSettings
 
 MAX_SOURCES = 100
-_KEPT = ("runs/", "models/", "quarantine/", "replays/", "claims/")
+_KEPT = ("runs/", "models/", "quarantine/", "replays/", "claims/", "predictions/", "rejected/", "messages/", "rates/")
 """What the results bucket has of its own (pipeline/runs/keys.py)."""
 
 

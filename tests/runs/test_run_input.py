@@ -188,6 +188,13 @@ def test_the_date_is_that_of_the_schedule_s_own_clock() -> None:
         ({"prefixes": ["a", "a"]}, "lies within"),
         ({"prefixes": ["s3://example-results/"]}, "takes in runs/ of the results bucket"),
         ({"prefixes": ["s3://example-results/quarantine/empty/"]}, "takes in quarantine/ of the results bucket"),
+        (
+            {"prefixes": ["s3://example-results/predictions/run_date=2026-11-20/"]},
+            "takes in predictions/ of the results",
+        ),
+        ({"prefixes": ["s3://example-results/rejected/"]}, "takes in rejected/ of the results bucket"),
+        ({"prefixes": ["s3://example-results/messages/"]}, "takes in messages/ of the results bucket"),
+        ({"prefixes": ["s3://example-results/rates/"]}, "takes in rates/ of the results bucket"),
         ({"prefixes": ["s3://example-results/models/tiny/"]}, "takes in models/ of the results bucket"),
         ({"prefixes": ["a/"], "images": [LISTING]}, "both prefixes and images"),
         ({"images": LISTING}, "images: expected a list of 1 to 100 listings"),
