@@ -157,7 +157,7 @@ def test_a_schedule_is_listed_made_and_fires(aws: Aws, cloud: CloudFile, outputs
     schedule = json.loads(
         aws("scheduler", "get-schedule", "--name", listed[0]["Name"], "--group-name", listed[0]["GroupName"])
     )
-    assert schedule["Target"]["Arn"] == outputs["StateMachineArn"]
+    assert schedule["Target"]["Arn"] == outputs["StateMachineAliasArn"]
     # Version 1 sends requests for SQS, and for no other service of ours, to AWS unless its command line says where to.
     sqs = ("sqs", "--endpoint-url", cloud.endpoint_url)
     queue = json.loads(aws(*sqs, "create-queue", "--queue-name", "fired"))["QueueUrl"]

@@ -123,7 +123,8 @@ def test_closing_the_cloud_ends_an_invocation_under_way(
 def test_a_worker_that_cannot_be_started_leaves_no_server_behind(tmp_path: Path) -> None:
     processes = Processes()
     processes.close()
-    settings = {"Runtime": "python3.12", "Handler": "handler.handler"}
+    role = "arn:aws:iam::123456789012:role/late"
+    settings = {"Runtime": "python3.12", "Handler": "handler.handler", "Role": role}
     function = Function("late", "arn", settings, Code(tmp_path, str(tmp_path), "", 0))
     before = set(threading.enumerate())
     with pytest.raises(RuntimeError, match="the local cloud is closed"):
