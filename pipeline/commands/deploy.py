@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments, cloud
+from pipeline.commands import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, arguments, cloud
 
 if TYPE_CHECKING:
     from pipeline.deploying.change_sets import ChangeSet
@@ -57,6 +57,13 @@ def _deploy(where: cloud.Cloud, options: argparse.Namespace) -> int:
     except Declined:
         _say("Nothing was changed.")
         return _EXIT_DECLINED
+    except KeyboardInterrupt:
+        print(
+            f"\nimagebatch: interrupted. What AWS was asked for goes on and is not undone: look at the events of the "
+            f"stack {where.stack}, and deploy again when it rests.",
+            file=sys.stderr,
+        )
+        return EXIT_INTERRUPTED
     except (DeployError, TemplateError, ImageBatchError, OSError) as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_FAILED

@@ -1,6 +1,7 @@
 """The bucket for what is uploaded, before there is a stack to hold one: a stack of its own, one in each region.
 
-It is encrypted, reached by TLS alone and by nobody from outside, and forgets what no deployment has used for a year.
+It is encrypted, reached by TLS alone and by nobody from outside. It forgets nothing: a change that fails is rolled back
+to the code of the deployment before, however old that is.
 """
 
 from collections.abc import Callable
@@ -29,9 +30,8 @@ Resources:
       VersioningConfiguration: {Status: Enabled}
       LifecycleConfiguration:
         Rules:
-          - Id: forget-old-deployments
+          - Id: forget-replaced-objects
             Status: Enabled
-            ExpirationInDays: 365
             NoncurrentVersionExpiration: {NoncurrentDays: 7}
             AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}
   BucketPolicy:

@@ -15,11 +15,13 @@ from botocore.exceptions import ClientError
 from pipeline.deploying.errors import DeployError
 from pipeline.objects import error_code
 
-CAPABILITIES = ("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
+# No role has a name of its own, so CAPABILITY_NAMED_IAM is not asked for.
+CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 # What holds somebody's data: a change set that replaces or removes one is refused unless it is named.
 _DATA = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket"}
 _UNDER_WAY = "_IN_PROGRESS"
+_NEVER_MADE = {"CREATE_FAILED", "DELETE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}
 _SETTLED_WELL = {"CREATE_COMPLETE", "DELETE_COMPLETE", "UPDATE_COMPLETE"}
 
 
@@ -60,6 +62,25 @@ def find_stack(cloudformation: Any, name: str) -> Mapping[str, Any] | None:
     return None if found["StackStatus"] == "REVIEW_IN_PROGRESS" else found
 
 
+def refuse_unchangeable(stack: Mapping[str, Any] | None) -> None:
+    """Raises DeployError where a stack is there and cannot be changed now, with what to do about it."""
+    if stack is None:
+        return
+    name, status = stack["StackName"], stack["StackStatus"]
+    if status.endswith(_UNDER_WAY):
+        raise DeployError(f"The stack {name} is being changed ({status}). Wait until it is not.")
+    if status in _NEVER_MADE:
+        raise DeployError(
+            f"The stack {name} could not be made ({status}), and CloudFormation changes no such stack. Its events say "
+            f"why; `imagebatch destroy --stack {name}` deletes what is left. Then deploy it again."
+        )
+    if status == "UPDATE_ROLLBACK_FAILED":
+        raise DeployError(
+            f"The stack {name} could neither be changed nor changed back ({status}). Its events say what was in the "
+            f"way; then: aws cloudformation continue-update-rollback --stack-name {name}"
+        )
+
+
 def propose(
     cloudformation: Any,
     stack: str,
@@ -75,8 +96,7 @@ def propose(
     DeployError where CloudFormation refuses.
     """
     there = find_stack(cloudformation, stack)
-    if there and there["StackStatus"].endswith(_UNDER_WAY):
-        raise DeployError(f"The stack {stack} is being changed ({there['StackStatus']}). Wait until it is not.")
+    refuse_unchangeable(there)
     before = [entry["ParameterKey"] for entry in (there or {}).get("Parameters", ())]
     kept = [name for name in before if name in declared and name not in parameters]
     given: list[dict[str, Any]] = [
@@ -128,6 +148,13 @@ def refuse_to_lose_data(change_set: ChangeSet, named: Sequence[str]) -> None:
             "old one would stay in the account, and be no part of the stack. Where that is meant, name each: "
             + " ".join(f"--replace {change.logical_id}" for change in lost)
         )
+
+
+def discard(cloudformation: Any, change_set: ChangeSet, *, is_new: bool) -> None:
+    """Delete a change set that is not to be executed, and the empty stack that it came with, where that is new."""
+    cloudformation.delete_change_set(ChangeSetName=change_set.id)
+    if is_new:
+        cloudformation.delete_stack(StackName=change_set.stack)
 
 
 def execute(cloudformation: Any, change_set: ChangeSet, say: Callable[[str], None], pause: float) -> Mapping[str, Any]:

@@ -25,8 +25,11 @@ class Uploads:
 
     def file(self, path: Path, prefix: str, suffix: str = "") -> Address:
         """A file, under `prefix` and its hash; `suffix` is its own unless given."""
-        key = f"{prefix}{digest(path)[:_SHOWN]}{suffix or path.suffix}"
-        return self.file_as(path, key)
+        return self.file_as(path, self.address_of(path, prefix, suffix)["Key"])
+
+    def address_of(self, path: Path, prefix: str, suffix: str = "") -> Address:
+        """Where `file` uploads to."""
+        return {"Bucket": self.bucket, "Key": f"{prefix}{digest(path)[:_SHOWN]}{suffix or path.suffix}"}
 
     def file_as(self, path: Path, key: str) -> Address:
         if not self._is_there(key, path.stat().st_size):

@@ -1,6 +1,7 @@
 """`imagebatch deploy` and `imagebatch destroy`, as they are for AWS, against a local cloud."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,41 @@ def test_who_says_no_changes_nothing(cloud: LocalCloud, stack: dict[str, str], p
         deploy(cloud.client, Request(STACK, {"LogLevel": "ERROR"}, packages=packages), asked.terminal)
     variables = cloud.client("lambda").get_function_configuration(FunctionName=f"{STACK}-start-run")["Environment"]
     assert variables["Variables"]["LOG_LEVEL"] != "ERROR"
+
+
+def test_what_runs_use_is_as_it_was_until_somebody_has_said_yes(
+    cloud: LocalCloud, stack: dict[str, str], packages: NoPackages, tmp_path: Path
+) -> None:
+    other = tmp_path / "efficientnet-lite0"
+    shutil.copytree(MODEL, other)
+    (other / "NOTICE").write_text("another\n")
+
+    def notice() -> bytes:
+        found = cloud.client("s3").get_object(Bucket=stack["ResultsBucket"], Key="models/efficientnet-lite0/NOTICE")
+        text: bytes = found["Body"].read()
+        return text
+
+    before, model = notice(), ("efficientnet-lite0", load_package(other))
+    with pytest.raises(Declined):
+        deploy(cloud.client, Request(STACK, {}, model, packages=packages), Asked(answer=False).terminal)
+    assert notice() == before
+    deploy(cloud.client, Request(STACK, {}, model, packages=packages), Asked().terminal)
+    assert notice() == b"another\n"
+
+
+def test_of_a_new_stack_that_nobody_wanted_nothing_is_left(cloud: LocalCloud, packages: NoPackages) -> None:
+    with pytest.raises(Declined):
+        deploy(cloud.client, Request("unwanted", {}, packages=packages), Asked(answer=False).terminal)
+    with pytest.raises(ClientError, match="does not exist"):
+        cloud.client("cloudformation").describe_stacks(StackName="unwanted")
+
+
+@pytest.mark.parametrize("name", ["Photos", "photos--night", "photos-", "p" * 43])
+def test_a_name_that_what_the_stack_makes_could_not_have_is_refused(
+    cloud: LocalCloud, packages: NoPackages, name: str
+) -> None:
+    with pytest.raises(DeployError, match="at most 42 characters"):
+        deploy(cloud.client, Request(name, {}, packages=packages), Asked().terminal)
 
 
 def test_a_table_is_not_given_up_unless_it_is_named(

@@ -1,6 +1,7 @@
 """What a resource type is, and what its function gets and gives."""
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,12 +23,15 @@ class Target:
     build_image: Callable[[str], None]
     """Has a repository, by its name, hold the image that is built of this product's sources."""
 
-    def name(self, longest: int = 64) -> str:
+    def name(self, longest: int = 64, content: "Properties | None" = None) -> str:
         """A name for a resource that was given none: stack, logical id and a suffix, as CloudFormation does it.
 
-        The suffix is a hash where CloudFormation's is random: the same template gets the same names in each cloud.
+        The suffix is a hash where CloudFormation's is random: the same template gets the same names in each cloud. What
+        cannot be changed, and is made anew beside the one that it replaces, has a name of its `content`.
         """
-        suffix = hashlib.sha256(f"{self.account_id}/{self.stack_name}/{self.logical_id}".encode()).hexdigest()[:8]
+        told = json.dumps(content, sort_keys=True, default=str) if content is not None else ""
+        place = f"{self.account_id}/{self.stack_name}/{self.logical_id}{told}"
+        suffix = hashlib.sha256(place.encode()).hexdigest()[:8]
         return f"{self.stack_name}-{self.logical_id}"[: longest - len(suffix) - 1] + f"-{suffix}"
 
 

@@ -2,38 +2,58 @@
 
 from typing import Any
 
-from botocore.exceptions import WaiterError
+from botocore.exceptions import ClientError, WaiterError
 
 from pipeline.local.deploy.errors import TemplateError
 from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target, pick
 
 # Until an endpoint is in service: as long as its server may take to answer a ping, and a while.
 _SECONDS_BETWEEN_LOOKS, _LOOKS = 0.2, 3000
+_EXISTS = "Cannot create already existing"
 _NO_VPC = "models are served by processes of this machine, in no VPC"
 
 
 def create_model(target: Target, properties: Properties) -> Created:
-    name = properties.get("ModelName", target.name(longest=63))
-    created = target.client("sagemaker").create_model(
-        ModelName=name,
-        **pick(properties, "Containers", "EnableNetworkIsolation", "ExecutionRoleArn", "PrimaryContainer", "Tags"),
-    )
-    return Created(created["ModelArn"], {"ModelName": name})
+    sagemaker = target.client("sagemaker")
+    name = properties.get("ModelName", target.name(longest=63, content=properties))
+    try:
+        arn = sagemaker.create_model(
+            ModelName=name,
+            **pick(properties, "Containers", "EnableNetworkIsolation", "ExecutionRoleArn", "PrimaryContainer", "Tags"),
+        )["ModelArn"]
+    except ClientError as error:
+        if "ModelName" in properties or _EXISTS not in str(error):
+            raise
+        arn = sagemaker.describe_model(ModelName=name)["ModelArn"]  # one that was replaced, and stayed, is back
+    return Created(arn, {"ModelName": name})
 
 
 def create_endpoint_config(target: Target, properties: Properties) -> Created:
-    name = properties.get("EndpointConfigName", target.name(longest=63))
-    created = target.client("sagemaker").create_endpoint_config(
-        EndpointConfigName=name, **pick(properties, "ProductionVariants", "Tags")
-    )
-    return Created(created["EndpointConfigArn"], {"EndpointConfigName": name})
+    sagemaker = target.client("sagemaker")
+    name = properties.get("EndpointConfigName", target.name(longest=63, content=properties))
+    try:
+        arn = sagemaker.create_endpoint_config(
+            EndpointConfigName=name, **pick(properties, "ProductionVariants", "Tags")
+        )["EndpointConfigArn"]
+    except ClientError as error:
+        if "EndpointConfigName" in properties or _EXISTS not in str(error):
+            raise
+        arn = sagemaker.describe_endpoint_config(EndpointConfigName=name)["EndpointConfigArn"]
+    return Created(arn, {"EndpointConfigName": name})
 
 
 def create_endpoint(target: Target, properties: Properties) -> Created:
-    """Create an endpoint, and wait until it is in service, as CloudFormation does."""
+    """Create or update an endpoint, and wait until it is in service, as CloudFormation does."""
     sagemaker = target.client("sagemaker")
     name = properties.get("EndpointName", target.name(longest=63))
-    created = sagemaker.create_endpoint(EndpointName=name, **pick(properties, "EndpointConfigName", "Tags"))
+    try:
+        arn = sagemaker.create_endpoint(EndpointName=name, **pick(properties, "EndpointConfigName", "Tags"))[
+            "EndpointArn"
+        ]
+    except ClientError as error:
+        if _EXISTS not in str(error):
+            raise
+        arn = sagemaker.update_endpoint(EndpointName=name, **pick(properties, "EndpointConfigName"))["EndpointArn"]
     try:
         sagemaker.get_waiter("endpoint_in_service").wait(
             EndpointName=name, WaiterConfig={"Delay": _SECONDS_BETWEEN_LOOKS, "MaxAttempts": _LOOKS}
@@ -43,7 +63,7 @@ def create_endpoint(target: Target, properties: Properties) -> Created:
             f"Resources.{target.logical_id} (AWS::SageMaker::Endpoint): the endpoint {name} is not in service. "
             f"{_reason(error.last_response)}"
         ) from error
-    return Created(created["EndpointArn"], {"EndpointName": name})
+    return Created(arn, {"EndpointName": name})
 
 
 def _reason(described: Any) -> str:
