@@ -13,7 +13,6 @@ Memory is the handler's process at its peak; `tree` is that of the local cloud t
 that of the handler's process, and of the floor's: a machine that does other things at the same time disturbs it least.
 """
 
-import argparse
 import json
 import tempfile
 import time
@@ -24,7 +23,7 @@ from typing import Any
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from bench import step, synthetic
+from bench import sizes, step, synthetic
 from bench.processes import measure
 from bench.synthetic import BYTES, IMAGES, MODEL, RESULTS
 from pipeline import objects
@@ -47,26 +46,13 @@ Json = dict[str, Any]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", nargs="+", type=int, default=IMAGES_OF)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--one", type=int, help="measure this many images here, and print JSON")
+    parser = sizes.parser(__doc__ or "", "images", IMAGES_OF)
     parser.add_argument("--floor", type=Path, help="measure the floor over the files in a folder, and print JSON")
     arguments = parser.parse_args()
     if arguments.floor:
         print(json.dumps(_floor(arguments.floor)))
         return
-    if arguments.one:
-        print(json.dumps(_measure(arguments.one)))
-        return
-    rows = []
-    for count in arguments.images:
-        measured = measure(["-m", "bench.aggregation", "--one", str(count)])
-        rows.append({**measured.printed, "tree_bytes": measured.peak_bytes})
-    if arguments.json:
-        print(json.dumps(rows, indent=2))
-    else:
-        _print(rows)
+    sizes.carry_out(arguments, "bench.aggregation", _measure, _print, "tree_bytes")
 
 
 def _print(rows: list[Json]) -> None:

@@ -14,7 +14,6 @@ is that of the whole tree at its peak, the S3 that lists among it; `function` is
 Processor time, S3's included, is what a machine that does other things at the same time disturbs least.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Mapping
@@ -22,8 +21,8 @@ from typing import Any
 
 import boto3
 
-from bench import step, synthetic
-from bench.processes import ROOT, measure
+from bench import sizes, step, synthetic
+from bench.processes import ROOT
 from bench.synthetic import IMAGES, PREFIX, RESULTS
 from pipeline import objects
 from pipeline.local.cloud import LocalCloud
@@ -39,22 +38,8 @@ Json = dict[str, Any]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--keys", nargs="+", type=int, default=KEYS)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--one", type=int, help="measure this many keys here, and print JSON")
-    arguments = parser.parse_args()
-    if arguments.one:
-        print(json.dumps(_measure(arguments.one)))
-        return
-    rows = []
-    for count in arguments.keys:
-        measured = measure(["-m", "bench.planning", "--one", str(count)])
-        rows.append({**measured.printed, "peak_bytes": measured.peak_bytes})
-    if arguments.json:
-        print(json.dumps(rows, indent=2))
-    else:
-        _print(rows)
+    arguments = sizes.parser(__doc__ or "", "keys", KEYS).parse_args()
+    sizes.carry_out(arguments, "bench.planning", _measure, _print, "peak_bytes")
 
 
 def _print(rows: list[Json]) -> None:

@@ -27,7 +27,7 @@ def run(top_k: int = 5) -> Run:
     return Run(
         run_id="bench",
         bucket=RESULTS,
-        execution_arn="bench",
+        execution_arn="arn:aws:states:us-east-1:123456789012:execution:imagebatch-batch:bench",
         trigger=Trigger("execution", "bench", now),
         started_at=now,
         sources=(Prefix(IMAGES, PREFIX),),
