@@ -28,7 +28,7 @@ from pipeline.local.http_messages import Request, Response
 from pipeline.local.http_server import HttpServer
 from pipeline.local.lambdas import runtime
 from pipeline.local.lambdas.functions import Function
-from pipeline.local.permissions import access_key
+from pipeline.local.permissions import credentials
 from pipeline.local.processes import Processes
 
 MAX_RESPONSE = 6 * 1024 * 1024 + 100
@@ -204,7 +204,7 @@ class Worker:
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.settings['Runtime']}",
-            "AWS_ACCESS_KEY_ID": access_key(function.settings["Role"]),
+            **credentials(function.settings["Role"]),
             "AWS_LAMBDA_FUNCTION_NAME": function.name,
             "AWS_LAMBDA_FUNCTION_VERSION": function.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),

@@ -9,7 +9,7 @@ Whoever else asks (people, the services themselves) is trusted: there is one use
 never made, as in a test that only needs its ARN.
 """
 
-from pipeline.local.permissions.callers import access_key
+from pipeline.local.permissions.callers import access_key, credentials
 from pipeline.local.permissions.guard import Guard
 
-__all__ = ["Guard", "access_key"]
+__all__ = ["Guard", "access_key", "credentials"]

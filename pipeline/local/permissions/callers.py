@@ -13,6 +13,15 @@ def access_key(role_arn: str) -> str:
     return _PREFIX + role_arn.rpartition("/")[2]
 
 
+def credentials(role_arn: str) -> dict[str, str]:
+    """What a function with a role finds in its environment: temporary credentials, which nothing may give away."""
+    return {
+        "AWS_ACCESS_KEY_ID": access_key(role_arn),
+        "AWS_SECRET_ACCESS_KEY": "local-secret",
+        "AWS_SESSION_TOKEN": "local-token",
+    }
+
+
 def role_of(request: Request) -> str | None:
     """The name of the role that signed a request; None where it was nobody's."""
     found = _KEY.search(request.headers.get("authorization", ""))
