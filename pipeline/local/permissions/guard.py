@@ -4,9 +4,9 @@ import json
 import threading
 import uuid
 from collections.abc import Callable
+from html import escape
 from typing import Any
 from urllib.parse import unquote
-from xml.sax.saxutils import escape
 
 from pipeline.local.http_messages import Request, Response
 from pipeline.local.permissions.callers import role_of
