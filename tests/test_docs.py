@@ -135,3 +135,8 @@ def test_every_link_to_a_heading_leads_to_one() -> None:
         if heading not in headings(document.parent / target if target else document)
     ]
     assert not broken
+
+
+def test_the_readme_leads_to_every_document() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in (ROOT / "docs").glob("*.md") if f"(docs/{path.name}" not in readme] == []
