@@ -4,6 +4,7 @@ import re
 
 from pipeline.local.http_messages import Request
 
+_NOWHERE = "local"  # what is signed with it counts on this machine alone
 _PREFIX = "local-role."
 _KEY = re.compile(re.escape(_PREFIX) + r"([\w+=,.@-]+)/")
 
@@ -17,8 +18,8 @@ def credentials(role_arn: str) -> dict[str, str]:
     """What a function with a role finds in its environment: temporary credentials, which nothing may give away."""
     return {
         "AWS_ACCESS_KEY_ID": access_key(role_arn),
-        "AWS_SECRET_ACCESS_KEY": "local-secret",
-        "AWS_SESSION_TOKEN": "local-token",
+        "AWS_SECRET_ACCESS_KEY": f"{_NOWHERE}-secret",
+        "AWS_SESSION_TOKEN": f"{_NOWHERE}-token",
     }
 
 
