@@ -22,6 +22,8 @@ import onnx
 from botocore.config import Config
 from PIL import Image
 
+from pipeline import names
+from pipeline.contract.store import read_digest
 from pipeline.deployed.cloud_file import CloudFile
 from pipeline.errors import UnknownDeployment
 from pipeline.laptop.deployment import deploy_stack, open_model
@@ -134,6 +136,19 @@ class Cloud:
     def prepare(self) -> None:
         """What a cloud forgets when it ends: the subscriber."""
         self.client("sns").subscribe(TopicArn=self.outputs["TopicArn"], Protocol="http", Endpoint=self.inbox.url)
+
+    def etags(self) -> dict[str, str]:
+        """Of the photos, by key."""
+        listed = self.client("s3").list_objects_v2(Bucket=self.outputs["ImagesBucket"])["Contents"]
+        return {item["Key"]: item["ETag"].strip('"') for item in listed}
+
+    def model_digest(self, engine: str) -> str:
+        """What the ledger calls the model: its files and, of transform jobs, the SageMaker model."""
+        digest = read_digest(self.client("s3"), self.outputs["ResultsBucket"], "tiny")
+        if engine == "transform":
+            (model,) = self.client("sagemaker").list_models()["Models"]
+            digest = names.fingerprint(digest, model["ModelName"])
+        return digest
 
     def ledger(self) -> list[dict[str, Any]]:
         """The items of the ledger."""

@@ -51,6 +51,13 @@ class Truth:
     ledger: tuple[dict[str, Any], ...]
     """The items that it left in the ledger."""
 
+    def of(self, cloud: Cloud, engine: str) -> "Truth":
+        """The same in another cloud: under a key of KMS each write has an ETag of its own, and so has the model."""
+        etags, model = cloud.etags(), {"S": cloud.model_digest(engine)}
+        rows = {key: row | {"etag": etags[key]} for key, row in self.rows.items()}
+        ledger = (item | {"etag": {"S": etags[_key(item)]}, "model_digest": model} for item in self.ledger)
+        return Truth(rows, tuple(ledger))
+
     def without(self, known: Collection[str]) -> dict[str, dict[str, Any]]:
         return {key: row for key, row in self.rows.items() if key not in known}
 
@@ -67,6 +74,7 @@ def bring_through(cloud: Cloud, scenario: Scenario, truth: Truth) -> Trial:
     """Start a run, and resume it until it has succeeded; then look at it."""
     trial = Trial(scenario.seed, scenario.engine, images=len(photos()))
     began = time.monotonic()
+    truth = truth.of(cloud, scenario.engine)
     known = tuple(item for item in truth.ledger if f"/{KNOWN}" in item["image"]["S"]) if scenario.knows else ()
     cloud.fill_ledger(known)
     faults_before, told_before = len(cloud.injected()), len(cloud.inbox.successes())
@@ -78,7 +86,7 @@ def bring_through(cloud: Cloud, scenario: Scenario, truth: Truth) -> Trial:
     if not ended.succeeded:
         trial.lost.append(f"the run did not end well: {ended.error}: {ended.cause}"[:600])
     else:
-        keys = {item["image"]["S"].split("/", 3)[3] for item in known}
+        keys = set(map(_key, known))
         _look(cloud, ended, truth.without(keys), len(keys), trial)
         _look_into_ledger(cloud, ended, known, trial)
         told = cloud.inbox.successes()[told_before:]
@@ -88,6 +96,11 @@ def bring_through(cloud: Cloud, scenario: Scenario, truth: Truth) -> Trial:
             trial.duplicated.append(f"{len(told)} messages of success: {told}")
     trial.seconds = time.monotonic() - began
     return trial
+
+
+def _key(item: Mapping[str, Any]) -> str:
+    """Of the image that an item of the ledger is about."""
+    return str(item["image"]["S"].split("/", 3)[3])
 
 
 def _run_input(engine: str) -> dict[str, Any]:
