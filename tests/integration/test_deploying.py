@@ -152,6 +152,21 @@ def test_what_runs_use_is_as_it_was_until_somebody_has_said_yes(
     assert notice() == b"another\n"
 
 
+def test_a_run_under_way_finds_the_model_that_it_began_with(
+    cloud: LocalCloud, stack: dict[str, str], packages: NoPackages, tmp_path: Path
+) -> None:
+    newer = tmp_path / "newer"
+    shutil.copytree(MODEL, newer)
+    (newer / "NOTICE").write_text("newer\n")
+
+    def models() -> set[str]:
+        return {entry["ModelName"] for entry in cloud.client("sagemaker").list_models()["Models"]}
+
+    before = models()
+    deploy(cloud.client, Request(STACK, {}, ("newer", load_package(newer)), packages=packages), Asked().terminal)
+    assert before < models()
+
+
 def test_of_a_new_stack_that_nobody_wanted_nothing_is_left(cloud: LocalCloud, packages: NoPackages) -> None:
     with pytest.raises(Declined):
         deploy(cloud.client, Request("unwanted", {}, packages=packages), Asked(answer=False).terminal)
