@@ -34,6 +34,12 @@ def is_missing(error: ClientError) -> bool:
     return error_code(error) in {"NoSuchKey", "404", "NotFound"}
 
 
+def is_out_of_reach(error: ClientError) -> bool:
+    """The same, or that it may not be read: who may not list a bucket is told so of what is missing, too (Amazon S3 API
+    Reference, "GetObject")."""
+    return is_missing(error) or error_code(error) in {"NoSuchVersion", "AccessDenied", "403"}
+
+
 def dump_json(value: Any) -> bytes:
     """Compact JSON as UTF-8; NaN and infinities, which JSON does not have, are refused with ValueError."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

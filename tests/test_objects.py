@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import FlexibleChecksumError, IncompleteReadError, ResponseStreamingError
+from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteReadError, ResponseStreamingError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -130,3 +130,13 @@ def test_addresses_read_back(bucket: str, key: str) -> None:
 def test_an_address_that_is_none_is_refused_and_shown(address: str) -> None:
     with pytest.raises(ValueError, match="expected s3://bucket/prefix, got"):
         objects.parse_s3_uri(address)
+
+
+GONE = ("NoSuchKey", "404", "NoSuchVersion", "AccessDenied", "403")
+
+
+@pytest.mark.parametrize("code", [*GONE, "SlowDown", "InternalError", "NoSuchBucket"])
+def test_what_is_gone_and_what_may_not_be_read_are_out_of_reach(code: str) -> None:
+    error = ClientError({"Error": {"Code": code, "Message": ""}}, "GetObject")
+
+    assert objects.is_out_of_reach(error) == (code in GONE)

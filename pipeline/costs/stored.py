@@ -21,9 +21,6 @@ from pipeline.runs import keys
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# S3 answers so for an object that is not there, where who asks may not list its folder.
-_NOT_SHOWN = {"AccessDenied", "403"}
-
 
 def load_prices(s3: "S3Client", bucket: str, region: str) -> Prices:
     """The prices of a region as this stack knows them. Raises InvalidPrices where its own do not read."""
@@ -61,6 +58,6 @@ def _get(s3: "S3Client", bucket: str, key: str) -> bytes | None:
     try:
         return objects.get_bytes(s3, bucket, key)
     except ClientError as error:
-        if objects.is_missing(error) or objects.error_code(error) in _NOT_SHOWN:
+        if objects.is_out_of_reach(error):
             return None
         raise

@@ -203,7 +203,7 @@ def _read_verdicts(s3: "S3Client", run: Run, batch: Batch) -> Sequence[Verdict]:
     try:
         return [verdicts.from_json(line) for line in objects.get_lines(s3, run.bucket, key)]
     except ClientError as error:
-        if not objects.is_missing(error):
+        if not objects.is_out_of_reach(error):
             raise
         raise CorruptVerdicts(f"{where} is gone, which ValidateImages wrote. {_RESUME}") from error
     except (CorruptVerdicts, ValueError) as error:

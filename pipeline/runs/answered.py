@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 Photo = tuple[str, str]
 """Bucket and key."""
 
-# S3 answers so for an object that is not there, where the function may not list its folder.
-_NOT_SHOWN = {"AccessDenied", "403"}
 _THREADS = 16
 _ANSWERS_AHEAD = 256
 
@@ -56,7 +54,7 @@ def _bucket(run: Run, partition: str, s3: "S3Client") -> str | None:
         manifest = objects.get_json(s3, run.bucket, keys.manifest_key(run.run_id, partition))
         return str(manifest[0]["prefix"]).removeprefix("s3://").rstrip("/")
     except ClientError as error:
-        if not objects.is_missing(error) and objects.error_code(error) not in _NOT_SHOWN:
+        if not objects.is_out_of_reach(error):
             raise
     except (ValueError, LookupError, TypeError):
         pass

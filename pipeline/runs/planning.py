@@ -97,7 +97,7 @@ def load_plan(s3: "S3Client", run: Run) -> Plan:
     try:
         return Plan.from_json(objects.get_json(s3, run.bucket, key))
     except ClientError as error:
-        if not objects.is_missing(error):
+        if not objects.is_out_of_reach(error):
             raise
         raise CorruptArtifact(f"{where} is gone: `imagebatch resume` makes it anew.") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:

@@ -35,8 +35,6 @@ LIMIT = "max_cost_usd"
 _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,120}")
 _ATTEMPTS = 5
 _LOST = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409"}
-# S3 answers so for an object that is not there, where the function may not list its folder.
-_NOT_SHOWN = {"AccessDenied", "403"}
 
 
 def is_resumption(document: Any) -> bool:
@@ -105,7 +103,7 @@ def _read(s3: "S3Client", bucket: str, run_id: str) -> tuple[Run, str]:
         found = s3.get_object(Bucket=bucket, Key=run_key(run_id))
         return Run.from_json(json.loads(found["Body"].read())), found["ETag"]
     except ClientError as error:
-        if not objects.is_missing(error) and objects.error_code(error) not in _NOT_SHOWN:
+        if not objects.is_out_of_reach(error):
             raise
         where = objects.s3_uri(bucket, run_key(run_id))
         raise InvalidRunInput(

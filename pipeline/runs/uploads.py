@@ -1,9 +1,9 @@
 """The object whose upload started a run: a marker or a manifest, read when the run starts.
 
-Two deliveries are of one upload when bucket, key and bytes are the same. An ETag does not say so: where S3 encrypts with
-a key of KMS, it is no digest of the bytes, and each write has another one (Amazon S3 API Reference, "Object"). Version
-and sequencer differ with each write anyway. So the bytes are read, in the version that the event is about. In a bucket
-without versions, and where that version is gone, what is there now counts: the next event is about the same.
+Two deliveries are of one upload when bucket, key and bytes are the same. An ETag does not say so: where S3 encrypts
+with a key of KMS, it is no digest of the bytes, and each write has another one (Amazon S3 API Reference, "Object").
+Version and sequencer differ with each write anyway. So the bytes are read, in the version that the event is about. In a
+bucket without versions, and where that version is gone, what is there now counts: the next event is about the same.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ def marker_identity(s3: "S3Client", marker: Marker) -> str | None:
     try:
         return read(s3, marker, LARGEST_MARKER)[1]
     except ClientError as error:
-        if is_out_of_reach(error):
+        if objects.is_out_of_reach(error):
             return None
         raise
 
@@ -77,7 +77,7 @@ def read(s3: "S3Client", upload: Upload, largest: int) -> tuple[bytes, str]:
     try:
         body = _get(s3, upload, largest, {"VersionId": upload.version} if upload.version else {})
     except ClientError as error:
-        if upload.version is None or not is_out_of_reach(error):
+        if upload.version is None or not objects.is_out_of_reach(error):
             raise
         body = _get(s3, upload, largest, {})
     return body, upload.identity(hashlib.sha256(body).hexdigest())
@@ -95,8 +95,3 @@ def _get(s3: "S3Client", upload: Upload, largest: int, version: dict[str, Any]) 
         return response["Body"].read()
 
     return objects.unbroken(get)
-
-
-def is_out_of_reach(error: ClientError) -> bool:
-    """Whether the object, or its version, is gone, or may not be read."""
-    return objects.is_missing(error) or objects.error_code(error) in {"NoSuchVersion", "AccessDenied", "403"}

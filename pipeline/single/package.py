@@ -40,7 +40,7 @@ def _read(s3: "S3Client", bucket: str, model: str, period: int) -> Package:
     try:
         contract = parse_contract(objects.get_bytes(s3, bucket, prefix + CONTRACT_FILE), place)
     except ClientError as error:
-        if _is_not_given_out(error):
+        if objects.is_out_of_reach(error):
             raise UnknownModel(f"model: there is no {place}; upload the package {model!r}, or name another.") from error
         raise
     if not contract.task.is_labelled:
@@ -54,13 +54,8 @@ def _read(s3: "S3Client", bucket: str, model: str, period: int) -> Package:
     try:
         return Package(contract, parse_labels(objects.get_bytes(s3, bucket, key), objects.s3_uri(bucket, key)))
     except ClientError as error:
-        if _is_not_given_out(error):
+        if objects.is_out_of_reach(error):
             raise InvalidModelPackage(
                 f"{objects.s3_uri(bucket, key)}: the labels that {place} names are missing."
             ) from error
         raise
-
-
-def _is_not_given_out(error: ClientError) -> bool:
-    """S3 calls what is missing forbidden to who may not list the bucket, as these functions may not."""
-    return objects.is_missing(error) or objects.error_code(error) in {"AccessDenied", "403"}

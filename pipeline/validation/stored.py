@@ -24,9 +24,6 @@ from pipeline.validation import verdicts
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# S3 answers so for an object that is not there, where the function may not list its folder.
-_NOT_SHOWN = {"AccessDenied", "403"}
-
 logger = logging.getLogger(__name__)
 
 
@@ -64,7 +61,7 @@ def _stored(run: Run, key: str, s3: "S3Client") -> dict[str, Any] | None:
             if "key" in shard and _size(s3, run.bucket, shard["key"]) != shard["bytes"]:
                 return None
     except ClientError as error:
-        if objects.is_missing(error) or objects.error_code(error) in _NOT_SHOWN:
+        if objects.is_out_of_reach(error):
             return None
         raise
     except (CorruptVerdicts, ValueError, KeyError, TypeError) as error:

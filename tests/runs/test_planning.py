@@ -8,12 +8,13 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import objects
 from pipeline.contract import ModelContract
-from pipeline.errors import RunDoesNotAddUp
+from pipeline.errors import CorruptArtifact, RunDoesNotAddUp
 from pipeline.runs import keys, planning
 from pipeline.runs.planning import Plan
 from pipeline.runs.run import Run
@@ -363,3 +364,12 @@ def test_the_manifest_of_originals_names_the_accepted_ones_whatever_their_keys(s
     (partition,) = plan["partitions"]
     manifest = objects.get_json(s3, *objects.parse_s3_uri(partition["manifest"]))
     assert manifest == [{"prefix": "s3://images/"}, *photos]
+
+
+@pytest.mark.parametrize("code", ["NoSuchKey", "AccessDenied"])
+def test_a_plan_that_is_gone_is_told_so_whatever_s3_calls_it(s3: Any, run: Run, code: str) -> None:
+    """S3 calls what is missing forbidden to who may not list the bucket."""
+    stubber = Stubber(s3)
+    stubber.add_client_error("get_object", code)
+    with stubber, pytest.raises(CorruptArtifact, match=r"plan\.json is gone: `imagebatch resume`"):
+        read_plan(s3, run)
