@@ -97,5 +97,14 @@ def test_only_the_last_steps_load_parquet(step: str) -> None:
     assert "pyarrow" not in loaded_by(f"steps.{step}")
 
 
+@pytest.mark.parametrize("step", ["start_run", "plan_inference", "plan_retry", "report_failure"])
+def test_steps_that_see_no_pixels_start_without_numpy(step: str) -> None:
+    assert "numpy" not in loaded_by(f"steps.{step}")
+
+
+def test_the_report_starts_without_arrows_functions() -> None:
+    assert "pyarrow.compute" not in loaded_by("steps.write_report")
+
+
 def test_the_job_loads_no_client_of_aws() -> None:
     assert "boto3" not in loaded_by("processing_scripts.infer")

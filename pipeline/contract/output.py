@@ -2,11 +2,13 @@
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.contract.payload import Answer, parse_answer
 from pipeline.contract.reader import Fields, choice, identifier, number, text, whole
-from pipeline.inference.schemes import Scheme, parse_scheme
+
+if TYPE_CHECKING:
+    from pipeline.inference.schemes import Scheme
 
 LARGEST_TOP_K = 100
 MOST_BOXES = 1000
@@ -53,7 +55,7 @@ class Detection:
     better one.
     """
 
-    decode: Scheme
+    decode: "Scheme"
     score_threshold: float
     iou_threshold: float
     max_boxes: int
@@ -118,6 +120,9 @@ def parse_output(fields: Fields, task: Task, *, is_ours: bool) -> Output:
 
 
 def _parse_detection(fields: Fields) -> Detection:
+    # With numpy, which nobody needs for any other task.
+    from pipeline.inference.schemes import parse_scheme
+
     return Detection(
         decode=parse_scheme(fields.fields("decode")),
         score_threshold=fields.take("score_threshold", number(0, 1)),

@@ -7,13 +7,12 @@ It is written as batches come: the header (numpy.lib.format, version 1.0) needs 
 first of them. Any reader of .npy can map such a file and read single rows of it.
 """
 
-from typing import IO, Any
-
-import numpy as np
-import numpy.typing as npt
-from numpy.lib import format as npy
+from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.errors import InvalidPrediction
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 SUFFIX = ".npy"
 FOLDER = "arrays/"
@@ -33,8 +32,11 @@ class ArrayWriter:
         self._rows = rows
         self._shape: tuple[int, ...] | None = None
 
-    def append(self, answers: npt.NDArray[Any]) -> None:
+    def append(self, answers: "npt.NDArray[Any]") -> None:
         """The next rows, [n, ...]. Raises InvalidPrediction where they have another shape than those before."""
+        import numpy as np
+        from numpy.lib import format as npy
+
         if self._shape is None:
             self._shape = answers.shape[1:]
             header = {"descr": "<f4", "fortran_order": False, "shape": (self._rows, *self._shape)}

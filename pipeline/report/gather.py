@@ -36,7 +36,6 @@ from pipeline.report.content import (
 )
 from pipeline.report.earlier import Earlier
 from pipeline.report.thumbnails import Pixels, SheetMaker
-from pipeline.results import tables
 from pipeline.runs import keys
 from pipeline.runs.files import RunFiles, load_summary
 from pipeline.shards import MAX_PIXEL_BYTES, MEBIBYTE
@@ -106,7 +105,7 @@ class _Before:
 
 
 def _predictions(files: RunFiles) -> Iterator[tuple[ShownImage, Place | None]]:
-    with files.fetch(f"results/{tables.PREDICTIONS}") as file:
+    with files.fetch(f"results/{keys.PREDICTIONS}") as file:
         for batch in pq.ParquetFile(file).iter_batches(_ROWS_AT_ONCE, columns=_COLUMNS):
             for row in batch.to_pylist():
                 yield _image(row), None if row["shard"] is None else (row["shard"], row["shard_row"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import objects
 from pipeline.report.content import MOST_REJECTED, FailedImage, RejectedImage
-from pipeline.results import tables
+from pipeline.runs import keys
 from pipeline.runs.files import RunFiles, lines
 from pipeline.validation import previews
 
@@ -23,7 +23,7 @@ Row = Mapping[str, str]
 
 def rejected(files: RunFiles, pictures: Mapping[str, bytes]) -> list[RejectedImage]:
     """At most MOST_REJECTED images of rejected.csv, of each reason those with one of `pictures` (by URI) first."""
-    rows = _rows(files, tables.REJECTED, "reason", lambda row: _uri(row) in pictures)
+    rows = _rows(files, keys.REJECTED, "reason", lambda row: _uri(row) in pictures)
     return [RejectedImage(row["key"], _uri(row), row["reason"], row["detail"], pictures.get(_uri(row))) for row in rows]
 
 
@@ -31,7 +31,7 @@ def failed(files: RunFiles) -> list[FailedImage]:
     """At most MOST_REJECTED images of failed.csv."""
     return [
         FailedImage(row["key"], _uri(row), row["error"], row["detail"])
-        for row in _rows(files, tables.FAILED, "error", lambda row: False)
+        for row in _rows(files, keys.FAILED, "error", lambda row: False)
     ]
 
 

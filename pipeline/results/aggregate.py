@@ -142,11 +142,11 @@ def _write_tables(
                 failed.add_failed(outcomes.failed)
         rejected.close()
         failed.close()
-        _upload(s3, run, tables.PREDICTIONS, predicted_parquet, publishing.PARQUET)
-        _upload(s3, run, tables.REJECTED, rejected_file, "text/csv; charset=utf-8")
+        _upload(s3, run, keys.PREDICTIONS, predicted_parquet, publishing.PARQUET)
+        _upload(s3, run, keys.REJECTED, rejected_file, "text/csv; charset=utf-8")
         # Over what an execution before this one left there: the images that failed in it have not, in this one.
         if tally.failed or run.resumed:
-            _upload(s3, run, tables.FAILED, failed_file, "text/csv; charset=utf-8")
+            _upload(s3, run, keys.FAILED, failed_file, "text/csv; charset=utf-8")
     return tally
 
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import objects
-from pipeline.results import tables
+from pipeline.runs import keys
 from pipeline.runs.files import RunFiles, lines, load_summary
 
 
@@ -54,7 +54,7 @@ def find_image(files: RunFiles, bucket: str | None, key: str) -> list[Finding]:
     """
     summary = load_summary(files)
     found = [_predicted(row, files, summary) for row in _prediction_rows(files, bucket, key)]
-    for outcome, table in (("rejected", tables.REJECTED), ("failed", tables.FAILED)):
+    for outcome, table in (("rejected", keys.REJECTED), ("failed", keys.FAILED)):
         if summary["counts"][outcome]:
             found += [_finding(outcome, row, files, summary) for row in _table_rows(files, table, bucket, key)]
     return found
@@ -92,7 +92,7 @@ def _predicted(row: Mapping[str, Any], files: RunFiles, summary: Mapping[str, An
 
 
 def _prediction_rows(files: RunFiles, bucket: str | None, key: str) -> Iterator[Mapping[str, Any]]:
-    with files.open(f"results/{tables.PREDICTIONS}") as file:
+    with files.open(f"results/{keys.PREDICTIONS}") as file:
         parquet = pq.ParquetFile(file)
         for group in range(parquet.num_row_groups):
             if not _may_hold(parquet.metadata.row_group(group), key):

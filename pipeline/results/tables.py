@@ -21,10 +21,6 @@ from pipeline.results.predicted import PREDICTIONS_SCHEMA, Predicted
 from pipeline.results.reconcile import Failed
 from pipeline.validation.verdicts import Rejected
 
-PREDICTIONS = "predictions.parquet"
-REJECTED = "rejected.csv"
-FAILED = "failed.csv"
-
 REJECTED_COLUMNS = ("bucket", "key", "etag", "size", "reason", "detail", "notes", "quarantined")
 FAILED_COLUMNS = ("bucket", "key", "etag", "size", "partition", "error", "detail")
 

@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 from pipeline import names, objects
 from pipeline.contract import Answer
 from pipeline.errors import InvalidPrediction
-from pipeline.inference.foreign_outputs import read_scores
 from pipeline.objects import ListedObject
 from pipeline.read_ahead import read_ahead
 from pipeline.runs import keys
@@ -65,6 +64,8 @@ class Answered:
     """What need not be sent again: every answer is read, and one that does not read is none."""
 
     def __init__(self, run: Run, format: Answer, batches: Iterable[Batch], s3: "S3Client") -> None:
+        from pipeline.inference.foreign_outputs import read_scores  # with numpy, which planning needs for nothing else
+
         prefix = keys.predictions_prefix(run.run_id)
         written = {item.key: item for item in objects.list_objects(s3, run.bucket, prefix)}
         there = answers(run, written, s3)

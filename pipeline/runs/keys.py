@@ -159,6 +159,7 @@ def rates_key(model: str, instance_type: str) -> str:
 
 
 SUMMARY = "summary.json"
+PREDICTIONS, REJECTED, FAILED = "predictions.parquet", "rejected.csv", "failed.csv"
 REPORT = "report.html"
 
 SHARD_TAGS = {"imagebatch": "shard"}

@@ -8,6 +8,8 @@
 
 Sizes: at most 23 MiB of pixels and 2 MiB of header, so that four shards at once fit the 100 MB of a Batch Transform
 (CreateTransformJob: `MaxConcurrentTransforms` x `MaxPayloadInMB` <= 100).
+
+numpy is imported by what has pixels: every function knows shards by name, and most start without it.
 """
 
 import json
@@ -17,14 +19,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, Self
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from pipeline.contract import ModelContract
 from pipeline.errors import ContractMismatch, CorruptShard
 from pipeline.shards.joined_buffers import JoinedBuffers
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 FORMAT = "imagebatch-shard/1"
 SUFFIX = ".safetensors"
@@ -33,7 +36,7 @@ MAX_PIXEL_BYTES = 23 * MEBIBYTE
 MAX_HEADER_BYTES = 2 * MEBIBYTE
 _ALIGNMENT = 8  # of the pixels' first byte, so that they can be mapped into memory as they are
 
-Images = npt.NDArray[np.uint8]
+Images: TypeAlias = "npt.NDArray[np.uint8]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ def pack(images: Images, rows: Sequence[Row], contract: ModelContract, shard_id:
     `images` is uint8 [N, H, W, C] with N = len(rows) >= 1. Raises ValueError where the arguments contradict each other
     or the contract, or where the shard would be too large: those are mistakes of the caller, not of the data.
     """
+    import numpy as np
+
     expected = (len(rows), *contract.input.pixel_shape)
     if images.dtype != np.uint8 or images.shape != expected:
         raise ValueError(f"images are {images.dtype} {list(images.shape)}; the rows and contract say uint8 {expected}")
@@ -122,6 +127,8 @@ def _header(images: Images, metadata: Mapping[str, str]) -> bytes:
 
 def read(path: Path, contract: ModelContract) -> Shard:
     """The shard in a file. Raises as `parse` does."""
+    import numpy as np
+
     try:
         data = np.fromfile(path, np.uint8)
     except FileNotFoundError as error:
@@ -139,6 +146,8 @@ def parse(data: bytes | bytearray | memoryview, contract: ModelContract, name: s
     Raises ContractMismatch where it was made for another contract, CorruptShard where it is truncated, foreign, or its
     rows and images contradict each other.
     """
+    import numpy as np
+
     header, start = _parse_header(data, name or "the shard")
     metadata, shard_id = header.get("__metadata__"), _id(header)
     name = name or f"shard {shard_id}"

@@ -7,13 +7,14 @@ import pytest
 from pipeline.report import unpredicted
 from pipeline.report.content import MOST_REJECTED
 from pipeline.results import tables
+from pipeline.runs import keys
 from pipeline.runs.files import CopiedFiles
 from pipeline.validation.previews import MOST_OF_A_REASON, Preview, dump
 from pipeline.validation.verdicts import Rejected
 
 
 def write_rejected(folder: Path, reasons: dict[str, int]) -> None:
-    with (folder / tables.REJECTED).open("wb") as file:
+    with (folder / keys.REJECTED).open("wb") as file:
         table = tables.CsvTable(file, tables.REJECTED_COLUMNS)
         for reason, count in reasons.items():
             table.add_rejected(Rejected("b", f"{reason}/{number}", "e", 1, reason, "why") for number in range(count))

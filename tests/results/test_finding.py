@@ -20,6 +20,7 @@ from pipeline.results import tables
 from pipeline.results.finding import find_image
 from pipeline.results.predicted import PREDICTIONS_SCHEMA
 from pipeline.runs.files import CopiedFiles
+from pipeline.runs.keys import FAILED, PREDICTIONS, REJECTED
 
 HOSTILE = [
     "a'b\".jpg",
@@ -66,8 +67,8 @@ def write(
     summary = {"run_id": "run", "model": "m", "contract": "c", "finished_at": "2026-11-20T02:30:00+00:00"}
     (folder / "summary.json").write_text(json.dumps(summary | {"counts": counts}))
     table = pa.Table.from_pylist(list(predicted), PREDICTIONS_SCHEMA)
-    pq.write_table(table, folder / tables.PREDICTIONS, row_group_size=groups_of)
-    named = ((tables.REJECTED, tables.REJECTED_COLUMNS, rejected), (tables.FAILED, tables.FAILED_COLUMNS, failed))
+    pq.write_table(table, folder / PREDICTIONS, row_group_size=groups_of)
+    named = ((REJECTED, tables.REJECTED_COLUMNS, rejected), (FAILED, tables.FAILED_COLUMNS, failed))
     for name, columns, rows in named:
         with (folder / name).open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([columns, *rows])
@@ -138,7 +139,7 @@ def test_little_is_read_of_many_predictions(tmp_path: Path, asked: str) -> None:
     write(tmp_path, [row(key, etag=f"{chance.getrandbits(256):064x}") for key in keys], groups_of=1_000)
     files = Counting(tmp_path)
     assert len(find_image(files, "b", asked)) == (asked in keys)
-    assert files.read_so_far < (tmp_path / tables.PREDICTIONS).stat().st_size / 8
+    assert files.read_so_far < (tmp_path / PREDICTIONS).stat().st_size / 8
 
 
 @pytest.mark.parametrize("is_there", [True, False])

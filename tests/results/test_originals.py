@@ -13,7 +13,6 @@ import pytest
 from pipeline import objects
 from pipeline.contract import Activation, ModelContract, Task
 from pipeline.errors import TooManyFailed
-from pipeline.results import tables
 from pipeline.results.aggregate import aggregate_predictions
 from pipeline.runs import keys, planning
 from pipeline.runs.run import Run
@@ -64,12 +63,12 @@ def gather(s3: Any, foreign: Run, photo: Callable[..., bytes]) -> Gather:
 
 
 def predictions(s3: Any, run: Run) -> dict[str, dict[str, Any]]:
-    body = s3.get_object(Bucket=RESULTS, Key=keys.result_key(run.run_id, tables.PREDICTIONS))["Body"].read()
+    body = s3.get_object(Bucket=RESULTS, Key=keys.result_key(run.run_id, keys.PREDICTIONS))["Body"].read()
     return {row["key"]: row for row in pq.read_table(io.BytesIO(body)).to_pylist()}
 
 
 def failures(s3: Any, run: Run) -> dict[str, dict[str, str]]:
-    text = s3.get_object(Bucket=RESULTS, Key=keys.result_key(run.run_id, tables.FAILED))["Body"].read().decode()
+    text = s3.get_object(Bucket=RESULTS, Key=keys.result_key(run.run_id, keys.FAILED))["Body"].read().decode()
     return {row["key"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
 
 
