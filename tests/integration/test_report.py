@@ -136,7 +136,8 @@ def test_a_run_on_this_machine_that_fails_over_its_images_has_a_report(
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "daisy.jpg").write_bytes(PHOTO)
     plan = tmp_path / "plan.json"
-    plan.write_text('{"faults": [{"on": "processing_job", "fault": "killed", "probability": 1.0, "times": 9}]}')
+    killed = {"on": "processing_job", "fault": "killed", "seconds": 0, "probability": 1.0, "times": 9}
+    plan.write_text(json.dumps({"faults": [killed]}))
 
     failed = imagebatch("run", tmp_path / "photos", "--out", tmp_path / "out", "--faults", plan)
 

@@ -28,6 +28,7 @@ def created(deployment: Any, name: str, key: str) -> dict[str, Any]:
     etag = deployment.s3.head_object(Bucket=bucket, Key=key)["ETag"].strip('"')
     event["detail"]["bucket"]["name"] = bucket
     event["detail"]["object"] |= {"key": key, "etag": etag}
+    del event["detail"]["object"]["version-id"]  # the recorded bucket keeps versions, this one does not
     return event
 
 

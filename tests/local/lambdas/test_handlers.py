@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.cloud import LocalCloud
-from pipeline.local.permissions import access_key
+from pipeline.local.permissions import credentials
 
 Create = Callable[..., Any]
 Invoke = Callable[..., Any]
@@ -72,7 +72,7 @@ def test_a_worker_has_the_documented_variables_its_own_and_nothing_of_ours(
     assert seen["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "128"
     assert seen["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.12"
     assert Path(seen["LAMBDA_TASK_ROOT"]).is_dir()
-    assert (cloud.environment() | {"AWS_ACCESS_KEY_ID": access_key(role)}).items() <= seen.items()
+    assert (cloud.environment() | credentials(role)).items() <= seen.items()
     assert "SECRET_OF_THE_PARENT" not in seen
 
 
