@@ -81,6 +81,8 @@ class History:
                 else:
                     self.looked_through.append(run)
                     self.findings += found
+        # Ids tell the time to the minute: two runs of one minute are told apart by when they ended.
+        self.findings.sort(key=lambda finding: finding.finished_at, reverse=True)
 
     def to_json(self) -> dict[str, Any]:
         return {
