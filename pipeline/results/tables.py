@@ -6,6 +6,7 @@ Parquet, too, for who asks about many runs at once (pipeline/results/publishing.
 
 import csv
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from io import TextIOWrapper
@@ -43,7 +44,7 @@ _REJECTED_PER_ROW_GROUP = 20_000
 _TIME = PREDICTIONS_SCHEMA.field("predicted_at").type
 
 
-class _ParquetTable:
+class _ParquetTable(ABC):
     """A Parquet file while it is being written to `file`. Use as a context manager."""
 
     def __init__(self, file: BinaryIO, schema: pa.Schema) -> None:
@@ -61,8 +62,9 @@ class _ParquetTable:
             self._flush()
         self._writer.close()
 
+    @abstractmethod
     def _flush(self) -> None:
-        raise NotImplementedError
+        """Write what has gathered."""
 
     def _taken(self) -> pa.Table:
         """What was not written yet, which then counts as written."""

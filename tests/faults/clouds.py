@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -109,19 +110,21 @@ class Inbox:
         return [subject for subject in subjects if subject.startswith("imagebatch: ")]
 
 
-class Cloud:
+class Cloud(ABC):
     """A cloud with the stack, the model and the photos in it, and a subscriber."""
 
     def __init__(self, inbox: Inbox) -> None:
         self.inbox = inbox
         self.outputs: dict[str, str] = {}
 
+    @abstractmethod
     def client(self, service: str) -> Any:
-        raise NotImplementedError
+        """A boto3 client of the cloud."""
 
     @property
+    @abstractmethod
     def journal(self) -> Path:
-        raise NotImplementedError
+        """Where the cloud writes down its faults."""
 
     def is_up(self) -> bool:
         return True
