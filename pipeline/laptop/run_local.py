@@ -27,7 +27,6 @@ from pipeline.local.deploy import Stack
 from pipeline.local.faults import Faults, load_plan, refuse_end_of_cloud
 from pipeline.local.sources import Source, UsageError, open_source
 from pipeline.names import fingerprint
-from pipeline.report.writing import make_report
 from pipeline.runs.keys import REPORT, results_prefix, run_key, run_prefix
 from pipeline.runs.run import load_run
 from pipeline.runs.run_input import TRANSFORM
@@ -254,7 +253,10 @@ def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request:
         if (results / "summary.json").exists():
             summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
             if not (results / REPORT).exists():
-                # The run failed behind its results. Its pixels and its history are gone with the cloud.
+                # The run failed behind its results. Its pixels and its history are gone with the cloud. Imported here:
+                # charts, pictures and Parquet take a third of a second, and other runs have their report.
+                from pipeline.report.writing import make_report
+
                 run = load_run(cloud.client("s3"), {"bucket": stack.outputs["ResultsBucket"], "key": run_key(run_id)})
                 (results / REPORT).write_bytes(make_report(run, cloud.client("s3"), cloud.client("stepfunctions")))
     return RunReport(

@@ -20,15 +20,15 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote
 
-import botocore.loaders
 from botocore import xform_name
 from botocore.model import ListShape, OperationModel, ServiceModel, Shape
 
 from pipeline.local.http_messages import Request, Response
+from pipeline.local.models import service_model
 from pipeline.local.shapes import WrongTypeError, decode, violations
 
 
@@ -59,7 +59,7 @@ class JsonService:
     @cached_property
     def model(self) -> ServiceModel:
         """botocore's model of the service; loading it takes some 10 to 50 ms, so the first request does it."""
-        return _service_model(self.service)
+        return service_model(self.service)
 
     @cached_property
     def target_prefix(self) -> str:
@@ -262,8 +262,3 @@ def _uri_pattern(uri: str) -> re.Pattern[str]:
         else:
             pattern += f"(?P<{part[1:-1]}>[^/]+)"
     return re.compile(f"{pattern}/?")
-
-
-@lru_cache
-def _service_model(service: str) -> ServiceModel:
-    return ServiceModel(botocore.loaders.Loader().load_service_model(service, "service-2"), service)

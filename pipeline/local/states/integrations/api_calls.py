@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import botocore.session
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import OperationModel
 
+from pipeline.local.models import LOADER, service_model
 from pipeline.local.states.documents import dump
 from pipeline.local.states.errors import StateError
 from pipeline.local.states.integrations import responses
@@ -125,13 +125,13 @@ class AwsSdk(ServiceIntegration):
 
     def __init__(self, service: str, action: str, pattern: str) -> None:
         super().__init__(service, action, pattern)
-        session = botocore.session.get_session()
-        known = {name.replace("-", ""): name for name in session.get_available_services()} | _BOTO_NAMES
+        services = LOADER.list_available_services("service-2")
+        known = {name.replace("-", ""): name for name in services} | _BOTO_NAMES
         name = service.removeprefix("aws-sdk:")
         if name not in known:
             raise UnknownResourceError(f"there is no service {name!r} among the AWS SDK integrations")
         self._client = known[name]
-        if responses.pascal_case(action) not in session.get_service_model(self._client).operation_names:
+        if responses.pascal_case(action) not in service_model(self._client).operation_names:
             raise UnknownResourceError(f"the service {name!r} has no action {action!r}")
 
     async def request(self, attempt: Attempt) -> Json:
