@@ -1,5 +1,6 @@
 """What each role may do, whichever way it got there: inline, attached, or named by a managed policy; and who has it."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ from infra.gate.finding import Finding
 from infra.gate.stack import Stack, listed
 
 CHECK = "roles"
+_ROLE = re.compile(r"arn:aws:iam::[0-9]{12}:role/(.+)")
 
 # What a call takes of the key that the thing is encrypted with, and the service that takes it (Service Authorization
 # Reference; S3 User Guide, "Using server-side encryption with AWS KMS keys"; SNS and SQS Developer Guides, "Key
@@ -50,17 +52,36 @@ def check(stack: Stack) -> Iterator[Finding]:
 
 
 def _shared(resources: Mapping[str, Any]) -> Iterator[Finding]:
-    """Of what runs, each has a role of its own: what one is broken into may do is what it needs, and no more."""
+    """Of what runs, each has a role of its own: what one is broken into may do is what it needs, and no more.
+
+    Whoever hands a role on has it as well: a state machine, a function that starts jobs. A role that other roles assume
+    is theirs together, and one that may do nothing does not matter.
+    """
+    matter = {name for name, owned in statements(resources).items() if owned and _is_for_services(resources[name])}
     users: dict[str, list[str]] = {}
     for name, entry in resources.items():
-        for member in ("Role", "RoleArn", "ServiceRole", "ExecutionRoleArn"):
-            if member in entry.get("Properties", {}):
-                users.setdefault(str(entry["Properties"][member]), []).append(name)
+        if not _is(entry, "Role") and not _is(entry, "ManagedPolicy"):
+            for role in sorted(set(_roles_in(entry.get("Properties", {})))):
+                users.setdefault(role, []).append(name)
     yield from (
-        Finding(CHECK, " and ".join(names), f"they have one role, {role.rpartition('/')[2]}; give each its own")
-        for role, names in users.items()
-        if len(names) > 1
+        Finding(CHECK, " and ".join(users[role.lower()]), f"they have one role, {role}; give each its own")
+        for role in sorted(matter)
+        if len(users.get(role.lower(), ())) > 1
     )
+
+
+def _roles_in(node: Any) -> Iterator[str]:
+    """The roles whose ARNs stand anywhere in the properties of a resource."""
+    if isinstance(node, Mapping | list):
+        for each in node.values() if isinstance(node, Mapping) else node:
+            yield from _roles_in(each)
+    elif match := _ROLE.fullmatch(str(node)):
+        yield match[1]
+
+
+def _is_for_services(role: Mapping[str, Any]) -> bool:
+    trust = listed(role["Properties"]["AssumeRolePolicyDocument"]["Statement"])
+    return any("Service" in each.get("Principal", ()) for each in trust)
 
 
 def _foreign(resources: Mapping[str, Any]) -> Iterator[Finding]:

@@ -64,7 +64,12 @@ def test_every_function_s_role_may_attach_it_before_it_is_made(with_parameters):
     roles = [entry["Role"]["Fn::GetAtt"][0] for entry in stack.of_type("AWS::Lambda::Function").values()]
     attached = {name: stack.resources[name]["Properties"]["ManagedPolicyArns"] for name in roles}
     assert [name for name, policies in attached.items() if {"Ref": "NetworkPolicy"} not in policies] == []
-    assert {"Ref": "ModelNetworkPolicy"} in stack.resources["JobRole"]["Properties"]["ManagedPolicyArns"]
+
+
+@pytest.mark.parametrize("role", ["BatchJobRole", "ModelRole", "ImageJobRole"])
+def test_what_sagemaker_is_given_may_attach_containers_to_the_vpc(with_parameters, role):
+    stack = with_parameters(**VPC, ModelDataUrl="s3://results/models/photos.tar.gz", SingleImages="job")
+    assert {"Ref": "ModelNetworkPolicy"} in stack.resources[role]["Properties"]["ManagedPolicyArns"]
 
 
 def test_code_in_a_function_may_not_touch_its_network(with_parameters):

@@ -8,7 +8,7 @@ import pytest
 # Actions that know no resources, and the policies that hold them and nothing else.
 WITHOUT_RESOURCES = {
     "TracingPolicy": {"xray"},
-    "pull-and-measure": {"ecr", "cloudwatch"},
+    "PullAndMeasurePolicy": {"ecr", "cloudwatch"},
     "log-in-to-registry": {"ecr"},
     "read-quotas": {"servicequotas"},
     "list-jobs": {"sagemaker"},
@@ -104,18 +104,21 @@ def test_no_policy_allows_every_action_of_a_service(policies):
     assert [action for action in actions if "*" in action] == []
 
 
-def test_a_role_is_passed_to_sagemaker_only(of_type):
-    statements = [
+@pytest.mark.parametrize(("role", "passed"), [("BatchRole", "BatchJobRole"), ("ProcessImageRole", "ImageJobRole")])
+def test_who_starts_jobs_passes_their_role_to_sagemaker_and_no_other(of_type, role, passed):
+    (statement,) = (
         statement
-        for role in of_type("AWS::IAM::Role").values()
-        for policy in role.get("Policies", [])
+        for policy in of_type("AWS::IAM::Role")[role]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
         if "iam:PassRole" in listed(statement["Action"])
-    ]
-    assert statements
-    for statement in statements:
-        assert statement["Resource"] == {"Fn::GetAtt": ["JobRole", "Arn"]}
-        assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+    )
+    assert statement["Resource"] == {"Fn::GetAtt": [passed, "Arn"]}
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+
+
+def test_nobody_else_passes_a_role(of_type):
+    passing = {name for name, role in of_type("AWS::IAM::Role").items() if "iam:PassRole" in json.dumps(role)}
+    assert passing == {"BatchRole", "ProcessImageRole"}
 
 
 def test_the_state_machine_may_do_what_its_states_do_and_nothing_else(of_type, template_path):

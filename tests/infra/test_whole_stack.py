@@ -90,7 +90,7 @@ def test_what_is_ignored_has_a_reason(stack):
 
 
 def test_roles_are_there_with_their_boundary(cloud, stack):
-    role = cloud.client("iam").get_role(RoleName=stack.resources["JobRole"])["Role"]
+    role = cloud.client("iam").get_role(RoleName=stack.resources["BatchJobRole"])["Role"]
     assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == EVERYTHING["PermissionsBoundaryArn"]
 
 

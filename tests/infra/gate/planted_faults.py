@@ -159,7 +159,9 @@ FAULTS = [
         "no object keys",
     ),
     Fault("a model with a network", "rules", put("Model", "EnableNetworkIsolation", False), "needs no network"),
-    Fault("a role without a boundary", "rules", put("JobRole", "PermissionsBoundary", None), "permissions boundary"),
+    Fault(
+        "a role without a boundary", "rules", put("BatchJobRole", "PermissionsBoundary", None), "permissions boundary"
+    ),
     Fault("an address for everybody", "rules", put("PredictImageAddress", "AuthType", "NONE"), "signs the request"),
     Fault(
         "a group that lets in",
@@ -177,8 +179,8 @@ FAULTS = [
     Fault(
         "a reference to nothing",
         "cfn-lint",
-        put("Model", "ExecutionRoleArn", {"Fn::GetAtt": ["JobRol", "Arn"]}),
-        "JobRol",
+        put("Model", "ExecutionRoleArn", {"Fn::GetAtt": ["ModelRol", "Arn"]}),
+        "ModelRol",
     ),
     Fault("a value that there is not", "cfn-lint", put("LedgerTable", "BillingMode", "PER_REQUEST"), "PER_REQUEST"),
     Fault(

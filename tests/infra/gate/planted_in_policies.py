@@ -20,7 +20,7 @@ FAULTS = [
     Fault(
         "PassRole to any service",
         "policies",
-        allow("iam:PassRole", {"Fn::GetAtt": ["JobRole", "Arn"]}),
+        allow("iam:PassRole", {"Fn::GetAtt": ["BatchJobRole", "Arn"]}),
         "without iam:PassedToService",
     ),
     Fault("a misspelt action", "policies", allow("s3:GetObjekt", "arn:aws:s3:::photos/*"), "UNKNOWN_ACTION"),
@@ -44,7 +44,12 @@ FAULTS = [
         ),
         "not what it does not",
     ),
-    Fault("a role for anybody's jobs", "policies", put("JobRole", f"{FIRST_TRUST}.Condition", {}), "aws:SourceAccount"),
+    Fault(
+        "a role for anybody's jobs",
+        "policies",
+        put("BatchJobRole", f"{FIRST_TRUST}.Condition", {}),
+        "aws:SourceAccount",
+    ),
     Fault(
         "a role for everybody", "policies", put("StartRunRole", f"{FIRST_TRUST}.Principal", "*"), "everybody may assume"
     ),
@@ -78,30 +83,32 @@ FAULTS = [
         ),
         "for any account",
     ),
-    Fault("a role for another account", "policies", trust("JobRole", Principal=STRANGER, Condition={}), "no part of"),
+    Fault(
+        "a role for another account", "policies", trust("BatchJobRole", Principal=STRANGER, Condition={}), "no part of"
+    ),
     Fault(
         "a role for another account's jobs",
         "policies",
-        trust("JobRole", Condition={"StringEquals": {"aws:SourceAccount": "999999999999"}, **TO_SAGEMAKER}),
+        trust("BatchJobRole", Condition={"StringEquals": {"aws:SourceAccount": "999999999999"}, **TO_SAGEMAKER}),
         "give aws:SourceAccount",
     ),
     Fault(
         "a role for jobs of all accounts but one",
         "policies",
-        trust("JobRole", Condition={"StringNotEquals": {"aws:SourceAccount": "123456789012"}, **TO_SAGEMAKER}),
+        trust("BatchJobRole", Condition={"StringNotEquals": {"aws:SourceAccount": "123456789012"}, **TO_SAGEMAKER}),
         "give aws:SourceAccount",
     ),
     Fault(
         "a condition that everything meets",
         "policies",
-        put("JobRole", f"{FIRST_TRUST}.Condition.ArnLike", {"aws:SourceArn": "*"}),
+        put("BatchJobRole", f"{FIRST_TRUST}.Condition.ArnLike", {"aws:SourceArn": "*"}),
         "give aws:SourceArn",
     ),
     Fault(
         "a condition that whoever says nothing meets",
         "policies",
         put(
-            "JobRole",
+            "BatchJobRole",
             f"{FIRST_TRUST}.Condition",
             {"StringEqualsIfExists": {"aws:SourceAccount": "123456789012"}, **TO_SAGEMAKER},
         ),
@@ -112,7 +119,7 @@ FAULTS = [
         "policies",
         allow(
             "iam:PassRole",
-            {"Fn::GetAtt": ["JobRole", "Arn"]},
+            {"Fn::GetAtt": ["BatchJobRole", "Arn"]},
             Condition={"StringLike": {"iam:PassedToService": "*.amazonaws.com"}},
         ),
         "to any service",
@@ -165,6 +172,22 @@ FAULTS = [
         "a function with the role of another",
         "roles",
         put("StartRunFunction", "Role", {"Fn::GetAtt": ["PlanInferenceRole", "Arn"]}),
+        "they have one role",
+    ),
+    Fault(
+        "jobs of single images with the role of runs",
+        "roles",
+        put(
+            "ProcessImageFunction",
+            "Environment.Variables.JOB_ROLE_ARN",
+            {"Fn::GetAtt": ["BatchJobRole", "Arn"]},
+        ),
+        "they have one role",
+    ),
+    Fault(
+        "a model with the role of jobs",
+        "roles",
+        put("Model", "ExecutionRoleArn", {"Fn::GetAtt": ["BatchJobRole", "Arn"]}),
         "they have one role",
     ),
     Fault("a role that may write and not encrypt", "roles", without_key, "s3:PutObject takes kms:Decrypt"),
