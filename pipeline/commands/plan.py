@@ -117,7 +117,7 @@ def _plan_in(deployed: cloud.Cloud, options: argparse.Namespace) -> int:
         *_notes(found),
         *prospect.too_large(work),
         *budget.unknowns(made, setting.prices),
-        *([quotas.note] if has_stack and quotas.note else []),
+        *([plan.quotas["note"]] if has_stack and plan.quotas["note"] else []),
     ]
     document = {
         "place": options.place,

@@ -7,8 +7,8 @@ error says which quota it takes. An unknown quota limits nothing: SageMaker refu
 machine waits.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from pipeline import quotas
 from pipeline.errors import NoInstanceQuota
@@ -63,12 +63,27 @@ def offers(run: Run, settings: PlanInferenceSettings, known: Quotas) -> list[Off
     return found
 
 
-def jobs_at_once(offer: Offer, instance_counts: Iterable[int], settings: PlanInferenceSettings) -> int:
-    """How many jobs of so many instances each may run at once, whichever of them they are."""
+def jobs_at_once(offer: Offer, largest: int, settings: PlanInferenceSettings) -> int:
+    """How many jobs may run at once on instances of one type, where the largest of them has `largest`."""
     if offer.most is None:
         return settings.max_concurrent_jobs
-    largest = max(instance_counts, default=1)
     return max(1, min(settings.max_concurrent_jobs, offer.most // largest))
+
+
+def noted(known: Quotas, offers: Sequence[Offer], at_once: Sequence[int]) -> Quotas:
+    """The quotas, whose note says which type slows the run down, where that is not the preferred one.
+
+    `at_once` is how many jobs may run at once on each of `offers`.
+    """
+    least = min(at_once, default=0)
+    if not offers or at_once[0] == least:
+        return known
+    type_of_least = offers[at_once.index(least)].instance_type
+    slowed = (
+        f"As many jobs run at once as fit into every type of the list: {least} of {type_of_least}, and"
+        f" {at_once[0]} of {offers[0].instance_type}. Ask for more of the first, or take it off the list."
+    )
+    return replace(known, note=f"{known.note} {slowed}".lstrip())
 
 
 def _no_quota(run: Run, known: Quotas) -> str:

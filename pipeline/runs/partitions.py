@@ -48,6 +48,15 @@ class Partition:
     """What becomes of this partition where there is no instance to be had: another type, as many of it as its quota
     admits, and another name for the job; the last of them has None in its own `next`."""
 
+    @property
+    def instance_counts(self) -> list[int]:
+        """How many instances its job has, on each type of the list."""
+        counts, following = [self.instance_count], self.next
+        while following is not None:
+            counts.append(following["instance_count"])
+            following = following["next"]
+        return counts
+
     def to_json(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value is not None}
 

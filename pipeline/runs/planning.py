@@ -52,7 +52,8 @@ class Plan:
     partitions: tuple[Partition, ...]
     batches: tuple[Batch, ...]
     max_concurrency: int = 1
-    """How many of its jobs run at once: as many as the quotas that are known admit, if nobody else runs any."""
+    """How many of its jobs run at once, on whichever type of the list: as many as the quotas that are known admit, if
+    nobody else runs any."""
     transform: Mapping[str, Any] = field(default_factory=dict)
     """What every transform job of the run is asked (transform_requests.py); empty for other engines."""
     quotas: Mapping[str, Any] = field(default_factory=dict)
@@ -172,7 +173,8 @@ def make_plan(
     shares = {names.partition_id(number, run.resumed): share for number, share in enumerate(shared)}
     partition_of = {**done, **{shard.id: partition for partition, share in shares.items() for shard in share}}
     partitions = tuple(make_partition(run, id, share, settings, offers) for id, share in shares.items())
-    counts_of_jobs = [partition.instance_count for partition in partitions]
+    largest = [max(counts) for counts in zip(*(partition.instance_counts for partition in partitions), strict=True)]
+    at_once = [instances.jobs_at_once(offer, most, settings) for offer, most in zip(offers, largest, strict=True)]
     return Plan(
         engine=run.engine if shares else NOTHING_TO_DO,
         counts=Counts.total(batch.counts for batch in batches),
@@ -183,9 +185,9 @@ def make_plan(
             )
             for batch in batches
         ),
-        max_concurrency=instances.jobs_at_once(offers[0], counts_of_jobs, settings) if offers else 1,
+        max_concurrency=min(at_once, default=1),
         transform=transform_requests.of_run(run) if run.engine == TRANSFORM else {},
-        quotas=quotas.to_json(),
+        quotas=instances.noted(quotas, offers, at_once).to_json(),
     )
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline import quotas
+from pipeline.local.faults import FaultPlan, Faults
 
 TYPES = ("ml.c7i.xlarge", "ml.m7i.xlarge")
 PREFIXES = ("a/", "b/", "c/", "d/")
@@ -20,6 +22,11 @@ def photo(seed: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")
     return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def faults() -> Faults:
+    return Faults()
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +89,22 @@ def test_a_type_of_which_the_account_has_none_is_passed_over(deployment: Any, ru
     plan = plan_of(deployment, ended)
     assert {partition["instance_type"] for partition in plan["partitions"]} == {"ml.m7i.xlarge"}
     assert (ended.counts["predicted"], refusals(deployment, ended)) == (4, [])
+
+
+def test_jobs_that_fall_back_to_a_type_with_a_smaller_quota_run_there_one_after_the_other_and_none_is_refused(
+    deployment: Any, run: Callable[..., Any], faults: Faults
+) -> None:
+    first_type = {"on": "processing_job", "name": "*-p000?-0-*", "fault": "no_capacity", "probability": 1}
+    faults.use(FaultPlan.from_json({"retry_pace": 0, "faults": [{**first_type, "times": 99, "seconds": 0}]}))
+    ended = run(4, 1)
+    faults.rest()
+
+    assert (ended.counts["predicted"], refusals(deployment, ended)) == (4, [])
+    sagemaker, run_id = deployment.cloud.client("sagemaker"), ended.output["summary"]["run_id"]
+    listed = sagemaker.list_processing_jobs(NameContains=run_id, StatusEquals="Completed", SortBy="CreationTime")
+    jobs = sorted(listed["ProcessingJobSummaries"], key=lambda job: job["CreationTime"])
+    assert len(jobs) == 4
+    assert all(before["ProcessingEndTime"] <= after["CreationTime"] for before, after in pairwise(jobs))
 
 
 def test_a_plan_says_which_quotas_it_goes_by(deployment: Any, run: Callable[..., Any]) -> None:

@@ -80,18 +80,34 @@ def test_a_transform_job_has_no_more_instances_than_the_quota(make: Make) -> Non
     engine=st.sampled_from(["processing", "transform"]),
     shards=st.integers(1, 120),
     own=st.integers(1, 60) | st.none(),
+    fallback=st.integers(1, 60) | st.none(),
     across=st.integers(1, 60) | st.none(),
 )
-def test_jobs_at_once_times_their_instances_stay_within_every_quota(
-    make: Make, engine: str, shards: int, own: int | None, across: int | None
+def test_jobs_at_once_times_their_instances_stay_within_every_quota_of_every_type(
+    make: Make, engine: str, shards: int, own: int | None, fallback: int | None, across: int | None
 ) -> None:
-    family = "g5" if engine == "transform" else "c7i"
-    plan = make(shards, known(engine, across, **({} if own is None else {family: own})), engine)
-    counts = sorted((partition.instance_count for partition in plan.partitions), reverse=True)
+    families = ("g5", "g4dn") if engine == "transform" else ("c7i", "m7i")
+    values = {family: value for family, value in zip(families, (own, fallback), strict=True) if value is not None}
+    plan = make(shards, known(engine, across, **values), engine)
     assert 1 <= plan.max_concurrency <= SETTINGS.max_concurrent_jobs
-    assert sum(counts[: plan.max_concurrency]) <= min(
-        quota for quota in (own, across, 20 * SETTINGS.max_concurrent_jobs) if quota is not None
+    by_type = zip(*(partition.instance_counts for partition in plan.partitions), strict=True)
+    for counts, quota in zip(by_type, (own, fallback), strict=True):
+        used = sum(sorted(counts, reverse=True)[: plan.max_concurrency])
+        assert used <= min(value for value in (quota, across, 20 * SETTINGS.max_concurrent_jobs) if value is not None)
+
+
+def test_a_fallback_type_with_a_smaller_quota_limits_the_jobs_at_once_and_the_plan_says_so(make: Make) -> None:
+    plan = make(100, known("processing", c7i=30, m7i=4, across=50), "processing")
+    assert plan.max_concurrency == 4
+    assert plan.quotas["note"] == (
+        "As many jobs run at once as fit into every type of the list: 4 of ml.m7i.xlarge, and 30 of ml.c7i.xlarge."
+        " Ask for more of the first, or take it off the list."
     )
+
+
+def test_a_fallback_type_with_a_larger_quota_is_not_worth_a_note(make: Make) -> None:
+    plan = make(100, known("processing", c7i=4, m7i=30, across=50), "processing")
+    assert (plan.max_concurrency, plan.quotas["note"]) == (4, "")
 
 
 def test_a_type_of_which_the_account_has_none_is_passed_over(make: Make) -> None:
