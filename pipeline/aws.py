@@ -92,6 +92,13 @@ def endpoint_client(timeout: float) -> Any:
         return boto3.client("sagemaker-runtime", config=CONFIG.merge(once))
 
 
+def price_list_client() -> Any:
+    """The client of the Price List API, which knows every region, and lives in three (General Reference, "AWS Price
+    List endpoints")."""
+    with _making:
+        return boto3.client("pricing", region_name="us-east-1", config=CONFIG)
+
+
 def forget_clients() -> None:
     """Drop every client, so that the next call reads the environment again (credentials, region, endpoint)."""
     with _making:

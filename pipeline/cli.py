@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
         model,
         plan,
         predict,
+        prices,
         replay,
         report,
         resume,
@@ -72,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     deploy.add_to(commands)
     destroy.add_to(commands)
     plan.add_to(commands)
+    prices.add_to(commands)
     for command in (start, status, watch, stop, resume, runs, report):
         command.add_to(commands)
     show.add_to(commands)

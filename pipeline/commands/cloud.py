@@ -30,9 +30,14 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def add_account_options(command: argparse.ArgumentParser) -> None:
     """In which cloud."""
+    add_aws_options(command)
+    add_local_option(command)
+
+
+def add_aws_options(command: argparse.ArgumentParser) -> None:
+    """Where in AWS, and as whom."""
     command.add_argument("--profile", metavar="NAME", help="the AWS profile, before any credentials of the environment")
     command.add_argument("--region", metavar="NAME", help="the AWS region")
-    add_local_option(command)
 
 
 def add_local_option(command: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 """What a run costs and how long it takes: before it starts, when it is planned, and after it has ended.
 
     prices.py       what AWS asks for a unit of each thing, by region, with date and source (prices.json)
+    price_list.py   the same of any region, out of AWS's own list
     quantities.py   how much of each thing, and the bill that this makes
     workload.py     what there is to do: images, bytes, batches, shards, jobs
     rates.py        how fast it is done, and where that is known from

@@ -74,7 +74,7 @@ def check(found: Estimate, limit: float, prices: Prices, run_id: str) -> None:
 def unknowns(found: Estimate, prices: Prices) -> list[str]:
     """Why an estimate has no sum, or no time."""
     if prices.dates is None:
-        why = [f"no prices are known for {prices.region}; docs/costs.md shows how to give some"]
+        why = [f"no prices are known for {prices.region}; `imagebatch prices --region {prices.region}` prints them"]
     else:
         why = [f"no price is known for {line.what} ({line.item}) in {prices.region}" for line in found.bill.unpriced]
     if found.seconds is None:
