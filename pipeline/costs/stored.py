@@ -24,9 +24,17 @@ if TYPE_CHECKING:
 
 def load_prices(s3: "S3Client", bucket: str, region: str) -> Prices:
     """The prices of a region as this stack knows them. Raises InvalidPrices where its own do not read."""
+    return prices.load(region, *_own_prices(s3, bucket))
+
+
+def check_prices(s3: "S3Client", bucket: str) -> None:
+    """Raises InvalidPrices where this stack has prices of its own that do not read."""
+    _own_prices(s3, bucket)
+
+
+def _own_prices(s3: "S3Client", bucket: str) -> list[tuple[str, Any]]:
     text = _get(s3, bucket, keys.PRICES)
-    own = [] if text is None else [prices.parse(objects.s3_uri(bucket, keys.PRICES), text)]
-    return prices.load(region, *own)
+    return [] if text is None else [prices.parse(objects.s3_uri(bucket, keys.PRICES), text)]
 
 
 def load_rates(s3: "S3Client", bucket: str, model: str, types: Iterable[str]) -> Rates:

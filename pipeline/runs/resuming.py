@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 
 from pipeline import objects
 from pipeline.contract.store import read_package
+from pipeline.costs import stored
 from pipeline.errors import ContractMismatch, InvalidRunInput
 from pipeline.runs.keys import run_key
 from pipeline.runs.run import Run
@@ -52,11 +53,12 @@ def resume(
     """What StartRun answers: the run's pointer, and in `claimed` whether this execution has it now.
 
     It does not get a run whose execution is under way, or has succeeded; `note` says so. Raises InvalidRunInput where
-    there is no such run, ContractMismatch where its model has another contract by now, and what a start raises about a
-    model package that is gone or wrong.
+    there is no such run, ContractMismatch where its model has another contract by now, and what a start raises about
+    prices that do not read and a model package that is gone or wrong.
     """
     bucket = settings.results_bucket
     run_id = _run_id(document)
+    stored.check_prices(s3, bucket)
     limit: dict[str, Any] = {LIMIT: max_cost(document[LIMIT])} if LIMIT in document else {}
     for _ in range(_ATTEMPTS):
         run, etag = _read(s3, bucket, run_id)

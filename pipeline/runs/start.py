@@ -11,6 +11,7 @@ from pipeline import names, objects
 from pipeline.contract import ModelContract, Task
 from pipeline.contract.signature import array_row_bytes
 from pipeline.contract.store import StoredPackage, read_package
+from pipeline.costs import stored
 from pipeline.errors import InvalidRunInput
 from pipeline.runs import claims, run_input
 from pipeline.runs.listings import check_listing
@@ -32,7 +33,8 @@ def start_run(
     """The run's pointer. Where another execution has the run already, `claimed` is false, and `note` says who.
 
     `document` is the execution's input, `execution` its `{"arn", "name", "started_at"}`. Raises InvalidRunInput,
-    UnknownModel, InvalidModelPackage, InvalidContract or ContractMismatch; none of them leaves anything behind.
+    UnknownModel, InvalidModelPackage, InvalidContract, ContractMismatch or InvalidPrices; none of them leaves anything
+    behind.
     """
     given = run_input.parse(document, execution, settings)
     package = read_package(s3, settings.results_bucket, given.model)
@@ -42,6 +44,7 @@ def start_run(
     _check_top_k(given, package.contract)
     named = read_manifest(s3, given.upload, settings) if isinstance(given.upload, Manifest) else None
     _check_places(s3, given.sources, named)
+    stored.check_prices(s3, settings.results_bucket)
     run = Run(
         run_id="",
         bucket=settings.results_bucket,

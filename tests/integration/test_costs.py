@@ -114,3 +114,17 @@ def test_a_plan_reads_the_stack_and_changes_nothing(deployment: Any, imagebatch:
     assert document["model"] == "efficientnet-lite0"
     assert document["cost"]["estimate"]["usd"] > 0
     assert (executions(deployment), jobs(deployment), objects_of(deployment)) == before
+
+
+def test_prices_that_do_not_read_fail_a_run_before_it_lists_anything(deployment: Any) -> None:
+    own = {"Bucket": deployment.stack.outputs["ResultsBucket"], "Key": "prices.json"}
+    deployment.s3.put_object(**own, Body=b'{"regions": {"us-east-1": {"prices": {"sns_email": 3}}}}')
+    try:
+        ended = deployment.run()
+    finally:
+        deployment.s3.delete_object(**own)
+
+    assert (ended.status, ended.description["error"]) == ("FAILED", "InvalidPrices")
+    assert "regions.us-east-1.prices.sns_email: expected" in ended.description["cause"]
+    machine = deployment.cloud.client("stepfunctions")
+    assert machine.list_map_runs(executionArn=ended.description["executionArn"])["mapRuns"] == []

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from pipeline import objects
 from pipeline.contract import ModelContract
 from pipeline.contract.store import read_digest
-from pipeline.errors import ContractMismatch, InvalidRunInput
+from pipeline.errors import ContractMismatch, InvalidPrices, InvalidRunInput
 from pipeline.runs.keys import run_key
 from pipeline.runs.resuming import is_resumption, resume
 from pipeline.runs.run import Run, load_run
@@ -57,6 +57,14 @@ def test_a_run_whose_models_files_were_replaced_is_one_of_the_new_ones(s3: Any, 
 
     assert taken.model_digest == read_digest(s3, RESULTS, "tiny") != failed.model_digest
     assert taken.same_model_since == 1
+
+
+def test_a_run_is_not_taken_over_while_the_prices_do_not_read(s3: Any, failed: Run) -> None:
+    s3.put_object(Bucket=RESULTS, Key="prices.json", Body=b"{")
+
+    with pytest.raises(InvalidPrices, match=r"s3://example-results/prices\.json is no JSON"):
+        resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions())
+    assert load_run(s3, failed.pointer).execution_arn == failed.execution_arn
 
 
 def test_a_run_whose_models_contract_is_another_by_now_is_not_taken_over(

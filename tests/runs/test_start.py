@@ -9,7 +9,7 @@ import pytest
 
 from pipeline import objects
 from pipeline.contract import ModelContract, Task
-from pipeline.errors import InvalidContract, InvalidModelPackage, InvalidRunInput, UnknownModel
+from pipeline.errors import InvalidContract, InvalidModelPackage, InvalidPrices, InvalidRunInput, UnknownModel
 from pipeline.runs.run import load_run
 
 Start = Callable[..., dict[str, Any]]
@@ -68,6 +68,17 @@ def test_an_unknown_model_is_refused_with_those_there_are(
     ):
         begin({"model": "huge"})
     assert written() == []
+
+
+def test_prices_that_do_not_read_are_named_before_anything_is_claimed(
+    s3: Any, begin: Start, written: Callable[[], list[str]]
+) -> None:
+    own = {"regions": {"us-east-1": {"prices": {"sns_email": {"usd": "2 cents"}}}}}
+    s3.put_object(Bucket="example-results", Key="prices.json", Body=json.dumps(own).encode())
+
+    with pytest.raises(InvalidPrices, match=r"s3://example-results/prices\.json: regions\.us-east-1.*sns_email\.usd"):
+        begin({})
+    assert written() == ["prices.json"]
 
 
 @pytest.mark.parametrize("name", ["contract.json", "labels.txt", "model.onnx"])
