@@ -38,7 +38,7 @@ METRICS: Mapping[str, Metric] = {
     "ImagesFailed": Metric("Count", "accepted images that have none"),
     "RunSeconds": Metric("Seconds", "how long a run took"),
     "CostUsd": Metric("None", "what a run used, in US dollars"),
-    "RejectedFraction": Metric("None", "rejected images among those that were listed, 0 to 1"),
+    "RejectedFraction": Metric("None", "rejected images among those that a run validated, 0 to 1"),
     "FailedFraction": Metric("None", "failed images among those that were accepted, 0 to 1"),
     "BatchSeconds": Metric("Seconds", "how long a batch took to validate"),
     "ValidationImagesPerSecond": Metric("Count/Second", "images that one function validates in a second"),

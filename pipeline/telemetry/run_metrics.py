@@ -24,9 +24,11 @@ def tell_fractions(summary: Mapping[str, Any]) -> None:
     """`summary` is summary.json, of a run that may yet fail."""
     counts = summary["counts"]
     accepted = counts["predicted"] + counts["failed"]
+    # What was predicted before would hide that all of what is new is broken.
+    validated = counts["listed"] - counts["skipped"]
     values = {}
-    if counts["listed"]:
-        values["RejectedFraction"] = counts["rejected"] / counts["listed"]
+    if validated:
+        values["RejectedFraction"] = counts["rejected"] / validated
     if accepted:
         values["FailedFraction"] = counts["failed"] / accepted
     emit(values, {"run_id": summary["run_id"]})

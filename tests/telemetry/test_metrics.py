@@ -118,16 +118,18 @@ def test_what_a_run_used_is_told_where_it_is_known(metrics: Metrics, results: An
     assert values(metrics()[0])["CostUsd"] == 1.25
 
 
-def test_fractions_are_of_what_was_listed_and_of_what_was_accepted(metrics: Metrics) -> None:
-    run_metrics.tell_fractions(SUMMARY)
-    assert values(metrics()[0]) == {"RejectedFraction": 0.25, "FailedFraction": 0.25}
+def test_fractions_are_of_what_was_validated_and_of_what_was_accepted(metrics: Metrics) -> None:
+    counts = {"listed": 1000, "skipped": 988, "rejected": 4, "predicted": 6, "failed": 2}
+    run_metrics.tell_fractions({"run_id": "r", "counts": counts})
+    assert values(metrics()[0]) == {"RejectedFraction": 4 / 12, "FailedFraction": 0.25}
 
 
 @pytest.mark.parametrize(
     ("counts", "told"),
     [
-        ({"listed": 0, "rejected": 0, "predicted": 0, "failed": 0}, []),
-        ({"listed": 5, "rejected": 5, "predicted": 0, "failed": 0}, [{"RejectedFraction": 1}]),
+        ({"listed": 0, "skipped": 0, "rejected": 0, "predicted": 0, "failed": 0}, []),
+        ({"listed": 5, "skipped": 5, "rejected": 0, "predicted": 0, "failed": 0}, []),
+        ({"listed": 5, "skipped": 0, "rejected": 5, "predicted": 0, "failed": 0}, [{"RejectedFraction": 1}]),
     ],
 )
 def test_a_fraction_of_nothing_is_not_told(metrics: Metrics, counts: dict[str, int], told: list[Any]) -> None:
