@@ -56,6 +56,7 @@ def deploy_stack(
     *,
     for_sagemaker: bool,
     warm_functions: bool = False,
+    name: str = STACK,
 ) -> Stack:
     """Deploy the template with model packages; the first is the one that runs take by default.
 
@@ -65,8 +66,8 @@ def deploy_stack(
     first = models[0]
     chosen = {"DefaultModel": first.name}
     if for_sagemaker:
-        chosen["ModelDataUrl"] = _upload_packed(cloud, first)
-    stack = deploy(cloud, TEMPLATE, {**chosen, **parameters}, STACK, warm_functions=warm_functions)
+        chosen["ModelDataUrl"] = _upload_packed(cloud, name, first)
+    stack = deploy(cloud, TEMPLATE, {**chosen, **parameters}, name, warm_functions=warm_functions)
     for model in models:
         _upload(cloud, model, stack.outputs["ResultsBucket"])
     return stack
@@ -78,10 +79,10 @@ def _upload(cloud: LocalCloud, model: Model, bucket: str) -> None:
         uploads.replace(path, model_prefix(model.name) + path.name)
 
 
-def _upload_packed(cloud: LocalCloud, model: Model) -> str:
+def _upload_packed(cloud: LocalCloud, stack: str, model: Model) -> str:
     """Upload the package as SageMaker has models. It has to be there before the stack is, which may have an endpoint:
     the bucket is made ahead of it, under the name that the stack will give it."""
-    target = Target(_RESULTS_BUCKET, STACK, cloud.region, cloud.account_id, cloud.client, cloud.build_image)
+    target = Target(_RESULTS_BUCKET, stack, cloud.region, cloud.account_id, cloud.client, cloud.build_image)
     bucket, key = bucket_name(target), f"{MODELS_PREFIX}{model.name}{ARCHIVE_SUFFIX}"
     cloud.create_bucket(bucket)
     with tempfile.TemporaryFile(dir=cloud.state_dir) as file:

@@ -135,7 +135,7 @@ class LocalCloud:
             state_dir=self.state_dir / "sagemaker",
             image_root=_SOURCES,
             images=self._images,
-            clients=self._service_client,
+            clients=self._role_client,
             account_id=account_id,
             region=region,
             faults=self._faults,
@@ -195,7 +195,7 @@ class LocalCloud:
         return self._client(service, None)
 
     def _role_client(self, service: str, role_arn: str) -> Any:
-        """The client by which a state machine calls others, in its role."""
+        """The client by which a state machine or a job calls others, in its role."""
         return self._client(service, None, access_key(role_arn))
 
     def _client(self, service: str, agent: str | None, key: str = ACCESS_KEY) -> Any:

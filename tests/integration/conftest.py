@@ -20,8 +20,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.laptop.deployment import deploy_stack, open_model
 from pipeline.local.cloud import LocalCloud
-from pipeline.local.deploy import Stack, deploy
+from pipeline.local.deploy import Stack
 from pipeline.local.faults import Faults
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,18 +218,16 @@ def faults() -> Faults | None:
 @pytest.fixture(scope="module")
 def deployed(faults: Faults | None) -> Iterator[Callable[..., Deployment]]:
     """`deployed(**parameters)` deploys the template with these parameters; once in a module, which has one cloud.
+    `for_sagemaker=True` makes a SageMaker model of the package, too.
 
     It keeps no ledger unless it is told to: most tests run twice over the same photos, and mean them to be predicted.
     """
     with LocalCloud(faults=faults) as cloud:
 
-        def deploy_with(**parameters: str) -> Deployment:
+        def deploy_with(*, for_sagemaker: bool = False, **parameters: str) -> Deployment:
             chosen = {"Incremental": "no", **parameters}
-            stack = deploy(cloud, ROOT / "infra" / "template.yaml", chosen, warm_functions=True)
-            for path in (ROOT / "examples" / "models" / "efficientnet-lite0").iterdir():
-                cloud.client("s3").upload_file(
-                    str(path), stack.outputs["ResultsBucket"], f"models/efficientnet-lite0/{path.name}"
-                )
+            model = open_model(ROOT / "examples" / "models" / "efficientnet-lite0")
+            stack = deploy_stack(cloud, [model], chosen, for_sagemaker=for_sagemaker, warm_functions=True)
             return Deployment(cloud, stack)
 
         yield deploy_with

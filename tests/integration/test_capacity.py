@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline.contract.packages import load_package, pack
 from pipeline.local.faults import FaultPlan, Faults
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,13 +26,8 @@ def faults() -> Faults:
 def deployment(deployed: Callable[..., Any]) -> Any:
     """A stack with two types of instances for either engine, a SageMaker model, and a photo."""
     types = f"{FIRST},{SECOND}"
-    deployment = deployed(
-        InstanceType=types, TransformInstanceType=types, ModelDataUrl="s3://packed/model.tar.gz", JobNamePrefix="jobs"
-    )
-    packed, photo = io.BytesIO(), io.BytesIO()
-    pack(load_package(ROOT / "examples" / "models" / "efficientnet-lite0"), packed)
-    deployment.s3.create_bucket(Bucket="packed")
-    deployment.s3.put_object(Bucket="packed", Key="model.tar.gz", Body=packed.getvalue())
+    deployment = deployed(for_sagemaker=True, InstanceType=types, TransformInstanceType=types, JobNamePrefix="jobs")
+    photo = io.BytesIO()
     Image.new("RGB", (32, 32), (200, 100, 50)).save(photo, "PNG")
     deployment.put({"incoming/only.png": photo.getvalue()})
     return deployment

@@ -1,6 +1,5 @@
 """An image, posted to the address of a function that asks the endpoint of its stack."""
 
-import io
 import json
 import shutil
 import subprocess
@@ -14,9 +13,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from pipeline.contract.packages import load_package, pack
+from pipeline.laptop.deployment import deploy_stack, open_model
 from pipeline.local.cloud import LocalCloud
-from pipeline.local.deploy import Stack, deploy
+from pipeline.local.deploy import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "examples" / "models" / "efficientnet-lite0"
@@ -27,20 +26,8 @@ DAISY = ROOT / "examples" / "photos" / "garden" / "daisy.jpg"
 def stack() -> Iterator[Stack]:
     """The stack with an endpoint that it made of the example model, and an address."""
     with LocalCloud() as cloud:
-        s3 = cloud.client("s3")
-        archive = io.BytesIO()
-        pack(load_package(MODEL), archive)
-        s3.create_bucket(Bucket="models")
-        s3.put_object(Bucket="models", Key="model.tar.gz", Body=archive.getvalue())
-        parameters = {
-            "EndpointInstanceType": "ml.c7i.large",
-            "ModelDataUrl": "s3://models/model.tar.gz",
-            "PredictImageUrl": "yes",
-        }
-        stack = deploy(cloud, ROOT / "infra" / "template.yaml", parameters)
-        for path in MODEL.iterdir():
-            s3.upload_file(str(path), stack.outputs["ResultsBucket"], f"models/efficientnet-lite0/{path.name}")
-        yield stack
+        parameters = {"EndpointInstanceType": "ml.c7i.large", "PredictImageUrl": "yes"}
+        yield deploy_stack(cloud, [open_model(MODEL)], parameters, for_sagemaker=True)
 
 
 def post(stack: Stack, body: bytes, content_type: str = "image/jpeg") -> tuple[int, dict[str, Any]]:

@@ -15,8 +15,6 @@ import onnx
 import pytest
 from PIL import Image
 
-from pipeline.contract.packages import load_package, pack
-
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "examples" / "models" / "efficientnet-lite0"
 
@@ -76,11 +74,7 @@ def deployment(deployed: Callable[..., Any], tmp_path_factory: pytest.TempPathFa
     """The stack with a SageMaker model, six photos, and steps that spoil and heal a shard."""
     layer = tmp_path_factory.mktemp("layer")
     (layer / "layer.py").write_text(LAYER)
-    deployment = deployed(ModelDataUrl="s3://packed/model.tar.gz")
-    packed = io.BytesIO()
-    pack(load_package(MODEL), packed)
-    deployment.s3.create_bucket(Bucket="packed")
-    deployment.s3.put_object(Bucket="packed", Key="model.tar.gz", Body=packed.getvalue())
+    deployment = deployed(for_sagemaker=True)
     deployment.wrap(WRAPPED, layer)
     deployment.put(
         {

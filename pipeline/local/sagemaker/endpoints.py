@@ -40,7 +40,6 @@ class Endpoint:
         *,
         make_server: MakeServer,
         folder: Path,
-        s3: Any,
     ) -> None:
         self.name = name
         self.arn = arn
@@ -48,7 +47,6 @@ class Endpoint:
         self._config = config
         self._make_server = make_server
         self._folder = folder
-        self._s3 = s3
         self._lock = threading.Lock()
         self._created = now()
         self._state: dict[str, Any] = {"EndpointStatus": "Creating", "LastModifiedTime": self._created}
@@ -172,7 +170,7 @@ class Endpoint:
             server.stop()
 
     def _make_ready(self, server: ModelServer, variant: Mapping[str, Any]) -> None:
-        server.start(self._s3)
+        server.start()
         server.wait_until_ready(variant.get("ContainerStartupHealthCheckTimeoutInSeconds", PING_LIMIT), self._deleting)
 
     def _succeed(self, server: ModelServer, config: Mapping[str, Any], make_server: MakeServer) -> ModelServer:

@@ -1,7 +1,7 @@
 """A container that serves a model: its process, and HTTP with it.
 
     server = ModelServer(container, image, root=folder, log=log_path, ...)
-    server.start(s3)
+    server.start()
     server.wait_until_ready(seconds, stopping)
     reply = server.invoke(body, {"Content-Type": "image/jpeg"}, timeout=60)
     server.stop()
@@ -68,6 +68,7 @@ class ModelServer:
         variables: what is added for this server, over the container's own variables.
         root: the folder that stands for the container's `/`.
         log: what the process prints is added to this file.
+        s3: the client by which the model is fetched, in the model's role.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class ModelServer:
         root: Path,
         log: Path,
         processes: Processes,
+        s3: Any,
     ) -> None:
         self._container = container
         self._image = image
@@ -88,12 +90,13 @@ class ModelServer:
         self._root = root
         self._log = log
         self._processes = processes
+        self._s3 = s3
         self._child: Child | None = None
         self.ended: Future[int] = Future()
         """Done when the process has ended, with its exit status."""
         self._pool: urllib3.HTTPConnectionPool | None = None
 
-    def start(self, s3: Any) -> None:
+    def start(self) -> None:
         """Unpack the model, unless an earlier server of this root has, and start the process.
 
         Raises:
@@ -103,7 +106,7 @@ class ModelServer:
         if not model.exists():
             model.mkdir(parents=True)
             if self._container.get("ModelDataUrl"):
-                unpack_model(s3, self._container["ModelDataUrl"], model)
+                unpack_model(self._s3, self._container["ModelDataUrl"], model)
         port = _free_port()
         environment = {
             **self._environment,

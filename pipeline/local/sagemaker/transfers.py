@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import S3UploadFailedError
+
+from pipeline.local.direct_reads import bring
+
 _PARALLEL = 2
-_CHUNK = 1 << 20
 _POLL_SECONDS = 1.0
 
 
@@ -84,7 +87,11 @@ class OutputUpload:
 
     def sweep(self, *, final: bool) -> None:
         """Upload what is not in S3 yet. Until the final sweep, a file counts as complete when it has not changed since
-        the sweep before."""
+        the sweep before.
+
+        Raises:
+            TransferError: S3 does not take a file.
+        """
         seen = {}
         for path in sorted(self._folder.rglob("*")):
             # What the job renames or removes while it is looked at is seen by the next sweep, if it is still there.
@@ -93,14 +100,22 @@ class OutputUpload:
                     continue
                 state = seen[path] = _state(path)
                 if self._uploaded.get(path) != state and (final or self._seen.get(path) == state):
-                    self._s3.upload_file(str(path), self._bucket, self._key(path))
+                    self._upload(path)
                     self._uploaded[path] = state
         self._seen = seen
 
     def run(self, ended: threading.Event) -> None:
-        """Sweep until the job has ended (`S3UploadMode` Continuous)."""
-        while not ended.wait(_POLL_SECONDS):
-            self.sweep(final=False)
+        """Sweep until the job has ended (`S3UploadMode` Continuous). What S3 does not take is for the last sweep."""
+        with suppress(TransferError):
+            while not ended.wait(_POLL_SECONDS):
+                self.sweep(final=False)
+
+    def _upload(self, path: Path) -> None:
+        key = self._key(path)
+        try:
+            self._s3.upload_file(str(path), self._bucket, key)
+        except S3UploadFailedError as error:
+            raise TransferError(f"Failed to upload s3://{self._bucket}/{key}: {error.__cause__ or error}") from error
 
     def _key(self, path: Path) -> str:
         relative = path.relative_to(self._folder).as_posix()
@@ -116,6 +131,8 @@ def _manifest_objects(s3: Any, uri: str) -> Iterator[InputObject]:
         base, names = manifest[0]["prefix"], manifest[1:]
     except s3.exceptions.NoSuchKey as error:
         raise TransferError(f"The manifest {uri} does not exist") from error
+    except s3.exceptions.ClientError as error:
+        raise TransferError(f"The manifest {uri} cannot be read: {_reason(error)}") from error
     except (ValueError, LookupError, TypeError) as error:
         raise TransferError(f'The manifest {uri} does not read as [{{"prefix": "s3://..."}}, "key", ...]') from error
     for name in names:
@@ -133,6 +150,8 @@ def _prefix_objects(s3: Any, bucket: str, prefix: str) -> Iterator[InputObject]:
                     yield InputObject(bucket, item["Key"], _path_below(item["Key"], prefix))
     except s3.exceptions.NoSuchBucket as error:
         raise TransferError(f"The bucket {bucket!r} does not exist") from error
+    except s3.exceptions.ClientError as error:
+        raise TransferError(f"s3://{bucket}/{prefix} cannot be listed: {_reason(error)}") from error
 
 
 def _path_below(key: str, prefix: str) -> str:
@@ -149,17 +168,15 @@ def _download_one(s3: Any, item: InputObject, folder: Path) -> None:
         raise TransferError(f"s3://{item.bucket}/{item.key} cannot be a file: its key leads out of the input's folder")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        body = s3.get_object(Bucket=item.bucket, Key=item.key)["Body"]
-        # One buffer for all of it: fresh pages for every chunk cost as much as the copy.
-        chunk = memoryview(bytearray(_CHUNK))
-        with target.open("wb", buffering=0) as file:
-            while count := body.readinto(chunk):
-                file.write(chunk[:count])
+        bring(s3.get_object(Bucket=item.bucket, Key=item.key), target)
     except s3.exceptions.ClientError as error:
-        reason = error.response["Error"].get("Message", str(error))
-        raise TransferError(f"Data download failed: s3://{item.bucket}/{item.key}: {reason}") from error
+        raise TransferError(f"Data download failed: s3://{item.bucket}/{item.key}: {_reason(error)}") from error
     except (OSError, ValueError) as error:
         raise TransferError(f"Data download failed: s3://{item.bucket}/{item.key} cannot be a file: {error}") from error
+
+
+def _reason(error: Any) -> str:
+    return str(error.response["Error"].get("Message", error))
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -77,7 +77,7 @@ class TransformJob(Job):
         self._tell(TransformStartTime=now())
         try:
             for server in servers:
-                server.start(self._s3)
+                server.start()
             for server in servers:
                 server.wait_until_ready(PING_LIMIT, self._stopping)
             if self._stopping.is_set():
@@ -106,6 +106,7 @@ class TransformJob(Job):
             root=self._folder / host,
             log=self.log_path,
             processes=self._processes,
+            s3=self._s3,
         )
 
     def _transform(

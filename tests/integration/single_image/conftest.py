@@ -1,6 +1,5 @@
 """A local cloud with the stack for single images and its endpoint, and the queues in which its messages end."""
 
-import io
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.contract.packages import load_package, pack
+from pipeline.laptop.deployment import deploy_stack, open_model
 from pipeline.local.cloud import LocalCloud
-from pipeline.local.deploy import Stack, deploy
+from pipeline.local.deploy import Stack
 
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = ROOT / "examples/models/efficientnet-lite0"
@@ -22,23 +21,16 @@ LONGEST_WAIT = 90
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[LocalCloud]:
     with LocalCloud() as cloud:
-        packed = io.BytesIO()
-        pack(load_package(MODEL), packed)
-        cloud.client("s3").create_bucket(Bucket="packed")
-        cloud.client("s3").put_object(Bucket="packed", Key="model.tar.gz", Body=packed.getvalue())
         yield cloud
 
 
 @pytest.fixture(scope="module")
 def stacks(cloud: LocalCloud) -> Callable[..., Stack]:
-    """`stacks(name, **parameters)` deploys the template once more, with the example model in its results bucket."""
+    """`stacks(name, **parameters)` deploys the template once more, with the example model in its results bucket;
+    `for_sagemaker=True` makes a SageMaker model of it, too."""
 
-    def make(name: str, **parameters: str) -> Stack:
-        stack = deploy(cloud, ROOT / "infra" / "template.yaml", parameters, name)
-        for path in MODEL.iterdir():
-            key = f"models/efficientnet-lite0/{path.name}"
-            cloud.client("s3").upload_file(str(path), stack.outputs["ResultsBucket"], key)
-        return stack
+    def make(name: str, *, for_sagemaker: bool = False, **parameters: str) -> Stack:
+        return deploy_stack(cloud, [open_model(MODEL)], parameters, for_sagemaker=for_sagemaker, name=name)
 
     return make
 
@@ -48,7 +40,7 @@ def stack(stacks: Callable[..., Stack]) -> Stack:
     """The stack with an endpoint; the daisy's score is 0.36."""
     return stacks(
         "single",
-        ModelDataUrl="s3://packed/model.tar.gz",
+        for_sagemaker=True,
         EndpointInstanceType="ml.c7i.large",
         CertaintyThreshold="0.3",
         PredictImageUrl="yes",

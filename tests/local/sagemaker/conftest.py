@@ -23,7 +23,7 @@ def service(tmp_path: Path, role: str) -> SageMakerService:
         state_dir=tmp_path,
         image_root=tmp_path,
         images=Images({}),
-        clients=lambda name: None,
+        clients=lambda name, role: None,
         account_id="123456789012",
         region="us-east-1",
     )

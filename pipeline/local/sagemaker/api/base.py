@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from pipeline.local.faults import Faults
 from pipeline.local.faults.jobs import DisturbedProcesses
+from pipeline.local.permissions import credentials
 from pipeline.local.processes import Processes
 from pipeline.local.protocol import JsonService, ServiceError
 from pipeline.local.sagemaker.containers import Images
@@ -15,6 +16,8 @@ from pipeline.local.sagemaker.jobs import clear
 from pipeline.local.sagemaker.processing import ProcessingJob
 from pipeline.local.sagemaker.register import JobRegister
 from pipeline.local.sagemaker.transform import TransformJob
+
+_OF_THE_NETWORK = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 class Operations(JsonService):
@@ -26,7 +29,7 @@ class Operations(JsonService):
         state_dir: where each job and endpoint has its folder.
         image_root: the working directory of a Processing job's processes, which stands for the container image's.
         images: what the images of models come to.
-        clients: gives the boto3 client of a service of this cloud.
+        clients: gives the boto3 client of a service of this cloud, in the role with an ARN.
         account_id, region: what ARNs say.
         faults: what goes wrong on purpose.
         quota: says how many instances a quota of the account admits, by its name; None where nothing is limited.
@@ -43,7 +46,7 @@ class Operations(JsonService):
         state_dir: Path,
         image_root: Path,
         images: Images,
-        clients: Callable[[str], Any],
+        clients: Callable[[str, str], Any],
         account_id: str,
         region: str,
         faults: Faults | None = None,
@@ -73,6 +76,11 @@ class Operations(JsonService):
         """What starts the processes of a job: `kind` is processing_job or transform_job, `stop` stops one by name."""
         strike = self.faults.strike(kind, name) if self.faults else None
         return DisturbedProcesses(self.processes, strike, lambda: stop(name)) if strike else self.processes
+
+    def environment_of(self, role_arn: str, *, isolated: bool) -> dict[str, str]:
+        """What the environment of a container begins with: it speaks to AWS in its role, or, isolated, not at all."""
+        given = {**self.environment(), **credentials(role_arn)}
+        return {name: value for name, value in given.items() if not (isolated and name in _OF_THE_NETWORK)}
 
     def arn(self, resource: str, name: str) -> str:
         """The ARN of a resource; names are in lower case there."""

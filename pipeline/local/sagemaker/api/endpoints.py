@@ -57,7 +57,7 @@ class EndpointOperations(Operations):
         config = self._config(parameters["EndpointConfigName"])
         make_server = self._server_of(config)
         folder = self.state_dir / "endpoints" / name.lower()
-        endpoint = Endpoint(name, arn, config, make_server=make_server, folder=folder, s3=self.clients("s3"))
+        endpoint = Endpoint(name, arn, config, make_server=make_server, folder=folder)
         with self.lock:
             there = self.endpoints.get(name.lower())
             if there is not None and not there.is_gone:
@@ -101,7 +101,8 @@ class EndpointOperations(Operations):
 
     def _server_of(self, config: Mapping[str, Any]) -> MakeServer:
         """What makes a server of the configuration's model."""
-        container = container_of(self.existing_model(config["ProductionVariants"][0]["ModelName"]))
+        model = self.existing_model(config["ProductionVariants"][0]["ModelName"])
+        container = container_of(model)
 
         def make_server(root: Path, log: Path) -> ModelServer:
             try:
@@ -111,11 +112,14 @@ class EndpointOperations(Operations):
             return ModelServer(
                 container,
                 image,
-                environment=self.environment(),
+                environment=self.environment_of(
+                    model["ExecutionRoleArn"], isolated=model.get("EnableNetworkIsolation", False)
+                ),
                 variables={},
                 root=root,
                 log=log,
                 processes=self.processes,
+                s3=self.clients("s3", model["ExecutionRoleArn"]),
             )
 
         return make_server

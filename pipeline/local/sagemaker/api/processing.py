@@ -22,8 +22,11 @@ class ProcessingOperations(Operations):
             self.arn("processing-job", name),
             folder=self.processing_jobs.folder_of(name),
             image_root=self.image_root,
-            environment=self.environment(),
-            s3=self.clients("s3"),
+            environment=self.environment_of(
+                parameters["RoleArn"],
+                isolated=parameters.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
+            ),
+            s3=self.clients("s3", parameters["RoleArn"]),
             processes=self.processes_of("processing_job", name, self.processing_jobs.stop),
         )
         self.processing_jobs.start(job)

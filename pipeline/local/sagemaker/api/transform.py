@@ -28,14 +28,17 @@ class TransformOperations(Operations):
     def create_transform_job(self, parameters: dict[str, Any]) -> dict[str, Any]:
         name = parameters["TransformJobName"]
         _check(parameters)
+        model = self.existing_model(parameters["ModelName"])
         job = TransformJob(
             parameters,
             self.arn("transform-job", name),
-            container=container_of(self.existing_model(parameters["ModelName"])),
+            container=container_of(model),
             folder=self.transform_jobs.folder_of(name),
             images=self.images,
-            environment=self.environment(),
-            s3=self.clients("s3"),
+            environment=self.environment_of(
+                model["ExecutionRoleArn"], isolated=model.get("EnableNetworkIsolation", False)
+            ),
+            s3=self.clients("s3", model["ExecutionRoleArn"]),
             processes=self.processes_of("transform_job", name, self.transform_jobs.stop),
         )
         self.transform_jobs.start(job)
