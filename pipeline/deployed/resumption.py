@@ -1,7 +1,8 @@
 """Go on with a run: redrive its execution where that helps, or have a new execution take it over.
 
 A redrive enters the state that failed once more, with the input that it had. So it does not help where that input is
-what is wrong: what validation or jobs have left has to be made again (pipeline/runs/resuming.py).
+what is wrong: what validation or jobs have left has to be made again (pipeline/runs/resuming.py). Where the results are
+complete, nothing has: a redrive tells of them.
 """
 
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pipeline.deployed import executions, history
 from pipeline.deployed.executions import Execution
 from pipeline.deployed.stack import Deployment
 from pipeline.results import causes
+from pipeline.runs.gathered import OF_WHAT_IS_THERE, is_gathered
 from pipeline.runs.run import Run, load_run
 from pipeline.runs.run_input import PROCESSING
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _WRONG_INPUT = "InvalidRunInput"
-# Errors about what an earlier state has left. TooManyFailed is one of partitions whose jobs failed.
-_OF_WHAT_IS_THERE = {"RunDoesNotAddUp", "TooManyFailed", "CorruptArtifact", "CorruptVerdicts", "CorruptPredictions"}
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,21 @@ def resume(
     if run is not None and run.execution_arn != execution.arn:
         told = f"{called} was taken over by {run.execution_arn}: there is nothing to resume in {execution.name}."
         return Resumed(None, f"{told} `imagebatch resume {called}` goes on with the run.")
-    helps = max_cost_usd is None and execution.error not in _OF_WHAT_IS_THERE
-    if run is not None and helps:
-        helps = not _has_other_model(s3, run)
-    if helps and _redrive(stepfunctions, execution.arn):
+    if _redrive_helps(s3, run, execution, max_cost_usd) and _redrive(stepfunctions, execution.arn):
         return Resumed(execution.arn, f"Redriven: {execution.arn}")
     if pointer is None:
         return Resumed(None, f"{called} had not become a run yet, and cannot be redriven any more: start it again.")
     document = {"resume": called} if max_cost_usd is None else {"resume": called, "max_cost_usd": max_cost_usd}
     return _take_over(stepfunctions, deployment, execution, document)
+
+
+def _redrive_helps(s3: "S3Client", run: Run | None, execution: Execution, max_cost_usd: float | None) -> bool:
+    """Whether what is there is right, and, unless the run has its results, within its limit and by its model."""
+    if run is not None and is_gathered(run, execution.error, s3):
+        return True
+    if max_cost_usd is not None or execution.error in OF_WHAT_IS_THERE:
+        return False
+    return run is None or not _has_other_model(s3, run)
 
 
 def _has_other_model(s3: "S3Client", run: Run) -> bool:

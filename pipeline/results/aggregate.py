@@ -34,6 +34,7 @@ from pipeline.results.reconcile import Answers, reconcile
 from pipeline.results.shard_results import StoredPredictions, failure_of_job, read_shard
 from pipeline.results.summary import Tally, summarise
 from pipeline.runs import keys
+from pipeline.runs.gathered import PUBLISHED
 from pipeline.runs.planning import Plan, load_plan
 from pipeline.runs.run import Run
 from pipeline.telemetry import run_metrics
@@ -87,7 +88,7 @@ def aggregate_predictions(
         run_metrics.tell_fractions(summary)
         _check(run, summary)
         published = {keys.PREDICTIONS_TABLE: predicted, keys.REJECTED_TABLE: rejected}
-        summary["published"] = publishing.publish(run, published, s3)
+        summary[PUBLISHED] = publishing.publish(run, published, s3)
         if run.ledger is not None:
             summary["ledger"] = remembering.remember_run(run, run.ledger, predicted, dynamodb)
         _put_summary(s3, run, summary)

@@ -8,6 +8,9 @@ What is done is found by its name: batches whose results are stored (validation/
 what is predicted (finished.py, answered.py) is not planned again, unless the files of the model are others by now.
 run.json is rewritten only if it is as it was read, so that of two resumptions at once one has the run, and the other
 ends as a trigger does that came twice.
+
+A run that is gathered, and has only not been told of, is left to a redrive: that enters the state which tells of it and
+none before, so whoever redrives an execution whose run was taken over would tell of the run a second time.
 """
 
 import json
@@ -22,6 +25,7 @@ from pipeline import objects
 from pipeline.contract.store import read_package
 from pipeline.costs import stored
 from pipeline.errors import ContractMismatch, InvalidRunInput
+from pipeline.runs.gathered import is_gathered
 from pipeline.runs.keys import run_key
 from pipeline.runs.run import Run
 from pipeline.runs.run_input import max_cost
@@ -52,9 +56,10 @@ def resume(
 ) -> dict[str, Any]:
     """What StartRun answers: the run's pointer, and in `claimed` whether this execution has it now.
 
-    It does not get a run whose execution is under way, or has succeeded; `note` says so. Raises InvalidRunInput where
-    there is no such run, ContractMismatch where its model has another contract by now, and what a start raises about
-    prices that do not read and a model package that is gone or wrong.
+    It does not get a run whose execution is under way, has succeeded, or needs but a redrive to tell of complete
+    results; `note` says so. Raises InvalidRunInput where there is no such run, ContractMismatch where its model has
+    another contract by now, and what a start raises about prices that do not read and a model package that is gone or
+    wrong.
     """
     bucket = settings.results_bucket
     run_id = _run_id(document)
@@ -64,10 +69,8 @@ def resume(
         run, etag = _read(s3, bucket, run_id)
         if run.execution_arn == execution["arn"]:  # this function was retried after it had written
             return {**run.pointer, "claimed": True, "note": ""}
-        status = _status(stepfunctions, run.execution_arn)
-        if status in ("RUNNING", "PENDING_REDRIVE", "SUCCEEDED"):
-            had = "has succeeded" if status == "SUCCEEDED" else "is under way"
-            note = f"The run {run_id} {had}, in the execution {run.execution_arn}. Nothing was done here."
+        if left := _why_left(run, _described(stepfunctions, run.execution_arn), s3):
+            note = f"The run {run_id} {left}, in the execution {run.execution_arn}. Nothing was done here."
             return {**run.pointer, "claimed": False, "note": note}
         mine = _with_model(replace(run, resumed=run.resumed + 1), settings, s3)
         mine = replace(mine, execution_arn=execution["arn"], **limit)
@@ -113,13 +116,25 @@ def _read(s3: "S3Client", bucket: str, run_id: str) -> tuple[Run, str]:
         ) from error
 
 
-def _status(stepfunctions: Any, execution: str) -> str:
+def _described(stepfunctions: Any, execution: str) -> Mapping[str, Any]:
     try:
-        return str(stepfunctions.describe_execution(executionArn=execution)["status"])
+        described: Mapping[str, Any] = stepfunctions.describe_execution(executionArn=execution)
     except ClientError as error:
         if objects.error_code(error) == "ExecutionDoesNotExist":  # Step Functions keeps them for 90 days
-            return "FORGOTTEN"
+            return {"status": "FORGOTTEN"}
         raise
+    return described
+
+
+def _why_left(run: Run, execution: Mapping[str, Any], s3: "S3Client") -> str:
+    """Why a run stays with its execution; nothing where it may be taken over."""
+    if execution["status"] == "SUCCEEDED":
+        return "has succeeded"
+    if execution["status"] in ("RUNNING", "PENDING_REDRIVE"):
+        return "is under way"
+    if execution.get("redriveStatus") == "REDRIVABLE" and is_gathered(run, execution.get("error"), s3):
+        return f"has its results, and a redrive (`imagebatch resume {run.run_id}`) tells of them"
+    return ""
 
 
 def _write(s3: "S3Client", run: Run, etag: str) -> bool:

@@ -66,8 +66,11 @@ class Attempts:
         pointer = self._insist(lambda: history.find_pointer(self._states, ended.arn))
         self._run_id = pointer["run_id"] if pointer else self._run_id
         if self._takes_over and self._run_id and ended.error != "InvalidRunInput":
-            self.ways.append(f"taken over {where}")
-            return self._taken_over(self._run_id)
+            arn = self._taken_over(self._run_id)
+            # Of a run that has its results nothing is left but to tell of them, and that takes a redrive.
+            if arn != ended.arn:
+                self.ways.append(f"taken over {where}")
+                return arn
         try:
             resumed = resumption.resume(self._states, self._s3, self._deployment, ended)
         except BotoCoreError:

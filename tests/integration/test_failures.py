@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
+from pipeline.deployed.history import find_pointer
+from pipeline.local.faults import FaultPlan, Faults
+
 PHOTO = (Path(__file__).resolve().parents[2] / "examples" / "photos" / "garden" / "daisy.jpg").read_bytes()
 BOUND = 60
 """Seconds after which something that has not happened is not going to."""
+
+
+@pytest.fixture(scope="module")
+def faults() -> Faults:
+    return Faults()
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +102,29 @@ def test_a_run_that_is_stopped_is_told_and_goes_on_where_it_was(
 
     machine.redrive_execution(executionArn=started["executionArn"])
     assert deployment.wait(started["executionArn"]).counts["predicted"] == 2
+
+
+def test_a_run_that_failed_as_it_was_told_of_is_redriven_by_whoever_resumes_it_and_told_of_once(
+    deployment: Any, told: Callable[[str], list[dict[str, Any]]], faults: Faults, imagebatch: Callable[..., Any]
+) -> None:
+    refused = {"on": "request", "service": "sns", "operation": "Publish", "fault": "internal_error"}
+    rule = {**refused, "probability": 1, "times": 999, "seconds": 0}
+    faults.use(FaultPlan.from_json({"retry_pace": 0, "faults": [rule]}))
+    failed = deployment.run()
+    faults.rest()
+    execution, bucket = failed.description["executionArn"], deployment.stack.outputs["ResultsBucket"]
+    pointer = find_pointer(deployment.cloud.client("stepfunctions"), execution)
+    assert pointer is not None
+    run_id = str(pointer["run_id"])
+    # Where jobs are left to run, files of the model that were replaced are a reason to take a run over.
+    deployment.s3.put_object(Bucket=bucket, Key="models/efficientnet-lite0/notes.txt", Body=b"another")
+
+    taking_over = deployment.run(resume=run_id)
+    resumed = imagebatch("resume", run_id, "--wait", **deployment.cloud.environment())
+
+    assert failed.description["error"].startswith("SNS.")
+    assert (taking_over.status, taking_over.output["claimed"]) == ("SUCCEEDED", False)
+    assert "has its results, and a redrive" in taking_over.output["note"]
+    assert (resumed.code, resumed.stdout.splitlines()[0]) == (0, f"Redriven: {execution}"), resumed
+    successes = [each for each in told(run_id) if " predicted " in each["Subject"]]
+    assert len(successes) == 1

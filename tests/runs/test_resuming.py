@@ -11,7 +11,7 @@ from pipeline import objects
 from pipeline.contract import ModelContract
 from pipeline.contract.store import read_digest
 from pipeline.errors import ContractMismatch, InvalidPrices, InvalidRunInput
-from pipeline.runs.keys import run_key
+from pipeline.runs.keys import result_key, run_key
 from pipeline.runs.resuming import is_resumption, resume
 from pipeline.runs.run import Run, load_run
 from pipeline.settings import StartRunSettings
@@ -23,13 +23,21 @@ OTHER = {**LATER, "arn": f"{LATER['arn']}-still"}
 
 
 class StepFunctions:
-    def __init__(self, status: str | None = "FAILED") -> None:
+    def __init__(self, status: str | None = "FAILED", redrive: str = "REDRIVABLE", error: str = "SNS.Fault") -> None:
         self.status = status
+        self.error = error
+        self.redrive = redrive
 
     def describe_execution(self, executionArn: str) -> Any:  # noqa: N803 - the API's name
         if self.status is None:
             raise ClientError({"Error": {"Code": "ExecutionDoesNotExist"}}, "DescribeExecution")
-        return {"status": self.status, "executionArn": executionArn}
+        return {"status": self.status, "executionArn": executionArn, "redriveStatus": self.redrive, "error": self.error}
+
+
+def put_summary(s3: Any, run: Run, **changes: Any) -> None:
+    """What AggregatePredictions leaves of a run that adds up."""
+    summary = {"execution_arn": run.execution_arn, "published": {}, **changes}
+    objects.put_json(s3, RESULTS, result_key(run.run_id, "summary.json"), summary)
 
 
 @pytest.fixture
@@ -84,6 +92,47 @@ def test_a_run_that_needs_nobody_is_left_alone(s3: Any, failed: Run, status: str
     assert not answer["claimed"]
     assert said in answer["note"]
     assert load_run(s3, answer) == failed
+
+
+def test_a_run_that_was_gathered_and_not_told_of_is_left_to_a_redrive(s3: Any, failed: Run) -> None:
+    put_summary(s3, failed)
+
+    answer = resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions())
+
+    assert not answer["claimed"]
+    assert f"has its results, and a redrive (`imagebatch resume {failed.run_id}`) tells of them" in answer["note"]
+    assert load_run(s3, answer) == failed
+
+
+def test_a_run_that_was_gathered_is_taken_over_where_a_redrive_is_not_possible_any_more(s3: Any, failed: Run) -> None:
+    put_summary(s3, failed)
+
+    assert resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions(redrive="NOT_REDRIVABLE"))["claimed"]
+
+
+def test_a_summary_that_an_execution_before_has_left_does_not_count(s3: Any, failed: Run) -> None:
+    put_summary(s3, failed, execution_arn=OTHER["arn"])
+
+    assert resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions())["claimed"]
+
+
+def test_a_run_that_was_gathered_and_then_found_wrong_is_taken_over(s3: Any, failed: Run) -> None:
+    put_summary(s3, failed)
+
+    assert resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions(error="CorruptVerdicts"))["claimed"]
+
+
+def test_a_summary_of_a_run_that_did_not_add_up_does_not_count(s3: Any, failed: Run) -> None:
+    objects.put_json(s3, RESULTS, result_key(failed.run_id, "summary.json"), {"execution_arn": failed.execution_arn})
+
+    assert resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions())["claimed"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[1]", b'{"published"'])
+def test_a_summary_that_does_not_read_does_not_count(s3: Any, failed: Run, body: bytes) -> None:
+    s3.put_object(Bucket=RESULTS, Key=result_key(failed.run_id, "summary.json"), Body=body)
+
+    assert resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions())["claimed"]
 
 
 def test_a_function_that_is_retried_finds_its_own_claim(s3: Any, failed: Run) -> None:
