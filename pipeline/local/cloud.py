@@ -25,7 +25,7 @@ from botocore.config import Config
 
 from pipeline.cores import available_cores
 from pipeline.deployed.cloud_file import ACCESS_KEY, client_environment
-from pipeline.local import clients
+from pipeline.local import clients, forks
 from pipeline.local.athena import AthenaService
 from pipeline.local.buckets import Bucket
 from pipeline.local.cloudformation import CloudFormationService
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
 
 _SOURCES = Path(__file__).resolve().parents[2]
 _OF_THE_SOURCES = Image(("python3", "-m", "processing_scripts.serve"), _SOURCES)
-# What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's.
-_INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV")
 _OPEN_FILES = (65_536, 10_240)
 _in_this_process = threading.Lock()
 
@@ -126,7 +124,7 @@ class LocalCloud:
         cleanup.callback(self._gateway.close)
         for bucket in self._gateway.stored_buckets():
             self.create_bucket(bucket)
-        processes = Processes()
+        processes = Processes(forks.take())
         self._images = Images({"imagebatch": _OF_THE_SOURCES})
         quotas = QuotasService(lambda: self._sagemaker.model, account_id, region)
         self._sagemaker = SageMakerService(
@@ -287,7 +285,7 @@ class LocalCloud:
         self.close()
 
     def _child_environment(self) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        kept = {name: os.environ[name] for name in forks.INHERITED if name in os.environ}
         return {**kept, **self.environment()}
 
     def _close_clients(self) -> None:

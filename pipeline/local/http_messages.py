@@ -33,11 +33,15 @@ class Request:
 
 @dataclass(slots=True)
 class FilePart:
-    """`length` bytes of an open file from `offset`, sent without passing through Python. The server closes the file."""
+    """`length` bytes of an open file from `offset`, sent without passing through Python. The server closes the file.
+
+    `stays` says that nobody will ever write to the file again.
+    """
 
     file: BinaryIO
     offset: int
     length: int
+    stays: bool = False
 
 
 @dataclass(slots=True)

@@ -3,6 +3,8 @@
 Every child leads a session, and so a process group, of its own: Ctrl-C in a terminal does not reach it behind our back,
 and all that it starts dies with it. A guardian, which is a process too, holds the list of groups and the reading end of
 a pipe; when our end closes, even because of SIGKILL, it kills them. A child begins only after the guardian knows it.
+
+A child is a command that a shell becomes, or, where its start was prepared, a fork (local/forks.py).
 """
 
 import os
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.local import guardian
+from pipeline.local.forks import Forked, ForkServer, Kind
 
 # Waits for a line on standard input before it becomes the command: without one, its parent died in between.
 _GATE = 'read -r go || exit 125; exec "$@" </dev/null'
@@ -23,7 +26,7 @@ _GATE = 'read -r go || exit 125; exec "$@" </dev/null'
 class Child:
     """A running command and everything that it started."""
 
-    def __init__(self, process: subprocess.Popen[bytes], family: "Processes") -> None:
+    def __init__(self, process: "subprocess.Popen[bytes] | Forked", family: "Processes") -> None:
         self._process = process
         self._family = family
         self._reaped = threading.Lock()
@@ -57,9 +60,10 @@ class Child:
 
 
 class Processes:
-    """The children of one cloud. Safe to use from any thread."""
+    """The children of one cloud, and what forks them. Safe to use from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, forks: Mapping[Kind, ForkServer] | None = None) -> None:
+        self._forks = forks or {}
         self._children: set[Child] = set()
         self._lock = threading.Lock()
         self._guardian: subprocess.Popen[bytes] | None = None
@@ -72,8 +76,11 @@ class Processes:
         environment: Mapping[str, str],
         folder: Path,
         output: IO[bytes] | int = subprocess.DEVNULL,
+        kind: Kind | None = None,
     ) -> Child:
         """Start a command in `folder` with exactly this environment; stdout and stderr both go to `output`.
+
+        With `kind`, a command of this interpreter begins with what programs of the kind load, where that was prepared.
 
         Raises:
             RuntimeError: after `close`.
@@ -81,22 +88,17 @@ class Processes:
         with self._lock:
             if self._closed:
                 raise RuntimeError("the local cloud is closed: nothing can be started in it any more")
-            process = subprocess.Popen(
-                ["/bin/sh", "-c", _GATE, "sh", *command],
-                env=dict(environment),
-                cwd=folder,
-                stdin=subprocess.PIPE,
-                bufsize=0,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+            server = self._forks.get(kind) if kind else None
+            forked = server.fork(command, environment, folder, output) if server else None
+            process = forked or _start(command, environment, folder, output)
             child = Child(process, self)
             self._children.add(child)
             self._tell_guardian(f"+{child.pid}")
-        _write(process, "go")
-        if process.stdin is not None:
-            process.stdin.close()
+        if isinstance(process, Forked):
+            process.begin()
+        else:
+            _write(process, "go")
+            _close(process)
         return child
 
     def forget(self, child: Child) -> bool:
@@ -117,6 +119,8 @@ class Processes:
             child.kill()
         for child in children:
             child.wait()
+        for server in self._forks.values():
+            server.close()
         with self._lock:
             warden, self._guardian = self._guardian, None
         if warden is not None:
@@ -138,6 +142,21 @@ class Processes:
             _write(self._guardian, f"+{child.pid}")
 
 
+def _start(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, output: IO[bytes] | int
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        ["/bin/sh", "-c", _GATE, "sh", *command],
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        bufsize=0,
+        stdout=output,
+        stderr=output,
+        start_new_session=True,
+    )
+
+
 def _write(process: subprocess.Popen[bytes], line: str) -> bool:
     """Write a line to a process's standard input; whether it could take it."""
     if process.stdin is None:
@@ -149,9 +168,13 @@ def _write(process: subprocess.Popen[bytes], line: str) -> bool:
     return True
 
 
+def _close(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
+
+
 def _dismiss(warden: subprocess.Popen[bytes]) -> None:
-    if warden.stdin is not None:
-        warden.stdin.close()
+    _close(warden)
     warden.wait()
 
 

@@ -4,6 +4,7 @@ A body that is being received is a file like any other, but nobody knows its nam
 names it. Files that no index names are what an earlier process did not finish.
 """
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from typing import BinaryIO, TypeVar
 from pipeline.local.buckets.checksums import Digests, Source, pump
 
 T = TypeVar("T")
+
+_READ_ONLY = 0o444
+"""A job's input may be a link to a body, which must not change with what the job does to its input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Bodies:
         try:
             with path.open("wb") as file:
                 filled = fill(file)
+                os.fchmod(file.fileno(), _READ_ONLY)
             yield path.name, filled
         except BaseException:
             path.unlink(missing_ok=True)

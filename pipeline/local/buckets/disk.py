@@ -100,7 +100,7 @@ class DiskBucket(Bucket):
                 raise archived(info.description.storage_class)
             span = select(info, conditions)
             file = self._bodies.open(name)
-        return Reading(info, span, FilePart(file, span.start, span.length))
+        return Reading(info, span, FilePart(file, span.start, span.length, stays=True))
 
     def receive(
         self, source: Source, algorithm: str | None = None, *, with_md5: bool = True

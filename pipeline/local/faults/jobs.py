@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.local.faults.injection import Strike
+from pipeline.local.forks import Kind
 from pipeline.local.processes import Child, Processes
 from pipeline.local.sagemaker.jobs import JobFailedError
 
@@ -39,11 +40,12 @@ class DisturbedProcesses(Processes):
         environment: Mapping[str, str],
         folder: Path,
         output: IO[bytes] | int = subprocess.DEVNULL,
+        kind: Kind | None = None,
     ) -> Child:
         if self._strike.fault == "no_capacity":
             self._strike.record()
             raise JobFailedError(_NO_CAPACITY)
-        child = self._family.start(command, environment=environment, folder=folder, output=output)
+        child = self._family.start(command, environment=environment, folder=folder, output=output, kind=kind)
         self._started.append(child)
         if len(self._started) == 1:
             hanging = self._strike.fault == "hanging"

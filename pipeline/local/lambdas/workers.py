@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local.faults.functions import Crash
+from pipeline.local.forks import Kind
 from pipeline.local.http_messages import Request, Response
 from pipeline.local.http_server import HttpServer
 from pipeline.local.lambdas import runtime
@@ -81,6 +82,7 @@ class Worker:
                     environment=self._environment(environment),
                     folder=function.code.root,
                     output=output,
+                    kind=Kind.FUNCTION,
                 )
         except BaseException:
             self._api.close()

@@ -3,17 +3,27 @@
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.local import forks
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.permissions import credentials
 
 Create = Callable[..., Any]
 Invoke = Callable[..., Any]
+
+
+@pytest.fixture(params=["interpreter", "fork"])
+def cloud(request: pytest.FixtureRequest) -> Iterator[LocalCloud]:
+    """Workers are the same however they start."""
+    if request.param == "fork":
+        forks.prepare()
+    with LocalCloud(lambda_concurrency=2) as cloud:
+        yield cloud
 
 
 def test_a_handler_gets_its_event_and_its_result_is_the_payload(create_function: Create, invoke: Invoke) -> None:

@@ -1,0 +1,224 @@
+"""Processes that begin with their libraries loaded: forks of one that has loaded them and done nothing else.
+
+A function's process takes 0.3 seconds of a core to load boto3 and numpy, and a run has eight of them. Whoever
+knows that a cloud comes says so first thing, and the libraries are loaded on another core while this process loads its
+own:
+
+    forks.prepare()
+    from pipeline.local.cloud import LocalCloud  # its processes are forks from now on, where they can be
+
+What a fork may not be is started as any other command: elsewhere than on Linux, where libraries of the system do not
+outlive one; where a variable asks for something that is read when an interpreter or a library is loaded; and where the
+program has a module of its own of a name that is loaded already.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import IO
+
+from pipeline.local import fork_server
+
+INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV")
+"""What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's."""
+
+# Variables that are read when an interpreter or a library is loaded, by how they begin.
+_READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "GLIBC_", "OPENBLAS_", "OMP_", "NPY_", "TZ")
+_READ_BY_BOTOCORE = ("AWS_DATA_PATH", "BOTO_DISABLE_CRT", "BOTOCORE_EXPERIMENTAL__PLUGINS")
+_LONGEST_LOADING = 120  # seconds
+_SOURCES = Path(__file__).resolve().parents[2]
+
+_log = logging.getLogger(__name__)
+
+
+class Kind(Enum):
+    """What a fork is for, and so, what is loaded: what programs of the kind have in common."""
+
+    FUNCTION = "function"
+    JOB = "job"
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        if self is Kind.JOB:
+            # Not onnxruntime: it has a thread from the moment that it is loaded.
+            return ("numpy", "json", "logging", "multiprocessing.queues", "concurrent.futures.process")
+        # Not Pillow: it reads its variables when it is loaded, and functions have some.
+        return ("boto3", "boto3.s3.transfer", "numpy", "tarfile", "zoneinfo", "difflib")
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What a process of this kind always has of `_READ_AT_START`."""
+        if self is Kind.JOB:
+            return {"PYTHONPATH": str(_SOURCES), "PYTHONUNBUFFERED": "1"}
+        return {"LANG": "en_US.UTF-8", "TZ": ":UTC"}
+
+
+class Forked:
+    """A fork, as far as it is like a subprocess.Popen. It waits to begin."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.gate = -1
+        self._status: int | None = None
+        self._ended = threading.Event()
+
+    def begin(self) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self.gate, b"\n")
+        os.close(self.gate)
+
+    def poll(self) -> int | None:
+        return self._status
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit status, negative for a signal. Raises subprocess.TimeoutExpired."""
+        if not self._ended.wait(timeout) or self._status is None:
+            raise subprocess.TimeoutExpired("fork", timeout or 0)
+        return self._status
+
+    def end(self, status: int) -> None:
+        """What the server tells."""
+        self._status = status
+        self._ended.set()
+
+
+class ForkServer:
+    """A process that forks (fork_server.py), from the moment that it starts to load its libraries until `close`."""
+
+    def __init__(self, kind: Kind) -> None:
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        self._variables = {**inherited, **kind.variables}
+        self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(fork_server.__file__), *kind.modules],
+                env=self._variables,
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._loaded: frozenset[str] | None = None
+        self._answers: queue.SimpleQueue[Forked | frozenset[str] | str] = queue.SimpleQueue()
+        self._running: dict[int, Forked] = {}
+        self._has_ended = False
+        self._lock = threading.Lock()
+        threading.Thread(target=self._listen, name=f"forks-{kind.value}", daemon=True).start()
+
+    def fork(
+        self, command: Sequence[str], environment: Mapping[str, str], folder: Path, output: IO[bytes] | int
+    ) -> Forked | None:
+        """A process that is about to become `command`; None where no fork can be that, or there is none to be had."""
+        if command[0] != sys.executable or not self._has_read(environment):
+            return None
+        with self._lock:
+            if self._loaded is None:
+                answer = self._answer()
+                self._loaded = answer if isinstance(answer, frozenset) else frozenset()
+            if self._has_ended or not self._loaded.isdisjoint(_modules_in(folder)):
+                return None
+            return self._order(command[1:], environment, folder, output)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def close(self) -> None:
+        """Let the server end. Whoever has forks has ended them before."""
+        self._connection.shutdown(socket.SHUT_RDWR)
+        self._process.wait()
+        self._connection.close()
+
+    def _has_read(self, environment: Mapping[str, str]) -> bool:
+        names = {name for name in {*environment, *self._variables} if name.startswith(_READ_AT_START)}
+        return all(environment.get(name) == self._variables.get(name) for name in {*names, *_READ_BY_BOTOCORE})
+
+    def _order(
+        self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, output: IO[bytes] | int
+    ) -> Forked | None:
+        order = fork_server.Order(arguments=list(arguments), environment=dict(environment), folder=str(folder))
+        reader, writer = os.pipe()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            target = nowhere if output == subprocess.DEVNULL else output if isinstance(output, int) else output.fileno()
+            socket.send_fds(self._connection, [json.dumps(order).encode()], [target, reader])
+            answer = self._answer()
+        except OSError as error:
+            answer = str(error)
+        finally:
+            os.close(reader)
+            os.close(nowhere)
+        if not isinstance(answer, Forked):
+            os.close(writer)
+            _log.warning("No fork could be had: %s", answer)
+            return None
+        answer.gate = writer
+        return answer
+
+    def _answer(self) -> Forked | frozenset[str] | str:
+        try:
+            return self._answers.get(timeout=_LONGEST_LOADING)
+        except queue.Empty:
+            self._process.kill()
+            return f"the server has said nothing for {_LONGEST_LOADING} seconds"
+
+    def _listen(self) -> None:
+        """Take what the server tells, until it has ended."""
+        while message := self._receive():
+            told = json.loads(message)
+            if "status" in told:
+                self._running.pop(told["pid"]).end(told["status"])
+                continue
+            if "pid" in told:
+                self._answers.put(self._running.setdefault(told["pid"], Forked(told["pid"])))
+            else:
+                self._answers.put(told["error"] if "error" in told else frozenset(told["loaded"]))
+        self._has_ended = True
+        # Nobody tells any more how they end. Whoever waits for them is not to wait for ever.
+        for pid in list(self._running):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+            self._running.pop(pid).end(-signal.SIGKILL)
+        self._answers.put("the server has ended")
+
+    def _receive(self) -> bytes:
+        try:
+            return self._connection.recv(fork_server.LARGEST_ORDER)
+        except OSError:
+            return b""
+
+
+_prepared: dict[Kind, ForkServer] = {}
+
+
+def prepare() -> None:
+    """Let the next cloud of this process have forks."""
+    if sys.platform != "linux":
+        return
+    for kind in Kind:
+        if kind not in _prepared:
+            _prepared[kind] = ForkServer(kind)
+
+
+def take() -> dict[Kind, ForkServer]:
+    """What was prepared, for whoever closes it."""
+    taken = dict(_prepared)
+    _prepared.clear()
+    return taken
+
+
+def _modules_in(folder: Path) -> set[str]:
+    """The names that modules at the root of a folder may have."""
+    with contextlib.suppress(OSError):
+        return {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208 - names are all it takes
+    return set()

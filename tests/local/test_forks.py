@@ -1,0 +1,221 @@
+"""A fork is what a command is, in environment, folder, group and end. Only what it has loaded tells it from one."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.local import forks
+from pipeline.local.forks import ForkServer, Kind
+from pipeline.local.processes import Child, Processes
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are had on Linux alone")
+
+SLEEP = "import time; time.sleep(600)"
+# Forks a child that starts another, says so, and waits to be killed. Both hold the pipe that is its standard output.
+PARENT = textwrap.dedent(
+    """
+    import sys, time
+    from pathlib import Path
+    from pipeline.local import forks
+    from pipeline.local.forks import Kind
+    from pipeline.local.processes import Processes
+    if __name__ == "__main__":
+        forks.prepare()
+        processes = Processes(forks.take())
+        with open("/dev/stdout", "wb") as output:
+            environment, command = Kind.FUNCTION.variables, [sys.executable, "-P", sys.argv[1]]
+            processes.start(command, environment=environment, folder=Path("."), output=output, kind=Kind.FUNCTION)
+        time.sleep(600)
+    """
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> ForkServer:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in forks.INHERITED:
+            patch.delenv(name, raising=False)
+        return ForkServer(Kind.FUNCTION)
+
+
+@pytest.fixture(scope="module")
+def processes(server: ForkServer) -> Iterator[Processes]:
+    # Closing them closes their forks' server, too.
+    processes = Processes({Kind.FUNCTION: server})
+    yield processes
+    processes.close()
+
+
+@pytest.fixture
+def run(processes: Processes, tmp_path: Path) -> Any:
+    """Runs a script as a function's process, and answers the process; what it prints goes to `log`."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+
+    def call(source: str, *arguments: str, **variables: str) -> Child:
+        script = tmp_path / "script.py"
+        script.write_text(textwrap.dedent(source))
+        command = [sys.executable, "-P", str(script), *arguments]
+        environment = {**Kind.FUNCTION.variables, **variables}
+        with (tmp_path / "log").open("wb") as log:
+            return processes.start(command, environment=environment, folder=folder, output=log, kind=Kind.FUNCTION)
+
+    return call
+
+
+@pytest.fixture
+def told(run: Any, tmp_path: Path) -> Any:
+    """What a script prints."""
+
+    def call(source: str, *arguments: str, **variables: str) -> str:
+        assert run(source, *arguments, **variables).wait() == 0
+        return (tmp_path / "log").read_text().strip()
+
+    return call
+
+
+IS_FORK = "import sys; print('boto3' in sys.modules)"
+
+
+def test_a_fork_has_its_libraries_already(told: Any) -> None:
+    assert told(IS_FORK) == "True"
+
+
+def test_a_fork_runs_with_exactly_its_environment(told: Any) -> None:
+    names = "import os; print(sorted(os.environ))"
+    assert told(names, WORD="hello") == str(sorted(["WORD", *Kind.FUNCTION.variables]))
+
+
+def test_programs_that_a_fork_starts_have_its_environment(told: Any) -> None:
+    assert (
+        told("import subprocess; subprocess.run(['/usr/bin/env'], check=True)", WORD="hello").count("WORD=hello") == 1
+    )
+
+
+def test_a_fork_runs_in_its_folder(told: Any, tmp_path: Path) -> None:
+    assert told("import os; print(os.getcwd())") == str(tmp_path / "folder")
+
+
+def test_a_fork_is_a_program_with_its_arguments(told: Any, tmp_path: Path) -> None:
+    arguments = ["a b", "$HOME", "'", '"', "*", ""]
+    source = "import sys; print([__name__, __file__, *sys.argv[1:]])"
+    assert told(source, *arguments) == repr(["__main__", str(tmp_path / "script.py"), *arguments])
+
+
+def test_a_fork_holds_no_file_of_the_server(told: Any) -> None:
+    # The fourth is the folder that is being listed.
+    assert told("import os; print(sorted(os.listdir('/proc/self/fd')))") == "['0', '1', '2', '3']"
+
+
+def test_a_fork_has_one_thread(told: Any) -> None:
+    assert told("import os; print(len(os.listdir('/proc/self/task')))") == "1"
+
+
+def test_two_forks_draw_numbers_of_their_own(told: Any) -> None:
+    draw = "import random, numpy; print(random.random(), numpy.random.random())"
+    (first, second), (third, fourth) = told(draw).split(), told(draw).split()
+    assert first != third and second != fourth  # noqa: PT018 - one thought
+
+
+def test_credentials_are_those_of_the_forks_environment(told: Any) -> None:
+    source = "import boto3; print(boto3.client('s3')._request_signer._credentials.access_key)"
+    variables = {"AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    assert [told(source, AWS_ACCESS_KEY_ID=key, **variables) for key in ("first", "second")] == ["first", "second"]
+
+
+def test_the_exit_status_is_the_programs(run: Any) -> None:
+    assert run("raise SystemExit(7)").wait() == 7
+
+
+def test_an_error_that_nobody_catches_is_told_and_ends_the_fork(run: Any, tmp_path: Path) -> None:
+    assert run("raise ValueError('this one')").wait() == 1
+    assert "ValueError: this one" in (tmp_path / "log").read_text()
+
+
+def test_a_fork_that_is_killed_tells_its_signal(run: Any) -> None:
+    child = run(SLEEP)
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+
+
+def test_waiting_for_a_fork_may_be_given_up(run: Any) -> None:
+    child = run(SLEEP)
+    assert child.wait(timeout=0.01) is None
+    child.kill()
+
+
+def test_a_fork_leads_a_process_group_of_its_own(run: Any) -> None:
+    child = run(SLEEP)
+    assert os.getpgid(child.pid) == child.pid
+    child.kill()
+
+
+@pytest.mark.parametrize("variable", ["PYTHONHASHSEED", "OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX", "AWS_DATA_PATH"])
+def test_what_is_read_when_libraries_load_starts_an_interpreter(told: Any, variable: str) -> None:
+    assert told(IS_FORK, **{variable: "1"}) == "False"
+
+
+def test_a_module_in_place_of_one_that_is_loaded_starts_an_interpreter(told: Any, tmp_path: Path) -> None:
+    (tmp_path / "folder/dateutil").mkdir()
+    assert told(IS_FORK) == "False"
+
+
+def test_what_a_command_of_another_program_is_stays_one(server: ForkServer, tmp_path: Path) -> None:
+    assert server.fork(["/bin/true"], Kind.FUNCTION.variables, tmp_path, subprocess.DEVNULL) is None
+
+
+def test_forks_end_with_their_server_and_the_next_is_an_interpreter(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SLEEP)
+    server = ForkServer(Kind.FUNCTION)
+    processes = Processes({Kind.FUNCTION: server})
+    command = [sys.executable, "-P", str(tmp_path / "script.py")]
+    inherited = {name: os.environ[name] for name in forks.INHERITED if name in os.environ}
+    environment = {**inherited, **Kind.FUNCTION.variables}
+
+    def start() -> Child:
+        return processes.start(command, environment=environment, folder=tmp_path, kind=Kind.FUNCTION)
+
+    first = start()
+    assert os.getpgid(server.pid) == server.pid
+    os.kill(server.pid, signal.SIGKILL)
+    assert first.wait(timeout=30) == -signal.SIGKILL
+    second = start()
+    assert isinstance(second._process, subprocess.Popen)
+    processes.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_forks_and_what_they_started_end_when_their_cloud_is_killed(number: signal.Signals, tmp_path: Path) -> None:
+    child = "import time; print(1, flush=True); time.sleep(600)"
+    script = tmp_path / "script.py"
+    script.write_text(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])")
+    command = [sys.executable, "-c", PARENT, str(script)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=forks_environment()
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"1\n"
+        parent.send_signal(number)
+        assert parent.stdout.read() == b""
+
+
+def forks_environment() -> dict[str, str]:
+    """Nothing that would be inherited, so that what a kind always has is all that a fork has."""
+    return {name: value for name, value in os.environ.items() if name not in forks.INHERITED}
+
+
+def test_what_was_prepared_is_taken_once() -> None:
+    forks.prepare()
+    taken = forks.take()
+    try:
+        assert (set(taken), forks.take()) == (set(Kind), {})
+    finally:
+        for server in taken.values():
+            server.close()
