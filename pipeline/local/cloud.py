@@ -31,6 +31,7 @@ from pipeline.local.buckets import Bucket
 from pipeline.local.cloudformation import CloudFormationService
 from pipeline.local.database import Database
 from pipeline.local.delivery import Deliveries
+from pipeline.local.direct_reads import read_directly
 from pipeline.local.dynamodb import DynamoDBService
 from pipeline.local.events import EventsService, ExecutionEvents, ObjectEvents
 from pipeline.local.faults import Faults
@@ -199,7 +200,7 @@ class LocalCloud:
     def _client(self, service: str, agent: str | None, key: str = ACCESS_KEY) -> Any:
         with self._clients_lock:
             if (service, agent, key) not in self._clients:
-                self._clients[service, agent, key] = self._session.client(
+                client = self._clients[service, agent, key] = self._session.client(
                     service,
                     aws_access_key_id=key,
                     aws_secret_access_key=ACCESS_KEY,
@@ -213,6 +214,8 @@ class LocalCloud:
                         user_agent_extra=agent,
                     ),
                 )
+                if service == "s3" and key != ACCESS_KEY:
+                    read_directly(client, self._gateway.answer)
             return self._clients[service, agent, key]
 
     def environment(self) -> dict[str, str]:
