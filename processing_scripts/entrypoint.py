@@ -13,6 +13,7 @@ Outside the image the variable is not set, and whoever starts this stays who he 
 
 import os
 import pwd
+import runpy
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,18 +24,20 @@ WRITTEN = ("opt/ml/output", "opt/ml/processing/output")
 
 
 def main(arguments: Sequence[str] = sys.argv[1:], environment: Mapping[str, str] = os.environ) -> None:
-    """Does not return: this process becomes the program, so that SIGTERM reaches it."""
+    """Becomes the program in this process, so that SIGTERM reaches it."""
     if len(arguments) != 1 or arguments[0] not in PROGRAMS:
         raise SystemExit(f"expected one argument, {', '.join(PROGRAMS)}; got {' '.join(arguments) or 'none'}")
-    environment = dict(environment)
+    program = f"processing_scripts.{arguments[0]}"
     user = environment.get("IMAGEBATCH_USER")
-    if user and os.geteuid() == 0:
-        account = pwd.getpwnam(user)
-        _hand_over(Path(environment.get("IMAGEBATCH_ROOT", "/")), account)
-        _become(account)
-        environment["HOME"] = account.pw_dir
-    command = [sys.executable, "-m", f"processing_scripts.{arguments[0]}"]
-    os.execve(command[0], command, environment)  # noqa: S606 - no shell, and nothing of the command is from outside
+    if not user or os.geteuid() != 0:
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+        return
+    account = pwd.getpwnam(user)
+    _hand_over(Path(environment.get("IMAGEBATCH_ROOT", "/")), account)
+    _become(account)
+    # Another interpreter: what /proc tells of a process stays root's where it only changes its user (proc(5)).
+    command = [sys.executable, "-m", program]
+    os.execve(command[0], command, {**environment, "HOME": account.pw_dir})  # noqa: S606 - nothing is from outside
 
 
 def _hand_over(root: Path, account: pwd.struct_passwd) -> None:

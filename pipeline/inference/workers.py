@@ -8,6 +8,7 @@ concerns every shard (the model does not load, the package is not the one that t
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -175,9 +176,18 @@ class _Pool:
             return self._executor.submit(_predict, path)
 
     def _start(self) -> ProcessPoolExecutor:
-        # spawn: a fork of a process in which ONNX Runtime or a thread pool has run may hang.
-        spawn = get_context("spawn")
-        return ProcessPoolExecutor(self._processes, spawn, _start_worker, (self._job, spawn.Value("i", 0)))
+        context = get_context("fork" if _may_fork() else "spawn")
+        return ProcessPoolExecutor(self._processes, context, _start_worker, (self._job, context.Value("i", 0)))
+
+
+def _may_fork() -> bool:
+    """Whether workers may begin with what this process has loaded, which is most of a small job's time.
+
+    A fork of a process in which the model's library is loaded, or which has threads, may hang: libraries have threads
+    from then on, and a fork has none of them. numpy's, OpenBLAS, ends its own before a fork.
+    """
+    libraries = ("onnxruntime", "torch")
+    return sys.platform == "linux" and threading.active_count() == 1 and not any(map(sys.modules.get, libraries))
 
 
 _worker: Worker | None = None

@@ -119,7 +119,8 @@ class ForkServer:
         self, command: Sequence[str], environment: Mapping[str, str], folder: Path, output: IO[bytes] | int
     ) -> Forked | None:
         """A process that is about to become `command`; None where no fork can be that, or there is none to be had."""
-        if command[0] != sys.executable or not self._has_read(environment):
+        is_program = command[0] == sys.executable and list(command[1:2]) in (["-m"], ["-P"])
+        if not is_program or not self._has_read(environment):
             return None
         with self._lock:
             if self._loaded is None:

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -223,3 +224,29 @@ def test_each_worker_sees_the_next_of_the_gpus(job: Job) -> None:
 def test_there_are_two_processes_for_a_gpu_and_otherwise_one_for_a_core(job: Job) -> None:
     assert replace(job, gpus=("0", "1", "2")).most_processes == 6
     assert job.most_processes == available_cores()
+
+
+@pytest.mark.parametrize("library", ["onnxruntime", "torch"])
+def test_no_worker_is_a_fork_of_a_process_that_has_loaded_the_models_library(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, sys)
+    assert not workers._may_fork()
+
+
+def test_no_worker_is_a_fork_of_a_process_that_has_threads() -> None:
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    try:
+        assert not workers._may_fork()
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="workers are forks on Linux alone")
+def test_workers_of_a_job_that_has_just_started_are_forks() -> None:
+    program = "import processing_scripts.infer; from pipeline.inference.workers import _may_fork; print(_may_fork())"
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "True"

@@ -167,8 +167,9 @@ def test_a_module_in_place_of_one_that_is_loaded_starts_an_interpreter(told: Any
     assert told(IS_FORK) == "False"
 
 
-def test_what_a_command_of_another_program_is_stays_one(server: ForkServer, tmp_path: Path) -> None:
-    assert server.fork(["/bin/true"], Kind.FUNCTION.variables, tmp_path, subprocess.DEVNULL) is None
+@pytest.mark.parametrize("command", [["/bin/true"], [sys.executable, "-c", "pass"], [sys.executable]])
+def test_no_fork_is_another_program(server: ForkServer, tmp_path: Path, command: list[str]) -> None:
+    assert server.fork(command, Kind.FUNCTION.variables, tmp_path, subprocess.DEVNULL) is None
 
 
 def test_forks_end_with_their_server_and_the_next_is_an_interpreter(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import os
 import pwd
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,10 @@ def test_the_folders_that_are_written_to_become_the_users(calls: list[tuple[str,
     assert handed_over == {tmp_path / "opt/ml/output", mounted.parent, mounted}
 
 
-def test_outside_the_image_root_stays_root(calls: list[tuple[str, Any]], tmp_path: Path) -> None:
+def test_outside_the_image_nothing_is_asked_for(
+    calls: list[tuple[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(runpy, "run_module", lambda name, **_: started.append(name))
     entrypoint.main(["infer"], {"IMAGEBATCH_ROOT": str(tmp_path)})
-    assert [name for name, _ in calls] == ["execve"]
+    assert (calls, started) == ([], ["processing_scripts.infer"])

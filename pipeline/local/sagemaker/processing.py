@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.local.forks import Kind
 from pipeline.local.processes import Child, Processes
 from pipeline.local.sagemaker.containers import command_here, exit_code, last_lines
 from pipeline.local.sagemaker.jobs import MAX_REASON, Job, now
@@ -135,6 +136,7 @@ class ProcessingJob(Job):
                 environment=environment,
                 folder=self._image_root,
                 output=log,
+                kind=Kind.JOB,
             )
 
     def _watch(self, children: Mapping[str, Child]) -> str | None:

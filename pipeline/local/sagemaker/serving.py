@@ -24,6 +24,7 @@ from typing import Any
 
 import urllib3
 
+from pipeline.local.forks import Kind
 from pipeline.local.processes import Child, Processes
 from pipeline.local.sagemaker.artifacts import unpack_model
 from pipeline.local.sagemaker.containers import Image, command_here, exit_code, last_lines
@@ -119,7 +120,11 @@ class ModelServer:
         }
         with self._log.open("ab") as log:
             self._child = self._processes.start(
-                command_here(self._image.serve), environment=environment, folder=self._image.folder, output=log
+                command_here(self._image.serve),
+                environment=environment,
+                folder=self._image.folder,
+                output=log,
+                kind=Kind.JOB,
             )
         self._pool = urllib3.HTTPConnectionPool("127.0.0.1", port, maxsize=_CONNECTIONS, retries=False)
         threading.Thread(target=self._await_end, args=(self._child,), daemon=True).start()
