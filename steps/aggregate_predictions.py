@@ -15,4 +15,5 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     run = load_own_run(s3, event["run"])
     dynamodb = aws.client("dynamodb") if run.ledger else None
     partitions, counts = event.get("partitions") or [], event["plan"]["counts"]
-    return aggregate_predictions(run, partitions, s3, dynamodb, counts, aws.client("sagemaker"))
+    services = aws.client("sagemaker"), aws.client("stepfunctions")
+    return aggregate_predictions(run, partitions, s3, dynamodb, counts, *services)

@@ -24,11 +24,18 @@ if TYPE_CHECKING:
 
 
 def account_for(
-    run: "Run", plan: "Plan", s3: "S3Client", sagemaker: Any, began: float, finished_at: datetime
+    run: "Run",
+    plan: "Plan",
+    s3: "S3Client",
+    sagemaker: Any,
+    began: float,
+    finished_at: datetime,
+    seconds: float,
 ) -> dict[str, Any]:
     """The comparison, whose estimate is the plan's; and what was learnt of the speed is kept for the next run.
 
-    `began` is when AggregatePredictions began, by time.monotonic; `sagemaker` the client, in the stack's region.
+    `began` is when AggregatePredictions began, by time.monotonic; `sagemaker` the client, in the stack's region;
+    `seconds` how long the run took.
     """
     planned = plan.cost or {}
     estimate: Mapping[str, Any] = planned.get("estimate") or {}
@@ -56,7 +63,7 @@ def account_for(
         "estimate_usd": estimate.get("usd"),
         "used_usd": None if total is None else round(total, 6),
         "estimate_seconds": estimate.get("seconds"),
-        "used_seconds": round(max((finished_at - run.started_at).total_seconds(), 0.0), 1),
+        "used_seconds": round(seconds, 1),
         "lines": _side_by_side(estimate.get("lines", ()), bill),
         "basis": list(estimate.get("basis", ())),
         "unknown": unknown,

@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 from pipeline import objects
 from pipeline.costs.account import account_for
 from pipeline.deployed.executions import console_url
+from pipeline.deployed.running_time import running_seconds
 from pipeline.errors import CorruptVerdicts, RunDoesNotAddUp, TooManyFailed
 from pipeline.inference.predictions import ShardFailure
 from pipeline.read_ahead import read_ahead
@@ -65,6 +66,7 @@ def aggregate_predictions(
     dynamodb: Any = None,
     planned: Mapping[str, Any] = MappingProxyType({}),
     sagemaker: Any = None,
+    stepfunctions: Any = None,
 ) -> dict[str, Any]:
     """Write the results of a run, and answer with its counts, where they lie, and the message about them.
 
@@ -73,7 +75,7 @@ def aggregate_predictions(
     what the run kept does not read back; and, after the results were written, RunDoesNotAddUp where an image was lost
     or counted twice, and TooManyFailed above the run's `max_failed_fraction`. `dynamodb` is the client for a run that
     has a ledger, to which a run that failed adds nothing; `sagemaker` the one that is asked how long jobs ran, without
-    which nothing is said of costs.
+    which nothing is said of costs; `stepfunctions` the one that is asked how long the run stood still.
     """
     began = time.monotonic()
     plan = load_plan(s3, run)
@@ -81,9 +83,10 @@ def aggregate_predictions(
     with TemporaryFile() as predicted, TemporaryFile() as rejected:
         tally = _write_tables(run, plan, partitions, s3, predicted, rejected)
         _count_up(plan, tally)
-        summary = summarise(run, plan, tally, partitions, now := datetime.now(UTC))
+        now = datetime.now(UTC)
+        summary = summarise(run, plan, tally, partitions, now, _seconds(run, stepfunctions, now))
         if sagemaker is not None:
-            summary["cost"] = account_for(run, plan, s3, sagemaker, began, now)
+            summary["cost"] = account_for(run, plan, s3, sagemaker, began, now, summary["seconds"])
         _put_summary(s3, run, summary)
         run_metrics.tell_fractions(summary)
         _check(run, summary)
@@ -98,6 +101,12 @@ def aggregate_predictions(
         "results": summary["results"],
         "message": message_forms.finished(summary, console_url(s3, run.execution_arn)),
     }
+
+
+def _seconds(run: Run, stepfunctions: Any, now: datetime) -> float:
+    if stepfunctions is None:
+        return max((now - run.started_at).total_seconds(), 0.0)
+    return running_seconds(stepfunctions, (*run.earlier_executions, run.execution_arn), run.started_at, now)
 
 
 def _put_summary(s3: "S3Client", run: Run, summary: Mapping[str, Any]) -> None:

@@ -93,9 +93,11 @@ class Tally:
 
 
 def summarise(
-    run: Run, plan: Plan, tally: Tally, partitions: Sequence[Mapping[str, Any]], finished_at: datetime
+    run: Run, plan: Plan, tally: Tally, partitions: Sequence[Mapping[str, Any]], finished_at: datetime, seconds: float
 ) -> dict[str, Any]:
-    """The document of summary.json. `partitions` holds how each job ended, as the state machine recorded it."""
+    """The document of summary.json. `partitions` holds how each job ended, as the state machine recorded it; `seconds`
+    is how long the run took, without the time in which it stood still.
+    """
     return {
         "run_id": run.run_id,
         "model": run.model,
@@ -107,7 +109,7 @@ def summarise(
         "execution_arn": run.execution_arn,
         "started_at": run.started_at.isoformat(),
         "finished_at": finished_at.isoformat(),
-        "seconds": round(max((finished_at - run.started_at).total_seconds(), 0.0), 3),
+        "seconds": round(seconds, 3),
         "counts": {
             "listed": plan.counts.listed,
             "passed_over": plan.counts.passed_over,

@@ -73,7 +73,8 @@ def resume(
             note = f"The run {run_id} {left}, in the execution {run.execution_arn}. Nothing was done here."
             return {**run.pointer, "claimed": False, "note": note}
         mine = _with_model(replace(run, resumed=run.resumed + 1), settings, s3)
-        mine = replace(mine, execution_arn=execution["arn"], **limit)
+        earlier = (*run.earlier_executions, run.execution_arn)
+        mine = replace(mine, execution_arn=execution["arn"], earlier_executions=earlier, **limit)
         if _write(s3, mine, etag):
             return {**mine.pointer, "claimed": True, "note": ""}
     raise TimeoutError(f"Others wrote s3://{bucket}/{run_key(run_id)} {_ATTEMPTS} times meanwhile; resume it again.")

@@ -55,6 +55,8 @@ class Run:
     """Of the files behind the model's name, so that another model under an old name is another model."""
     resumed: int = 0
     """How often another execution took the run over."""
+    earlier_executions: tuple[str, ...] = ()
+    """The ARNs of those that had the run before, the first one first."""
     same_model_since: int = 0
     """The takeover since which the model's files are those of `model_digest`: what was predicted before is not."""
     max_cost_usd: float | None = None
@@ -97,6 +99,7 @@ class Run:
             "reprocess": self.reprocess,
             "model_digest": self.model_digest,
             "resumed": self.resumed,
+            "earlier_executions": list(self.earlier_executions),
             "same_model_since": self.same_model_since,
             "max_cost_usd": self.max_cost_usd,
         }
@@ -128,6 +131,7 @@ class Run:
             reprocess=document["reprocess"],
             model_digest=document["model_digest"],
             resumed=document["resumed"],
+            earlier_executions=tuple(document.get("earlier_executions", ())),
             same_model_since=document.get("same_model_since", 0),
             max_cost_usd=document.get("max_cost_usd"),
         )

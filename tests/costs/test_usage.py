@@ -166,7 +166,7 @@ def test_a_run_whose_jobs_may_not_be_listed_says_why_it_has_no_sum(
         usage.ran_jobs(sagemaker.client, plan, run)
     sagemaker.add_client_error("list_processing_jobs", "AccessDeniedException", "no", http_status_code=400)
 
-    cost = account.account_for(run, plan, s3, sagemaker.client, 0.0, BEGAN)
+    cost = account.account_for(run, plan, s3, sagemaker.client, 0.0, BEGAN, 60.0)
 
     assert cost["used_usd"] is None
     assert cost["unknown"] == ["What was used is not known in full: AccessDeniedException"]

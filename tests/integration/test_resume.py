@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,29 @@ def test_a_run_that_was_stopped_is_redriven(
     assert resumed.code == 0, resumed.stderr
     assert resumed.stdout.startswith(f"Redriven: {started}\n")
     assert answers(deployment.wait(started)) == answers(undisturbed)
+
+
+def test_the_time_between_a_failure_and_who_goes_on_is_not_told_as_the_runs(
+    upload: Callable[[bool], Any], resume: Callable[..., Any]
+) -> None:
+    deployment = upload(True)
+    machine = deployment.cloud.client("stepfunctions")
+    started = machine.start_execution(
+        stateMachineArn=deployment.stack.outputs["StateMachineAliasArn"], input=json.dumps({"model": "tiny"})
+    )["executionArn"]
+    machine.stop_execution(executionArn=started)
+    assert resume(started, "--wait").code == 0
+
+    events = machine.get_execution_history(executionArn=started)["events"]
+    when = {event["type"]: event["timestamp"] for event in events}
+    stood_still = (when["ExecutionRedriven"] - when["ExecutionAborted"]).total_seconds()
+    key = f"runs/{run_id_of(deployment, started)}/results/summary.json"
+    body = deployment.s3.get_object(Bucket=deployment.stack.outputs["ResultsBucket"], Key=key)["Body"]
+    summary = json.loads(body.read())
+    took = datetime.fromisoformat(summary["finished_at"]) - datetime.fromisoformat(summary["started_at"])
+    assert stood_still > 0
+    assert summary["seconds"] == pytest.approx(took.total_seconds() - stood_still, abs=0.01)
+    assert summary["cost"]["used_seconds"] == round(summary["seconds"], 1)
 
 
 def test_a_run_whose_model_was_replaced_is_predicted_anew_and_not_redriven(

@@ -25,7 +25,7 @@ def summary(run: Run, *verdicts: Verdict) -> dict[str, Any]:
     tally = Tally()
     tally.add_verdicts(verdicts)
     plan = planning.make_plan(run, [], PlanInferenceSettings("ml.c7i.xlarge"))
-    return summarise(run, plan, tally, [], datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
+    return summarise(run, plan, tally, [], datetime(2026, 11, 20, 3, 0, tzinfo=UTC), 3600.0)
 
 
 def test_conversions_are_counted_the_most_frequent_first(run: Run) -> None:

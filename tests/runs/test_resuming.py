@@ -56,6 +56,7 @@ def test_a_run_whose_execution_has_ended_is_taken_over(s3: Any, failed: Run, sta
     assert (answer["claimed"], answer["run_id"]) == (True, failed.run_id)
     assert (taken.execution_arn, taken.resumed, taken.same_model_since) == (LATER["arn"], 1, 0)
     assert (taken.started_at, taken.trigger, taken.sources) == (failed.started_at, failed.trigger, failed.sources)
+    assert taken.earlier_executions == (failed.execution_arn,)
 
 
 def test_a_run_whose_models_files_were_replaced_is_one_of_the_new_ones(s3: Any, failed: Run) -> None:
