@@ -34,7 +34,7 @@ from pipeline.results.originals import OriginalAnswers
 from pipeline.results.reconcile import Answers, reconcile
 from pipeline.results.shard_results import StoredPredictions, failure_of_job, read_shard
 from pipeline.results.summary import Tally, summarise
-from pipeline.runs import keys
+from pipeline.runs import keys, unaccounted
 from pipeline.runs.gathered import PUBLISHED
 from pipeline.runs.planning import Plan, load_plan
 from pipeline.runs.run import Run
@@ -82,7 +82,7 @@ def aggregate_predictions(
     _check_plan(run, plan, planned)
     with TemporaryFile() as predicted, TemporaryFile() as rejected:
         tally = _write_tables(run, plan, partitions, s3, predicted, rejected)
-        _count_up(plan, tally)
+        _count_up(run, plan, tally, s3)
         now = datetime.now(UTC)
         summary = summarise(run, plan, tally, partitions, now, _seconds(run, stepfunctions, now))
         if sagemaker is not None:
@@ -236,10 +236,12 @@ def _check_plan(run: Run, plan: Plan, planned: Mapping[str, Any]) -> None:
         )
 
 
-def _count_up(plan: Plan, tally: Tally) -> None:
+def _count_up(run: Run, plan: Plan, tally: Tally, s3: "S3Client") -> None:
     """`listed = predicted + rejected + failed + skipped`, where listed is what the map runs were given."""
     counted = tally.predicted + tally.rejected + tally.failed + tally.skipped
     if counted != plan.counts.listed:
+        if which := unaccounted.of_plan(run, plan.batches, s3):
+            tally.add_problem(which, first=True)
         tally.add_problem(
             f"{plan.counts.listed:,} images were listed, and {counted:,} have an end: {tally.predicted:,} predicted, "
             f"{tally.rejected:,} rejected, {tally.failed:,} failed, and {tally.skipped:,} skipped",

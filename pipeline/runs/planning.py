@@ -18,7 +18,7 @@ from pipeline import names, objects
 from pipeline.costs import budget
 from pipeline.errors import CorruptArtifact, RunDoesNotAddUp
 from pipeline.quotas import NOT_ASKED, Quotas, read
-from pipeline.runs import instances, job_inputs, keys, transform_requests
+from pipeline.runs import instances, job_inputs, keys, transform_requests, unaccounted
 from pipeline.runs.answered import Answered, Photo
 from pipeline.runs.finished import finished_shards
 from pipeline.runs.instances import Offer
@@ -125,7 +125,7 @@ def plan_inference(
     batches: list[Batch] = []
     for source, mapped in zip(run.sources, validated, strict=True):
         found = list(_read_batches(s3, mapped["ResultWriterDetails"]))
-        _check_items(stepfunctions, source.uri, mapped["MapRunArn"], found)
+        _check_items(run, stepfunctions, source.uri, mapped["MapRunArn"], found, s3)
         # As they were listed: what is written of them in this order is found by a prefix of their keys.
         batches.extend(sorted(found, key=lambda batch: (batch.first, batch.id)))
     _check_apart(batches)
@@ -244,12 +244,15 @@ def _check_apart(batches: Iterable[Batch]) -> None:
             )
 
 
-def _check_items(stepfunctions: Any, source: str, map_run: str, batches: Iterable[Batch]) -> None:
+def _check_items(
+    run: Run, stepfunctions: Any, source: str, map_run: str, batches: Sequence[Batch], s3: "S3Client"
+) -> None:
     given = stepfunctions.describe_map_run(mapRunArn=map_run)["itemCounts"]["total"]
     accounted = sum(batch.counts.items for batch in batches)
     if given != accounted:
         difference = f"{abs(given - accounted):,} too {'few' if accounted < given else 'many'}"
         raise RunDoesNotAddUp(
-            f"{source}: {given:,} objects were listed, and the batches account for {accounted:,}, {difference}. "
-            f"Look at the children of {map_run}, and start the run again."
+            f"{source}: {given:,} objects were listed, and the batches account for {accounted:,}, {difference}."
+            f"{unaccounted.of_map_run(run, stepfunctions, map_run, batches, s3)} Look at the children of {map_run}, and"
+            " start the run again."
         )

@@ -22,9 +22,10 @@ from pipeline import aws
 
 
 def plan_and_spoil(event, context):
-    """What happens before the jobs."""
+    """What happens before the plan is made, and before the jobs."""
     from steps import plan_inference  # reads the settings of this function alone
 
+    spoil(event["run"], BEFORE_PLAN)
     plan = plan_inference.handler(event, context)
     spoil(event["run"], BEFORE_JOBS)
     return plan
@@ -44,9 +45,10 @@ def spoil(run, ways):
         ways[what](run)
 
 
-def _first(run, kind):
+def _first(run, kind, part=""):
     prefix = f"runs/{run['run_id']}/{kind}"
-    return aws.client("s3").list_objects_v2(Bucket=run["bucket"], Prefix=prefix)["Contents"][0]["Key"]
+    found = aws.client("s3").list_objects_v2(Bucket=run["bucket"], Prefix=prefix)["Contents"]
+    return next(item["Key"] for item in found if part in item["Key"])
 
 
 def _get(run, key):
@@ -61,9 +63,9 @@ def _delete(kind):
     return lambda run: aws.client("s3").delete_object(Bucket=run["bucket"], Key=_first(run, kind))
 
 
-def _change(kind, change):
+def _change(kind, change, part=""):
     def changed(run):
-        key = _first(run, kind)
+        key = _first(run, kind, part)
         _put(run, key, change(_get(run, key)))
 
     return changed
@@ -97,6 +99,15 @@ def _renamed(line):
     return line.replace(b"0.png", b"7.png")
 
 
+def _elsewhere(line):
+    return line.replace(b'"batch":"', b'"batch":"0')
+
+
+BEFORE_PLAN = {
+    "batch-left-out": _change("map/0/", lambda body: b"", "SUCCEEDED"),
+    "batch-of-more": _change("map/0/", lambda body: body.replace(b'"passed_over":0', b'"passed_over":1'), "SUCCEEDED"),
+    "batch-invented": _change("map/0/", _lines(lambda lines: [*lines, *map(_elsewhere, lines)]), "SUCCEEDED"),
+}
 BEFORE_JOBS = {
     "shard-deleted": _delete("shards/"),
     "shard-halved": _change("shards/", _half),
@@ -133,6 +144,9 @@ IMAGES_OF_A_PREFIX = 3
 
 # The error, and words of its cause, by what happens: the key of what was spoiled, or of the image that is concerned.
 SPOILED = {
+    "batch-left-out": ("RunDoesNotAddUp", "3 too few. Without an account: 'a/0.png', 'a/1.png', 'a/2.png'. Look"),
+    "batch-of-more": ("RunDoesNotAddUp", "account for 4, 1 too many. Look at the children of "),
+    "batch-invented": ("RunDoesNotAddUp", "account for 6, 3 too many. Batches that it did not make: '0"),
     "shard-deleted": ("TooManyFailed", "/shards/"),
     "shard-halved": ("TooManyFailed", "CorruptShard"),
     "shard-overwritten": ("TooManyFailed", "CorruptShard"),
@@ -151,9 +165,9 @@ SPOILED = {
     "plan-halved": ("CorruptArtifact", "/plan.json"),
     "plan-deleted": ("CorruptArtifact", "/plan.json"),
     "plan-of-less": ("CorruptArtifact", "/plan.json"),
-    "plan-batch-left-out": ("RunDoesNotAddUp", "listed"),
+    "plan-batch-left-out": ("RunDoesNotAddUp", "of no batch of the plan: 'b/0.png', 'b/1.png', 'b/2.png'. "),
     "plan-batch-forgotten": ("RunDoesNotAddUp", "/plan.json"),
-    "plan-batch-twice": ("RunDoesNotAddUp", "listed"),
+    "plan-batch-twice": ("RunDoesNotAddUp", "has more than once: 'a/0.png', 'a/1.png', 'a/2.png'. "),
     "plan-more-rows": ("RunDoesNotAddUp", "packed"),
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import botocore.session
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -37,6 +37,9 @@ class MapRuns:
 
     def describe_map_run(self, **request: str) -> dict[str, Any]:
         return {"itemCounts": {"total": self._items[request["mapRunArn"]]}}
+
+    def get_paginator(self, operation: str) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListExecutions")
 
 
 class Unanswered:
