@@ -1,6 +1,7 @@
 """The ledger's table: what is remembered is known, the later prediction stays, and throttling costs work at most."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import Any
 
@@ -102,6 +103,23 @@ def test_a_later_prediction_that_is_there_stays(dynamodb: Any, entry: MakeEntry)
 
     assert remember(dynamodb, TABLE, [entry()]) == Remembered(kept=1)
     assert entries_of_image(dynamodb, TABLE, "s3://photos/a.jpg") == [entry(minutes=1, etag="e2")]
+
+
+def test_a_prediction_of_a_time_that_is_yet_to_come_does_not_stay(dynamodb: Any, entry: MakeEntry) -> None:
+    tomorrow = entry(predicted_at=datetime.now(UTC) + timedelta(days=1), etag="e2")
+    dynamodb.put_item(TableName=TABLE, Item=tomorrow.to_item())
+
+    assert remember(dynamodb, TABLE, [entry()]) == Remembered(written=1)
+    assert entries_of_image(dynamodb, TABLE, "s3://photos/a.jpg") == [entry()]
+
+
+def test_a_later_prediction_stays_whose_writer_has_a_clock_that_is_minutes_ahead(
+    dynamodb: Any, entry: MakeEntry
+) -> None:
+    ahead = entry(predicted_at=datetime.now(UTC) + timedelta(minutes=10), etag="e2")
+    remember(dynamodb, TABLE, [ahead])
+
+    assert remember(dynamodb, TABLE, [entry()]) == Remembered(kept=1)
 
 
 def test_an_item_of_a_foreign_format_is_known_as_such_and_written_over(dynamodb: Any, entry: MakeEntry) -> None:
