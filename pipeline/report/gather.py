@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from pipeline import objects
 from pipeline.read_ahead import read_ahead
-from pipeline.report import earlier, pixels, timeline, unpredicted
+from pipeline.report import earlier, expected, pixels, timeline, unpredicted
 from pipeline.report.choose import Chooser
 from pipeline.report.content import (
     MOST_BYTES,
@@ -63,6 +63,7 @@ def gather(
     Raises FileNotFoundError where the run has no results, and ValueError, KeyError or TypeError for what no run wrote.
     """
     summary = load_summary(files)
+    expected.check(summary)
     chooser = Chooser(MOST_IMAGES)
     places: dict[str, Place] = {}
     for image, place in _predictions(files):
