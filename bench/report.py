@@ -1,4 +1,5 @@
-"""How large a report is, and how soon a browser has it: from asking for the file to the first images on the page.
+"""How large a report is, and how soon a browser has it: from asking for the file to the first images on the page, if it
+has any.
 
     python -m bench.report out/RUN_ID/report.html
 
@@ -38,8 +39,10 @@ def _open(browser: Browser, path: Path, width: int, height: int) -> float:
     page = context.new_page()
     began = time.perf_counter()
     page.goto(path.as_uri())
-    page.locator("#sheet li").first.scroll_into_view_if_needed()
-    page.locator('#sheet .thumbnail[style*="url("]').first.wait_for()
+    if page.locator("#sheet").count():
+        page.locator("#sheet li").first.scroll_into_view_if_needed()
+    if page.locator("script.thumbnails").count():
+        page.locator('#sheet .thumbnail[style*="url("]').first.wait_for()
     seconds = time.perf_counter() - began
     context.close()
     return seconds

@@ -1,6 +1,8 @@
 """The page in a real browser: what it shows, its filters, the keyboard, and that a hostile key is text."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from pipeline.given import printable
 from pipeline.report import render
 from pipeline.report.content import Content
 
+ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = pytest.mark.skipif(
@@ -179,3 +182,18 @@ def test_more_images_come_when_they_are_asked_for(browser: Any, content: Content
         counts.append(window.locator("#sheet li").count())
     window.close()
     assert counts == [200, 400, 450]
+
+
+@pytest.mark.parametrize("has", ["thumbnails", "images", "nothing"])
+def test_the_benchmark_ends_whatever_a_page_has_to_show(has: str, content: Content, tmp_path: Path) -> None:
+    shown = {
+        "thumbnails": content,
+        "images": replace(content, images=[replace(image, thumbnail=None) for image in content.images], sheets=()),
+        "nothing": replace(content, images=(), sheets=()),
+    }[has]
+    path = tmp_path / "report.html"
+    path.write_text(render(shown), encoding="utf-8")
+    command = [sys.executable, "-m", "bench.report", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == ["desktop", "phone"]
