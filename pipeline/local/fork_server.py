@@ -5,8 +5,9 @@ are there are loaded first. Each message on the socket is then an order, in JSON
 the child's output, and a pipe that it waits at until a byte comes. Answers: `{"loaded": [top-level modules]}` once,
 `{"pid"}` for each order, or `{"error"}` where there can be no process, and `{"pid", "status"}` when a child has ended.
 
-Nothing but the standard library, nothing of the product, and no threads: a fork has only the thread that forks. What
-libraries start threads at once was looked at, and they stop theirs for a fork (OpenBLAS) or are not loaded here.
+Nothing but the standard library, nothing of the product, and no threads: a fork has only the thread that forks. Of the
+libraries that have threads once they are loaded, those of numpy and pyarrow are made for it (OpenBLAS and jemalloc stop
+theirs before a fork, by pthread_atfork); ONNX Runtime is not, and not loaded here.
 """
 
 import gc
@@ -50,7 +51,7 @@ def load(modules: list[str]) -> None:
 
 
 def _read_models() -> None:
-    """boto3's default session, which has read of botocore's data what clients of S3 are made of: half of a worker's
+    """boto3's default session, which has read of botocore's data what clients are made of: half of a worker's
     start. Everything that it takes from the environment, it takes when a client is made."""
     import boto3
     import botocore.session
@@ -59,8 +60,9 @@ def _read_models() -> None:
     loader = session.get_component("data_loader")
     for data in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
         loader.load_data(data)
-    for part in ("service-2", "endpoint-rule-set-1"):
-        loader.load_service_model("s3", part)
+    for service in ("s3", "stepfunctions", "sagemaker"):
+        for part in ("service-2", "endpoint-rule-set-1"):
+            loader.load_service_model(service, part)
     boto3.setup_default_session(botocore_session=session)
 
 

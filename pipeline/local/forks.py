@@ -33,7 +33,7 @@ INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "
 """What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's."""
 
 # Variables that are read when an interpreter or a library is loaded, by how they begin.
-_READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "GLIBC_", "OPENBLAS_", "OMP_", "NPY_", "TZ")
+_READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "GLIBC_", "OPENBLAS_", "OMP_", "NPY_", "ARROW_", "TZ")
 _READ_BY_BOTOCORE = ("AWS_DATA_PATH", "BOTO_DISABLE_CRT", "BOTOCORE_EXPERIMENTAL__PLUGINS")
 _LONGEST_LOADING = 120  # seconds
 _SOURCES = Path(__file__).resolve().parents[2]
@@ -52,8 +52,11 @@ class Kind(Enum):
         if self is Kind.JOB:
             # Not onnxruntime: it has a thread from the moment that it is loaded.
             return ("numpy", "json", "logging", "multiprocessing.queues", "concurrent.futures.process")
-        # Not Pillow: it reads its variables when it is loaded, and functions have some.
-        return ("boto3", "boto3.s3.transfer", "numpy", "tarfile", "zoneinfo", "difflib")
+        # Neither Pillow nor Powertools: they read variables when they are loaded, and functions have some.
+        return (
+            *("boto3", "boto3.s3.transfer", "numpy", "tarfile", "zoneinfo", "difflib"),
+            *("pyarrow.parquet", "pyarrow.compute", "pyarrow.json", "jinja2", "pygal"),
+        )
 
     @property
     def variables(self) -> dict[str, str]:

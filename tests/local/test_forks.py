@@ -81,6 +81,16 @@ def told(run: Any, tmp_path: Path) -> Any:
     return call
 
 
+def test_a_fork_reads_and_writes_tables(told: Any) -> None:
+    source = """
+        import io, pyarrow, pyarrow.compute, pyarrow.parquet
+        file = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.table({"n": range(100_000)}), file)
+        print(pyarrow.compute.sum(pyarrow.parquet.read_table(file)["n"]))
+    """
+    assert told(source) == "4999950000"
+
+
 IS_FORK = "import sys; print('boto3' in sys.modules)"
 
 
