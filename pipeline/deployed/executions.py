@@ -10,7 +10,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from pipeline import names, objects
 from pipeline.deployed import history
+from pipeline.deployed.running_time import running_seconds
 from pipeline.deployed.stack import Deployment
 from pipeline.errors import UnknownRun
 from pipeline.runs import keys
@@ -53,6 +54,8 @@ class Execution:
     output: str | None
     error: str | None
     cause: str | None
+    stood_still: float = 0.0
+    """Seconds between a failure and the redrive after it; of an execution that has ended."""
 
     @property
     def is_running(self) -> bool:
@@ -65,7 +68,7 @@ class Execution:
     @property
     def seconds(self) -> float:
         """How long it ran, or has run so far."""
-        return max(0.0, ((self.stopped or datetime.now(UTC)) - self.started).total_seconds())
+        return max(0.0, ((self.stopped or datetime.now(UTC)) - self.started).total_seconds() - self.stood_still)
 
     @classmethod
     def from_description(cls, description: Mapping[str, Any]) -> Self:
@@ -92,7 +95,12 @@ class Started:
 
 
 def describe(stepfunctions: Any, arn: str) -> Execution:
-    return Execution.from_description(stepfunctions.describe_execution(executionArn=arn))
+    description = stepfunctions.describe_execution(executionArn=arn)
+    execution = Execution.from_description(description)
+    if execution.stopped is None or not description.get("redriveCount"):
+        return execution
+    ran = running_seconds(stepfunctions, [arn], execution.started, execution.stopped)
+    return replace(execution, stood_still=execution.seconds - ran)
 
 
 def executions(

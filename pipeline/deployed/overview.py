@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.deployed import executions, history, standing, triggers
 from pipeline.deployed.executions import Execution
-from pipeline.deployed.progress import RunWatcher
+from pipeline.deployed.progress import RunWatcher, is_of
 from pipeline.deployed.stack import Deployment
 from pipeline.runs import keys
 
@@ -95,8 +95,8 @@ def _of_unfinished(
     if execution.is_running:
         progress = RunWatcher(stepfunctions, s3, execution.arn).poll()
         return asdict(progress), progress.state
-    for key in (keys.result_key(pointer["run_id"], keys.SUMMARY), keys.plan_key(pointer["run_id"])):
-        document = standing.read(s3, pointer["bucket"], key)
-        if document is not None:
-            return document["counts"], None
-    return {}, None
+    bucket, run_id = pointer["bucket"], pointer["run_id"]
+    found = standing.read(s3, bucket, keys.result_key(run_id, keys.SUMMARY))
+    if not is_of(found, execution.arn):
+        found = standing.read(s3, bucket, keys.plan_key(run_id))
+    return found["counts"] if found else {}, None

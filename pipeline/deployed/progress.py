@@ -8,6 +8,9 @@ Nothing reports progress; it is read from what is there anyway: watching works t
     predicted    the prediction objects that are there, counted by the rows that plan.json says they have, or by
                  themselves, where photos are sent one by one; to Step Functions a job is one opaque task
 
+A run that another execution took over still has the plan, the failures and the summary of the one before. So a plan
+counts once this execution has made it, failures in the folders of its jobs, and a summary that is its own.
+
 Watching stays cheap beside the run: what costs one request is asked at each poll; listings, which grow with the run,
 only so often that they take a small share of time.
 """
@@ -25,6 +28,7 @@ from botocore.exceptions import ClientError
 from pipeline import objects
 from pipeline.deployed import course, history
 from pipeline.deployed.course import Step
+from pipeline.deployed.history import Stage
 from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX
 from pipeline.runs import keys
 from pipeline.runs.planning import Plan
@@ -36,8 +40,7 @@ _PAUSE_PER_SECOND_OF_LISTING = 10
 _VERDICTS_A_POLL = 50
 _VERDICTS_AT_ONCE = 16
 _REFUSALS = {"AccessDenied", "AccessDeniedException"}
-# The summary is there once these states are entered; where the first of them fails, it may be.
-_AFTER_RESULTS = frozenset({"AggregatePredictions", "WriteReport", "Notify", "PublishEvent", "Done"})
+_PLANS, _GATHERS = "PlanInference", "AggregatePredictions"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,15 @@ class _Mapped:
         )
 
 
+def is_of(summary: Mapping[str, Any] | None, execution_arn: str) -> bool:
+    """Whether this summary.json is what the execution came to, and not one that had the run before."""
+    return summary is not None and summary.get("execution_arn") == execution_arn
+
+
+def _is_left(stages: Mapping[str, Stage], state: str) -> bool:
+    return state in stages and not stages[state].is_open
+
+
 class RunWatcher:
     """Watches one execution. Each `poll` is one look at it.
 
@@ -112,31 +124,36 @@ class RunWatcher:
         self._definition_refused = False
         self._run: Mapping[str, Any] | None = None
         self._ended_maps: dict[str, _Mapped] = {}
-        self._mapped, self._all_mapped = _Mapped(), False
+        self._mapped = _Mapped()
         self._rejected: dict[str, int] = {}
         self._plan: Plan | None = None
         self._rows: dict[str, int] = {}
+        self._partitions: dict[str, str] = {}
         self._predicted: set[str] = set()
         self._answers = 0
         self._failed: set[str] = set()
         self._counts: Mapping[str, int] | None = None
+        self._is_gathered = False
         self._fraction = 0.0
 
     def poll(self) -> Progress:
         stages = self._history.read()
-        return replace(self._look(), state=self._history.latest, steps=course.steps(self._read_definition(), stages))
+        seen = self._look({stage.name: stage for stage in stages})
+        return replace(seen, state=self._history.latest, steps=course.steps(self._read_definition(), stages))
 
-    def _look(self) -> Progress:
+    def _look(self, stages: Mapping[str, Stage]) -> Progress:
         self._run = self._run or history.find_pointer(self._stepfunctions, self._execution)
         if self._run is None:
             return Progress()
         if self._plan is None:
-            self._mapped, self._all_mapped = self._count_items()
+            self._mapped = self._count_items()
         if self._clock() >= self._listing_due:
             started = self._clock()
-            self._look_at_objects(self._run)
+            self._look_at_objects(self._run, _is_left(stages, _PLANS))
             self._listing_due = self._clock() + _PAUSE_PER_SECOND_OF_LISTING * (self._clock() - started)
-        if self._counts is None and self._history.latest in _AFTER_RESULTS:
+        # Where gathering fails, the summary may be there all the same.
+        if _GATHERS in stages and not self._is_gathered:
+            self._is_gathered = _is_left(stages, _GATHERS)
             self._counts = self._read_counts(self._run)
         return self._progress(self._run["run_id"])
 
@@ -184,8 +201,8 @@ class RunWatcher:
                 self._definition_refused = True
         return self._definition
 
-    def _count_items(self) -> tuple[_Mapped, bool]:
-        """What the map runs have done, and whether every one there is has ended."""
+    def _count_items(self) -> _Mapped:
+        """What the map runs have done."""
         counts = dict(self._ended_maps)
         for map_run in self._map_runs():
             if map_run not in self._ended_maps:
@@ -194,31 +211,38 @@ class RunWatcher:
                 counts[map_run] = _Mapped(items["total"], items["succeeded"], batches["total"], batches["succeeded"])
                 if described["status"] != "RUNNING":
                     self._ended_maps[map_run] = counts[map_run]
-        return sum(counts.values(), _Mapped()), bool(counts) and len(counts) == len(self._ended_maps)
+        return sum(counts.values(), _Mapped())
 
     def _map_runs(self) -> Iterator[str]:
         pages = self._stepfunctions.get_paginator("list_map_runs").paginate(executionArn=self._execution)
         return (map_run["mapRunArn"] for page in pages for map_run in page["mapRuns"])
 
-    def _look_at_objects(self, run: Mapping[str, Any]) -> None:
-        if self._all_mapped and self._plan is None:
+    def _look_at_objects(self, run: Mapping[str, Any], is_planned: bool) -> None:
+        if is_planned and self._plan is None:
             self._plan = self._read_plan(run)
             if self._plan:
-                shards = [shard for batch in self._plan.batches for shard in batch.shards]
-                self._rows = {shard.id: shard.rows for shard in shards if not shard.originals}
+                shards = [shard for batch in self._plan.batches for shard in batch.shards if not shard.originals]
+                self._rows = {shard.id: shard.rows for shard in shards}
+                self._partitions = {shard.id: shard.partition for shard in shards}
         if self._plan is None:
             self._look_at_verdicts(run)
         if self._plan is not None and self._plan.partitions:
             answers = 0
             for item in objects.list_objects(self._s3, run["bucket"], keys.predictions_prefix(run["run_id"])):
-                name = item.key.rpartition("/")[2]
+                name, partition = item.key.rpartition("/")[2], keys.partition_of(run["run_id"], item.key)
                 if name.endswith(FAILURE_SUFFIX):
-                    self._failed.add(name.removesuffix(FAILURE_SUFFIX))
+                    self._add(self._failed, name.removesuffix(FAILURE_SUFFIX), partition)
                 elif name.endswith((PREDICTIONS_SUFFIX, TRANSFORM_SUFFIX)):
-                    self._predicted.add(name.removesuffix(PREDICTIONS_SUFFIX).removesuffix(TRANSFORM_SUFFIX))
+                    shard = name.removesuffix(PREDICTIONS_SUFFIX).removesuffix(TRANSFORM_SUFFIX)
+                    self._add(self._predicted, shard, partition)
                 elif name.endswith(keys.OUT_SUFFIX):
                     answers += 1
             self._answers = answers
+
+    def _add(self, ended: set[str], shard: str, partition: str) -> None:
+        """Of a shard that has ended in the partition that has it now."""
+        if self._partitions.get(shard) == partition:
+            ended.add(shard)
 
     def _look_at_verdicts(self, run: Mapping[str, Any]) -> None:
         bucket = run["bucket"]
@@ -238,7 +262,7 @@ class RunWatcher:
 
     def _read_counts(self, run: Mapping[str, Any]) -> Mapping[str, int] | None:
         document = self._read(run, keys.result_key(run["run_id"], keys.SUMMARY))
-        return None if document is None else document["counts"]
+        return document["counts"] if is_of(document, self._execution) else None
 
     def _read(self, run: Mapping[str, Any], key: str) -> Any:
         """A JSON object of the run, or None while there is none."""

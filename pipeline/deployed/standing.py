@@ -12,7 +12,7 @@ from pipeline.deployed import history, jobs, triggers
 from pipeline.deployed.executions import Execution
 from pipeline.deployed.history import Stage
 from pipeline.deployed.jobs import Job
-from pipeline.deployed.progress import Progress, RunWatcher
+from pipeline.deployed.progress import Progress, RunWatcher, is_of
 from pipeline.results import causes
 from pipeline.runs import keys
 
@@ -34,7 +34,7 @@ class Standing:
     """Empty before there is a plan, and where they may not be listed: `jobs_refused` says why then."""
     jobs_refused: str | None
     summary: Mapping[str, Any] | None
-    """results/summary.json; None where there are no results."""
+    """results/summary.json; None where there are no results, or only those of an execution that had the run before."""
 
     @property
     def run_id(self) -> str | None:
@@ -102,7 +102,8 @@ def look(stepfunctions: Any, s3: "S3Client", sagemaker: Any, execution: Executio
     if pointer is not None and history.is_claimed(pointer):
         progress = RunWatcher(stepfunctions, s3, execution.arn, verdicts_a_poll=None).poll()
         plan = read(s3, pointer["bucket"], keys.plan_key(pointer["run_id"]))
-        summary = read(s3, pointer["bucket"], keys.result_key(pointer["run_id"], keys.SUMMARY))
+        found_summary = read(s3, pointer["bucket"], keys.result_key(pointer["run_id"], keys.SUMMARY))
+        summary = found_summary if is_of(found_summary, execution.arn) else None
         progress = _with_summary(progress, summary)
     found, refused = _jobs(sagemaker, plan, execution)
     return Standing(

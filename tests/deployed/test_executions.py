@@ -271,3 +271,23 @@ def test_an_execution_lasts_until_it_has_stopped(stepfunctions: Any, claiming: C
 
     assert ended.stopped is not None
     assert ended.seconds == (ended.stopped - ended.started).total_seconds()
+
+
+def test_the_time_until_an_execution_was_redriven_is_not_how_long_it_ran(
+    stepfunctions: Any, claiming: Callable[..., Deployment]
+) -> None:
+    arn = start(stepfunctions, claiming(Failed={"Type": "Fail", "Error": "Broken"}))
+    first = executions.wait_for_end(stepfunctions, arn, 30)
+    stepfunctions.redrive_execution(executionArn=arn)
+
+    last = executions.wait_for_end(stepfunctions, arn, 30)
+
+    assert first.stopped
+    assert last.stopped
+    whole = (last.stopped - last.started).total_seconds()
+    when = {
+        event["type"]: event["timestamp"] for event in stepfunctions.get_execution_history(executionArn=arn)["events"]
+    }
+    assert first.stood_still == 0
+    assert last.stood_still == pytest.approx((when["ExecutionRedriven"] - first.stopped).total_seconds(), abs=0.01)
+    assert last.seconds == pytest.approx(whole - last.stood_still)

@@ -42,8 +42,9 @@ def test_a_run_that_failed_over_its_results_is_told_by_its_summary(
     stepfunctions: Any, results: Any, claiming: Callable[..., Deployment], run: Run
 ) -> None:
     deployment = claiming(Failed={"Type": "Fail", "Error": "TooManyFailed"})
-    end(stepfunctions, deployment)
-    objects.put_json(results, RESULTS, keys.result_key(run.run_id, keys.SUMMARY), {"counts": COUNTS})
+    execution = end(stepfunctions, deployment)
+    document = {"counts": COUNTS, "execution_arn": execution}
+    objects.put_json(results, RESULTS, keys.result_key(run.run_id, keys.SUMMARY), document)
 
     (row,) = overview.latest_runs(stepfunctions, results, deployment, limit=5)
 

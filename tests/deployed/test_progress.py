@@ -162,7 +162,7 @@ def test_no_more_images_are_rejected_than_were_validated(
 def test_once_there_is_a_plan_it_says_how_many_images_there_are_and_how_many_were_rejected(
     watcher: RunWatcher, execution: Execution, s3: Any, run: Run
 ) -> None:
-    execution.states.append("RunProcessingJobs")
+    execution.states += ["PlanInference", "RunProcessingJobs"]
     execution.map(total=7, succeeded=7, status="SUCCEEDED")
     write_plan(s3, run)
 
@@ -188,7 +188,7 @@ def test_a_look_asks_about_as_many_verdicts_as_it_may(
 def test_predicted_images_are_counted_as_shards_arrive(
     watcher: RunWatcher, execution: Execution, s3: Any, run: Run
 ) -> None:
-    execution.states.append("RunProcessingJobs")
+    execution.states += ["PlanInference", "RunProcessingJobs"]
     execution.map(total=5, succeeded=5, status="SUCCEEDED")
     write_plan(s3, run)
     write_predictions(s3, run, "b-0")
@@ -202,7 +202,7 @@ def test_predicted_images_are_counted_as_shards_arrive(
 def test_the_answers_of_a_transform_job_count_as_predicted(
     watcher: RunWatcher, execution: Execution, s3: Any, run: Run
 ) -> None:
-    execution.states.append("RunTransformJobs")
+    execution.states += ["PlanInference", "RunTransformJobs"]
     execution.map(total=5, succeeded=5, status="SUCCEEDED")
     write_plan(s3, run)
     objects.put_bytes(s3, RESULTS, f"runs/{run.run_id}/predictions/p0000/b-0.safetensors.out", b"")
@@ -213,7 +213,7 @@ def test_the_answers_of_a_transform_job_count_as_predicted(
 def test_photos_that_are_sent_one_by_one_are_counted_as_they_are_answered(
     watcher: RunWatcher, execution: Execution, s3: Any, run: Run
 ) -> None:
-    execution.states.append("RunTransformJobs")
+    execution.states += ["PlanInference", "RunTransformJobs"]
     execution.map(total=5, succeeded=5, status="SUCCEEDED")
     shard = BatchShard("b-0", 4, 1, "p0000", originals="example-images")
     batch = Batch("b", Counts(5, 0, 4, 1), (shard,))
@@ -230,7 +230,7 @@ def test_photos_that_are_sent_one_by_one_are_counted_as_they_are_answered(
 def test_a_shard_that_its_job_gave_up_counts_as_failed(
     watcher: RunWatcher, execution: Execution, s3: Any, run: Run
 ) -> None:
-    execution.states.append("RunProcessingJobs")
+    execution.states += ["PlanInference", "RunProcessingJobs"]
     execution.map(total=5, succeeded=5, status="SUCCEEDED")
     write_plan(s3, run)
     key = keys.failed_shard_key(run.run_id, "p0000", "b-0")
@@ -242,11 +242,41 @@ def test_a_shard_that_its_job_gave_up_counts_as_failed(
 
 
 def test_the_summary_has_the_last_word(watcher: RunWatcher, execution: Execution, s3: Any, run: Run) -> None:
-    execution.states.append("Done")
+    execution.states += ["AggregatePredictions", "Done"]
     counts = {"listed": 5, "folders": 1, "predicted": 3, "rejected": 1, "failed": 1, "skipped": 0}
-    objects.put_json(s3, RESULTS, keys.result_key(run.run_id, "summary.json"), {"counts": counts})
+    objects.put_json(
+        s3, RESULTS, keys.result_key(run.run_id, "summary.json"), {"counts": counts, "execution_arn": "arn"}
+    )
 
     assert watcher.poll() == Progress("Done", run.run_id, 5, 5, 1, 3, 1, 1.0)
+
+
+def test_what_the_execution_before_has_left_does_not_count_in_one_that_took_its_run_over(
+    watcher: RunWatcher, execution: Execution, s3: Any, run: Run
+) -> None:
+    write_plan(s3, run)
+    failure = ShardFailure("b-0", "JobFailed", "no").to_json().encode()
+    objects.put_bytes(s3, RESULTS, keys.failed_shard_key(run.run_id, "p0000", "b-0"), failure)
+    counts = {"listed": 5, "folders": 0, "predicted": 1, "rejected": 1, "failed": 3, "skipped": 0}
+    document = {"counts": counts, "execution_arn": "that failed"}
+    objects.put_json(s3, RESULTS, keys.result_key(run.run_id, "summary.json"), document)
+
+    execution.states.append("ForEachSource")
+    execution.map(total=5, succeeded=5, status="SUCCEEDED")
+    validated = watcher.poll()
+    shards = (BatchShard("b-0", 3, 1, "r1p0000"), BatchShard("b-1", 1, 1, "p0000"))
+    batch = Batch("b", Counts(5, 0, 4, 1), shards)
+    plan = Plan("processing", batch.counts, (PARTITION,), (batch,))
+    objects.put_json(s3, RESULTS, keys.plan_key(run.run_id), plan.to_json(run.run_id))
+    write_predictions(s3, run, "b-1")
+    execution.states += ["PlanInference", "RunProcessingJobs"]
+    predicting = watcher.poll()
+    execution.states.append("AggregatePredictions")
+    gathered = watcher.poll()
+
+    assert (validated.accepted, validated.predicted, validated.failed) == (0, 0, 0)
+    assert (predicting.accepted, predicting.predicted, predicting.failed) == (4, 1, 0)
+    assert (gathered.predicted, gathered.failed, gathered.fraction < 1) == (1, 0, True)
 
 
 def test_the_course_of_the_run_is_that_of_its_definition(watcher: RunWatcher, execution: Execution) -> None:
