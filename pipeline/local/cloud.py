@@ -146,7 +146,7 @@ class LocalCloud:
         cleanup.callback(self._sagemaker.stop)
         database = Database(self.state_dir / "events.sqlite")
         cleanup.callback(database.close)
-        deliveries = Deliveries(database, self._timers, self._service_client)
+        deliveries = Deliveries(database, self._timers, self._role_client)
         self._lambda = LambdaService(
             processes=processes,
             environment=self._child_environment,

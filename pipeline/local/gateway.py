@@ -85,9 +85,11 @@ class Gateway:
             response = self._answer(request, service)
         else:
             response = self._faults.answer(request, service, place, lambda asked: self._answer(asked, service))
-        if changes_roles and self._guard:
+        if self._guard is None:
+            return response
+        if changes_roles:
             self._guard.forget()
-        return response
+        return self._guard.hide(request, service or "s3", place, response)
 
     def _answer(self, request: Request, service: str) -> Response:
         ours = self._services.get(service)

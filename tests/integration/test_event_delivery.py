@@ -27,6 +27,26 @@ Resources:
           Effect: Allow
           Principal: {Service: [states.amazonaws.com, events.amazonaws.com, scheduler.amazonaws.com]}
           Action: sts:AssumeRole
+  Starts:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      Roles: [!Ref Role]
+      PolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - {Effect: Allow, Action: states:StartExecution, Resource: [!Ref Machine, !Sub "${Machine}-gone"]}
+          - {Effect: Allow, Action: sqs:SendMessage, Resource: !GetAtt DeadLetters.Arn}
+  MaySendOnly:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement: {Effect: Allow, Principal: {Service: scheduler.amazonaws.com}, Action: sts:AssumeRole}
+      Policies:
+        - PolicyName: send
+          PolicyDocument:
+            Version: "2012-10-17"
+            Statement: {Effect: Allow, Action: sqs:SendMessage, Resource: !GetAtt DeadLetters.Arn}
   DeadLetters:
     Type: AWS::SQS::Queue
     Properties: {SqsManagedSseEnabled: true, MessageRetentionPeriod: 1209600}
@@ -73,6 +93,7 @@ Outputs:
   Group: {Value: !Ref Group}
   Nightly: {Value: !Ref Nightly}
   Rule: {Value: !GetAtt Arrived.Arn}
+  MaySendOnly: {Value: !GetAtt MaySendOnly.Arn}
 """
 
 
@@ -180,6 +201,15 @@ def test_a_schedule_whose_target_is_gone_ends_in_the_dead_letter_queue(cloud: Lo
     assert attributes["TARGET_ARN"] == gone
     assert attributes["ERROR_CODE"] == "StateMachineDoesNotExist"
     assert attributes["SCHEDULE_ARN"].endswith(f"{stack.outputs['Group']}/{stack.outputs['Nightly']}")
+
+
+def test_a_schedule_whose_role_may_not_start_its_target_ends_in_the_dead_letter_queue(
+    cloud: LocalCloud, stack: Stack
+) -> None:
+    schedule(cloud, stack, datetime.now(UTC), RoleArn=stack.outputs["MaySendOnly"])
+    _, attributes = dead_letter(cloud, stack)
+    assert attributes["ERROR_CODE"] == "AccessDeniedException"
+    assert "is not authorized to perform: states:StartExecution" in attributes["ERROR_MESSAGE"]
 
 
 def test_what_a_cloud_missed_while_it_was_down_happens_once_the_stack_is_there_again(

@@ -7,14 +7,14 @@ EventBridge Scheduler User Guide, "Configuring a schedule's dead-letter queue".
 
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.database import Database
-from pipeline.local.delivery.targets import Clients, Failure, UnknownTargetError, call_of, failure_of
+from pipeline.local.delivery.targets import Failure, UnknownTargetError, call_of, failure_of
 from pipeline.local.queues import Again, DurableQueue
 from pipeline.local.timers import Timers
 
@@ -34,6 +34,7 @@ class Delivery:
         source: the ARN of the rule, schedule or bucket that sends it.
         target: the target's ARN.
         payload: what the target gets. For a schedule, `<aws.scheduler.attempt-number>` becomes the attempt's number.
+        role: the ARN of the role in which the target is called; empty where the target's own policy says who may.
         name: the same at each attempt, and of no other delivery; at most 80 characters.
         created: when it came into being, in seconds since 1970: its age counts from here.
         options: what the target's kind needs, such as SqsParameters.
@@ -55,13 +56,17 @@ class Delivery:
     max_retries: int = MAX_RETRIES
     max_age: int = MAX_AGE
     scheduled_time: str | None = None
+    role: str = ""
     attempts: int = 0
 
 
 class Deliveries:
-    """Delivers, on threads of its own. What is not delivered yet is on disk."""
+    """Delivers, on threads of its own. What is not delivered yet is on disk.
 
-    def __init__(self, database: Database, timers: Timers, clients: Clients) -> None:
+    `clients` gives the boto3 client of a service in the role with an ARN; without one, that of who may everything.
+    """
+
+    def __init__(self, database: Database, timers: Timers, clients: Callable[[str, str], Any]) -> None:
         self._clients = clients
         self._clock = timers.clock
         self._queue = DurableQueue(database, "deliveries", timers, self._work)
@@ -98,7 +103,8 @@ class Deliveries:
     def _attempt(self, delivery: Delivery) -> Failure | None:
         try:
             payload = delivery.payload.replace(_ATTEMPT, str(delivery.attempts + 1))
-            call_of(delivery.target, payload, delivery.name, delivery.options, self._clients).make(self._clients)
+            call = call_of(delivery.target, payload, delivery.name, delivery.options, self._trusted)
+            call.make(lambda service: self._clients(service, delivery.role))
         except UnknownTargetError as error:
             return Failure("ResourceNotFound", str(error), gone=True, lasting=True)
         except (ClientError, BotoCoreError) as error:
@@ -115,9 +121,10 @@ class Deliveries:
         try:
             if delivery.scheduled_time is not None:
                 body = self._request(delivery)
-            sqs = self._clients("sqs")
-            url = sqs.get_queue_url(QueueName=delivery.dead_letters.rpartition(":")[2])["QueueUrl"]
-            sqs.send_message(
+            url = self._trusted("sqs").get_queue_url(QueueName=delivery.dead_letters.rpartition(":")[2])["QueueUrl"]
+            # A rule's queue says in its policy who may send; a schedule has its role for this, too.
+            role = delivery.role if delivery.scheduled_time is not None else ""
+            self._clients("sqs", role).send_message(
                 QueueUrl=url,
                 MessageBody=body,
                 MessageAttributes={
@@ -127,10 +134,13 @@ class Deliveries:
         except (ClientError, BotoCoreError) as error:
             _log.warning("An event was dropped: its dead-letter queue does not take it (%s). %s", error, said)
 
+    def _trusted(self, service: str) -> Any:
+        return self._clients(service, "")
+
     def _request(self, delivery: Delivery) -> str:
         """The call that the Scheduler could not make; without the URL of a queue that is not there."""
         try:
-            return call_of(delivery.target, delivery.payload, delivery.name, delivery.options, self._clients).request
+            return call_of(delivery.target, delivery.payload, delivery.name, delivery.options, self._trusted).request
         except (ClientError, BotoCoreError, UnknownTargetError):
             return delivery.payload
 
@@ -162,6 +172,8 @@ def _rule_code(failure: Failure) -> str:
     """The error codes of EventBridge's dead-letter messages."""
     if failure.gone:
         return "NO_RESOURCE"
+    if failure.refused:
+        return "NO_PERMISSIONS"
     if failure.throttled:
         return "THROTTLING"
     if failure.code == "TIMEOUT":

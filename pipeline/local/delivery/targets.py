@@ -135,8 +135,11 @@ class Failure:
     lasting: bool = False
     """Another attempt would end the same."""
     throttled: bool = False
+    refused: bool = False
+    """The role does not allow it."""
 
 
+_REFUSED = re.compile(r"AccessDenied.*|AuthorizationError.*")
 _GONE = re.compile(r".*(DoesNotExist|NonExistentQueue|NotFound|NotFoundException|DoesNotExistException)")
 
 
@@ -152,5 +155,10 @@ def failure_of(error: Exception) -> Failure | None:
     throttled = status == 429 or "Throttl" in code
     gone = _GONE.fullmatch(code) is not None
     return Failure(
-        code, message, gone=gone, lasting=gone or (400 <= status < 500 and not throttled), throttled=throttled
+        code,
+        message,
+        gone=gone,
+        lasting=gone or (400 <= status < 500 and not throttled),
+        throttled=throttled,
+        refused=_REFUSED.fullmatch(code) is not None,
     )

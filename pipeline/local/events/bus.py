@@ -103,6 +103,7 @@ class Bus:
                     created=now,
                     options={name: value for name, value in target.items() if name.endswith("Parameters")},
                     dead_letters=target.get("DeadLetterConfig", {}).get("Arn"),
+                    role=target.get("RoleArn", ""),
                     undelivered=dumps(event),
                     max_retries=policy.get("MaximumRetryAttempts", MAX_RETRIES),
                     max_age=policy.get("MaximumEventAgeInSeconds", MAX_AGE),

@@ -167,7 +167,10 @@ class AsynchronousOperations(RestJsonService):
             _log.warning("An event for %s was dropped, since it has no dead-letter queue: %s", function.name, why)
 
     def _send(self, event: _Event, function: Function, target: str, payload: str, options: Mapping[str, Any]) -> None:
-        self._deliveries.send(Delivery(function.arn, target, payload, event.request_id, self._clock(), options))
+        role = function.settings["Role"]
+        self._deliveries.send(
+            Delivery(function.arn, target, payload, event.request_id, self._clock(), options, role=role)
+        )
 
 
 def _destinations(config: Mapping[str, Any]) -> dict[str, str]:

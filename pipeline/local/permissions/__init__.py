@@ -1,6 +1,6 @@
-"""Functions and state machines may do what their roles allow, and nothing else.
+"""Functions, state machines, jobs and whatever else has a role may do what it allows, and nothing else.
 
-    callers     whose request it is: its key names the role of the function, or of the state machine
+    callers     whose request it is: its key names the role
     calls       what a request asks for: IAM's actions, their resources, and what conditions look at
     policies    whether the statements of a role allow it
     guard       stands before the services, and refuses

@@ -10,12 +10,12 @@ _KEY = re.compile(re.escape(_PREFIX) + r"([\w+=,.@-]+)/")
 
 
 def access_key(role_arn: str) -> str:
-    """The access key of a function with a role: it says which, since nobody checks a signature here."""
+    """The access key of whoever has a role: it says which, since nobody checks a signature here."""
     return _PREFIX + role_arn.rpartition("/")[2]
 
 
 def credentials(role_arn: str) -> dict[str, str]:
-    """What a function with a role finds in its environment: temporary credentials, which nothing may give away."""
+    """What whoever has a role finds in its environment: temporary credentials, which nothing may give away."""
     return {
         "AWS_ACCESS_KEY_ID": access_key(role_arn),
         "AWS_SECRET_ACCESS_KEY": f"{_NOWHERE}-secret",

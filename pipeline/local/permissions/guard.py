@@ -48,6 +48,23 @@ class Guard:
                 return self._refusal(request, service, role, call)
         return None
 
+    def hide(self, request: Request, service: str, place: tuple[str, str], response: Response) -> Response:
+        """What to answer in place of "there is no such object" where its caller may not list: AccessDenied.
+
+        Amazon S3 API Reference, "GetObject". The key is the prefix that the permission to list is asked for.
+        """
+        role = role_of(request) if response.status == 404 and service == "s3" and place[1] else None
+        statements = self._statements(role) if role else None
+        if role is None or statements is None or _names_no_bucket(response):
+            return response
+        for call in calls_of(request, service, place, self._region, self._account_id):
+            if call.action.startswith("s3:Get"):
+                bucket, _, key = call.resource.removeprefix("arn:aws:s3:::").partition("/")
+                listing = Call("s3:ListBucket", f"arn:aws:s3:::{bucket}", (("s3:prefix", key),))
+                if not allowed(listing, statements):
+                    return self._refusal(request, service, role, listing)
+        return response
+
     def _statements(self, role: str) -> list[Statement] | None:
         with self._lock:
             if role not in self._roles:
@@ -93,3 +110,8 @@ class Guard:
         )
         body = b"" if request.method == "HEAD" else document.encode()
         return Response(403, [("Content-Type", "application/xml")], body)
+
+
+def _names_no_bucket(response: Response) -> bool:
+    """Whether it is the bucket that is not there, of which everybody is told."""
+    return isinstance(response.body, bytes) and b"<Code>NoSuchBucket</Code>" in response.body

@@ -103,6 +103,7 @@ class Agenda:
                     created=moment.timestamp(),
                     options={name: value for name, value in target.items() if name.endswith("Parameters")},
                     dead_letters=target.get("DeadLetterConfig", {}).get("Arn"),
+                    role=target["RoleArn"],
                     max_retries=schedule.max_retries,
                     max_age=schedule.max_age,
                     scheduled_time=moment.strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -14,6 +14,7 @@ from pipeline.local.timers import Timers
 
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:m"
 DEAD = "arn:aws:sqs:us-east-1:123456789012:dead"
+ROLE = "arn:aws:iam::123456789012:role/sender"
 RULE = "arn:aws:events:us-east-1:123456789012:rule/r"
 
 
@@ -27,14 +28,19 @@ class Services:
     """Stands for every service: `answers` are what StartExecution raises, call by call, and then nothing any more."""
 
     def __init__(self, *answers: Exception) -> None:
+        self.roles: dict[str, str] = {}
+        """In which role each operation was called last."""
+        self._role = ""
         self.answers = list(answers)
         self.started: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
 
-    def __call__(self, service: str) -> "Services":
+    def __call__(self, service: str, role: str) -> "Services":
+        self._role = role
         return self
 
     def start_execution(self, **parameters: Any) -> None:
+        self.roles["start_execution"] = self._role
         self.started.append(parameters)
         if self.answers:
             raise self.answers.pop(0)
@@ -43,6 +49,7 @@ class Services:
         return {"QueueUrl": f"http://queue/{parameters['QueueName']}"}
 
     def send_message(self, **parameters: Any) -> None:
+        self.roles["send_message"] = self._role
         self.dead.append(parameters)
 
     @property
@@ -123,6 +130,22 @@ def test_every_attempt_has_the_same_name_so_that_one_execution_is_started(bench:
 def test_an_execution_that_an_earlier_attempt_started_is_a_delivery(bench: Make) -> None:
     services = bench(refused("ExecutionAlreadyExists")).deliver(dead_letters=DEAD)
     assert services.dead == []
+
+
+def test_what_the_role_does_not_allow_is_not_tried_again_and_says_so(bench: Make) -> None:
+    services = bench(refused("AccessDeniedException")).deliver(dead_letters=DEAD, role=ROLE)
+    assert len(services.started) == 1
+    assert services.dead_attributes["ERROR_CODE"] == "NO_PERMISSIONS"
+
+
+def test_a_rule_calls_its_target_in_the_target_s_role_and_its_queue_by_the_queue_s_policy(bench: Make) -> None:
+    services = bench(refused("StateMachineDoesNotExist")).deliver(dead_letters=DEAD, role=ROLE)
+    assert services.roles == {"start_execution": ROLE, "send_message": ""}
+
+
+def test_a_schedule_does_both_in_its_role(bench: Make) -> None:
+    services = bench(refused("StateMachineDoesNotExist")).deliver(dead_letters=DEAD, role=ROLE, scheduled_time="now")
+    assert services.roles == {"start_execution": ROLE, "send_message": ROLE}
 
 
 def test_a_target_that_is_gone_is_not_tried_again(bench: Make) -> None:

@@ -89,6 +89,27 @@ def test_everything_else_is_refused(call, service, operation, parameters, code):
     assert call("reader", service, operation, parameters) == code
 
 
+@pytest.mark.parametrize(("operation", "missing"), [("get_object", "NoSuchKey"), ("head_object", "404")])
+def test_what_is_not_there_is_told_to_who_may_list_it_and_refused_to_everybody_else(cloud, call, operation, missing):
+    nothing = {"Bucket": "photos", "Key": "open/nothing.txt"}
+    lists = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::photos"}
+
+    def answers(*prefixes):
+        statement = {**lists, "Condition": {"StringLike": {"s3:prefix": list(prefixes)}}}
+        document = {"Version": "2012-10-17", "Statement": [statement]}
+        cloud.client("iam").put_role_policy(RoleName="reader", PolicyName="lists", PolicyDocument=json.dumps(document))
+        return call("reader", "s3", operation, nothing)
+
+    assert answers("other/*") in {"AccessDenied", "403"}
+    assert answers("other/*", "open/*") == missing
+
+
+def test_of_a_bucket_that_is_not_there_everybody_is_told(cloud, call):
+    reads = json.dumps(READS).replace("photos/open/", "no-bucket/")
+    cloud.client("iam").put_role_policy(RoleName="reader", PolicyName="elsewhere", PolicyDocument=reads)
+    assert call("reader", "s3", "get_object", {"Bucket": "no-bucket", "Key": "a"}) == "NoSuchBucket"
+
+
 def test_a_role_that_is_given_more_may_do_more_at_once(cloud, call):
     assert call("reader", "s3", "get_object", OTHER) == "AccessDenied"
     reads = json.dumps(READS).replace("open/", "other/")

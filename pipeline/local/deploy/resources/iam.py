@@ -1,4 +1,4 @@
-"""Roles and managed policies. What a function's role allows counts (pipeline/local/permissions); others are kept."""
+"""Roles and managed policies, which pipeline/local/permissions holds to what they allow."""
 
 import json
 from contextlib import suppress
