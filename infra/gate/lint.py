@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from infra.gate.finding import Finding
-from infra.gate.stack import TEMPLATE, Stack
+from infra.gate.stack import Stack
 
 CHECK = "cfn-lint"
 _OF_THE_TRANSLATED = ("W1033",)  # as in the template's own Metadata
@@ -17,11 +17,11 @@ _MISTAKEN = "Additional properties are not allowed ('OutputPath' was unexpected)
 
 
 def check(stack: Stack) -> Iterator[Finding]:
-    """What cfn-lint says of the template on disk, and of the translated `stack`."""
+    """What cfn-lint says of a template on disk, and of what SAM makes of it."""
     with tempfile.TemporaryDirectory(prefix="gate-") as folder:
-        translated = Path(folder) / "translated.json"
+        translated = Path(folder) / f"{stack.path.stem}-translated.json"
         translated.write_text(json.dumps(stack.translated, indent=1), encoding="utf-8")
-        yield from files([TEMPLATE], [])
+        yield from files([stack.path], [])
         yield from files([translated], _OF_THE_TRANSLATED)
 
 

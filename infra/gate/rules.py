@@ -17,15 +17,25 @@ RULES = Path(__file__).with_name("rules.guard")
 
 
 def check(stack: Stack) -> Iterator[Finding]:
-    """A finding for each resource that breaks a rule of rules.guard, or one that Guard has no words for."""
+    """A finding for each resource that breaks a rule of rules.guard, or one that Guard has no words for.
+
+    A resource may be left out of a rule of rules.guard by its Metadata, as with checkov, if that says why:
+    `guard: {skip: [{id: RULE, comment: ...}]}`.
+    """
     report = _engine().validate_template(
         json.dumps(stack.translated).encode(), validate.ValidateConfig(disable_builtin_rules=True)
     )
     for found in report.diagnostics:
         place = found.entity.logical_id if found.entity else "the template"
-        yield Finding(CHECK, place, f"{found.message} [{found.rule_id}]")
+        if found.rule_id not in _skipped(stack, place):
+            yield Finding(CHECK, place, f"{found.message} [{found.rule_id}]")
     yield from _tls_only(stack)
     yield from _secrets(stack)
+
+
+def _skipped(stack: Stack, name: str) -> set[str]:
+    given = stack.translated["Resources"].get(name, {}).get("Metadata", {}).get("guard", {}).get("skip", ())
+    return {each["id"] for each in given if each.get("comment")}
 
 
 @cache
@@ -76,7 +86,9 @@ def _secrets(stack: Stack) -> Iterator[Finding]:
     """Names under which a secret would stand in the template, or in what it gives functions and builds."""
     text = "a secret in a template is read by whoever may see the stack; have Secrets Manager hold it"
     yield from (
-        Finding(CHECK, f"Parameters.{name}", text) for name in stack.source["Parameters"] if _SECRET.search(name)
+        Finding(CHECK, f"Parameters.{name}", text)
+        for name in stack.source.get("Parameters", {})
+        if _SECRET.search(name)
     )
     for name, entry in stack.translated["Resources"].items():
         environment = entry.get("Properties", {}).get("Environment", {})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.gate.finding import Finding
-from infra.gate.stack import TEMPLATE
+from infra.gate.stack import ARTIFACTS, TEMPLATE
 
 CHECK = "checkov"
 CONFIGURATION = Path(__file__).with_name("checkov.yaml")
@@ -20,7 +20,7 @@ def executable() -> Path:
     return Path(sys.prefix) / "security" / "bin" / "checkov"
 
 
-def check(templates: Sequence[Path] = (TEMPLATE,)) -> Iterator[Finding]:
+def check(templates: Sequence[Path] = (TEMPLATE, ARTIFACTS)) -> Iterator[Finding]:
     """What checkov says of templates on disk. Raises OSError where it cannot be run."""
     named = [part for template in templates for part in ("--file", str(template))]
     command = [str(executable()), *named, "--config-file", str(CONFIGURATION), "--output", "json"]

@@ -15,6 +15,8 @@ from pipeline.local.deploy.intrinsics import Scope, resolve
 from pipeline.local.deploy.template import load, package, translate
 
 TEMPLATE = Path(__file__).resolve().parents[1] / "template.yaml"
+ARTIFACTS = TEMPLATE.with_name("artifacts.yaml")
+"""What `imagebatch deploy` makes ahead of a stack: the bucket for what it uploads."""
 REGION, ACCOUNT = "us-east-1", "123456789012"
 STATE_MACHINE = "AWS::Serverless::StateMachine"
 
@@ -47,6 +49,7 @@ _REF_IS_AN_ARN = {
 }
 # Parameters that policies are made of, where their default is empty.
 _PARAMETERS: Mapping[str, str] = {
+    "ContainerImageUri": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/models:1",
     "ContainerRepositoryArn": f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/models",
     "EndpointArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/photos",
     "EndpointName": "photos",
@@ -68,6 +71,7 @@ class Stack:
 
     source: Mapping[str, Any]
     definitions: Mapping[str, str]
+    path: Path = TEMPLATE
 
     @classmethod
     def read(cls, path: Path = TEMPLATE) -> "Stack":
@@ -77,12 +81,12 @@ class Stack:
             name: (path.parent / entry["Properties"]["DefinitionUri"]).read_text(encoding="utf-8")
             for name, entry in machines.items()
         }
-        return cls(source, texts)
+        return cls(source, texts, path)
 
     @cached_property
     def translated(self) -> dict[str, Any]:
         """CloudFormation alone: SAM translated, and each definition in its DefinitionString."""
-        translated = translate(package(copy.deepcopy(dict(self.source)), TEMPLATE.parent), {}, REGION)
+        translated = translate(package(copy.deepcopy(dict(self.source)), self.path.parent), {}, REGION)
         for name, text in self.definitions.items():
             properties = translated["Resources"][name]["Properties"]
             properties.pop("DefinitionS3Location", None)
@@ -90,15 +94,32 @@ class Stack:
         return translated
 
     def decided(self) -> Iterator[dict[str, Any]]:
-        """The resources with every function evaluated: once where each condition holds, and once where none does.
+        """The resources with every function evaluated: where each condition holds, where none does, and as often again
+        as it takes for each choice of the template to be made each way.
 
         Names and ARNs are made up, in the forms that the services give them.
         """
-        for truth in (True, False):
-            truths = dict.fromkeys(self.translated.get("Conditions", {}), truth)
+        for truths in self._truths():
             chosen = apply_conditions(self.translated, truths)["Resources"]
             scope = self._scope()
             yield {name: resolve(entry, scope, f"Resources.{name}") for name, entry in chosen.items()}
+
+    def _truths(self) -> list[dict[str, bool]]:
+        """What conditions may be so that every branch of every Fn::If is in one of them. Not each is possible."""
+        conditions = self.translated.get("Conditions", {})
+        found = [dict.fromkeys(conditions, True), dict.fromkeys(conditions, False)]
+        for entry in self.translated["Resources"].values():
+            only_if = {entry["Condition"]: True} if "Condition" in entry else {}
+            for path in _paths(entry.get("Properties", {}), only_if):
+                fitting = (
+                    each for each in found if all(each.get(name, truth) == truth for name, truth in path.items())
+                )
+                each = next(fitting, None)
+                if each is None:
+                    found.append(path)
+                else:
+                    each.update(path)
+        return [dict.fromkeys(conditions, True) | each for each in found]
 
     def _scope(self) -> Scope:
         declared = self.translated.get("Parameters", {})
@@ -123,6 +144,20 @@ class Stack:
                 if reference.attribute is not None:
                     scope.attributes.setdefault((reference.name, reference.attribute), reference.name.lower())
         return scope
+
+
+def _paths(node: Any, taken: dict[str, bool]) -> Iterator[dict[str, bool]]:
+    """By which conditions each branch below a node is come to, where those of `taken` brought us to the node."""
+    match node:
+        case {"Fn::If": [str(name), holds, holds_not]}:
+            for truth, branch in ((True, holds), (False, holds_not)):
+                if taken.get(name, truth) == truth:
+                    path = {**taken, name: truth}
+                    yield path
+                    yield from _paths(branch, path)
+        case dict() | list():
+            for each in node.values() if isinstance(node, dict) else node:
+                yield from _paths(each, taken)
 
 
 def _arn(name: str, kind: str) -> str:

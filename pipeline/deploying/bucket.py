@@ -8,50 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.deploying import change_sets
+from pipeline.deploying.building import ROOT
 
 STACK = "imagebatch-artifacts"
-TEMPLATE = """\
-AWSTemplateFormatVersion: "2010-09-09"
-Description: "imagebatch: what deployments upload: code of functions, definitions and templates."
-Resources:
-  Bucket:
-    Type: AWS::S3::Bucket
-    DeletionPolicy: Retain
-    UpdateReplacePolicy: Retain
-    Properties:
-      BucketEncryption:
-        ServerSideEncryptionConfiguration:
-          - ServerSideEncryptionByDefault: {SSEAlgorithm: AES256}
-      PublicAccessBlockConfiguration:
-        BlockPublicAcls: true
-        BlockPublicPolicy: true
-        IgnorePublicAcls: true
-        RestrictPublicBuckets: true
-      VersioningConfiguration: {Status: Enabled}
-      LifecycleConfiguration:
-        Rules:
-          - Id: forget-replaced-objects
-            Status: Enabled
-            NoncurrentVersionExpiration: {NoncurrentDays: 7}
-            AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}
-  BucketPolicy:
-    Type: AWS::S3::BucketPolicy
-    Properties:
-      Bucket: !Ref Bucket
-      PolicyDocument:
-        Version: "2012-10-17"
-        Statement:
-          - Sid: TlsOnly
-            Effect: Deny
-            Principal: "*"
-            Action: s3:*
-            Resource: [!GetAtt Bucket.Arn, !Sub "${Bucket.Arn}/*"]
-            Condition: {Bool: {aws:SecureTransport: "false"}}
-Outputs:
-  Bucket:
-    Description: Where deployments upload to.
-    Value: !Ref Bucket
-"""
+TEMPLATE = ROOT / "infra" / "artifacts.yaml"
 
 
 def find_bucket(cloudformation: Any) -> str | None:
@@ -66,7 +26,8 @@ def make_bucket(cloudformation: Any, say: Callable[[str], None], pause: float) -
     there = find_bucket(cloudformation)
     if there:
         return there
-    proposed = change_sets.propose(cloudformation, STACK, {"TemplateBody": TEMPLATE}, (), {}, pause)
+    source = {"TemplateBody": TEMPLATE.read_text(encoding="utf-8")}
+    proposed = change_sets.propose(cloudformation, STACK, source, (), {}, pause)
     if proposed is not None:
         change_sets.execute(cloudformation, proposed, say, pause)
     made = find_bucket(cloudformation)

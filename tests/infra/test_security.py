@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from pipeline.local.deploy.intrinsics import resolve
+
 # Actions that know no resources, and the policies that hold them and nothing else.
 WITHOUT_RESOURCES = {
     "TracingPolicy": {"xray"},
@@ -114,6 +116,35 @@ def test_who_starts_jobs_passes_their_role_to_sagemaker_and_no_other(of_type, ro
     )
     assert statement["Resource"] == {"Fn::GetAtt": [passed, "Arn"]}
     assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+
+
+REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+REPOSITORY = "arn:aws:ecr:us-east-1:123456789012:repository/"
+
+
+@pytest.mark.parametrize(
+    ("image", "repository"),
+    [
+        (f"{REGISTRY}/photos", "photos"),
+        (f"{REGISTRY}/photos:v1", "photos"),
+        (f"{REGISTRY}/team/photos:v1", "team/photos"),
+        (f"{REGISTRY}/team/photos@sha256:{'0' * 64}", "team/photos"),
+        (f"{REGISTRY}/photos:v1@sha256:{'0' * 64}", "photos"),
+        ("registry.test/photos:v1", ""),
+    ],
+)
+def test_jobs_pull_the_image_that_they_run_and_no_other(with_parameters, image, repository):
+    stack = with_parameters(ContainerImageUri=image)
+    stack.scope.values.update({"AWS::Partition": "aws", "AWS::Region": "us-east-1", "AWS::AccountId": "123456789012"})
+    (statement,) = stack.resources["PullContainerPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert resolve(statement["Resource"], stack.scope, "Resource") == REPOSITORY + repository
+
+
+def test_a_repository_that_is_named_is_the_one_to_pull_from(with_parameters):
+    elsewhere = "arn:aws:ecr:eu-west-1:210987654321:repository/photos"
+    stack = with_parameters(ContainerImageUri=f"{REGISTRY}/photos:v1", ContainerRepositoryArn=elsewhere)
+    (statement,) = stack.resources["PullContainerPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert resolve(statement["Resource"], stack.scope, "Resource") == elsewhere
 
 
 def test_nobody_else_passes_a_role(of_type):

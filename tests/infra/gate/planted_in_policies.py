@@ -126,6 +126,16 @@ FAULTS = [
     ),
     Fault("every bucket", "policies", allow("s3:GetObject", "arn:aws:s3:::*/*"), "more than this stack's"),
     Fault(
+        "every image of the account, where one is named",
+        "policies",
+        put(
+            "PullContainerPolicy",
+            "PolicyDocument.Statement.0.Resource.Fn::If.2.Fn::If.1",
+            "arn:aws:ecr:us-east-1:123456789012:repository/*",
+        ),
+        "more than this stack's",
+    ),
+    Fault(
         "every role", "policies", allow("sts:AssumeRole", "arn:aws:iam::123456789012:role/*"), "more than this stack"
     ),
     Fault(

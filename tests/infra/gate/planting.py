@@ -43,10 +43,11 @@ def put(name: str, path: str, value: Any) -> Callable[[Source, Definitions], Non
         node = properties(source, name)
         for folder in folders:
             node = node[int(folder)] if isinstance(node, list) else node[folder]
+        place = int(last) if isinstance(node, list) else last
         if value is None:
-            del node[last]
+            del node[place]
         else:
-            node[last] = value
+            node[place] = value
 
     return plant
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from infra.gate import definitions, lint, policies, roles, rules, scan
-from infra.gate.stack import Stack
+from infra.gate.stack import ARTIFACTS, TEMPLATE, Stack
 from tests.infra.gate.planted_faults import FAULTS
 
 IN_PROCESS = {"definitions": definitions, "policies": policies, "roles": roles, "rules": rules}
@@ -27,9 +27,25 @@ def of_check(name):
     return [pytest.param(fault, id=fault.name) for fault in FAULTS if fault.check == name]
 
 
+@pytest.mark.parametrize("path", [TEMPLATE, ARTIFACTS], ids=lambda path: path.stem)
 @pytest.mark.parametrize("name", IN_PROCESS)
-def test_the_template_passes(stack, name):
-    assert [str(finding) for finding in IN_PROCESS[name].check(stack)] == []
+def test_each_template_passes(path, name):
+    assert [str(finding) for finding in IN_PROCESS[name].check(Stack.read(path))] == []
+
+
+@pytest.mark.parametrize(
+    ("skip", "caught"),
+    [
+        ([], True),
+        ([{"id": "bucket_is_encrypted"}], True),
+        ([{"id": "other", "comment": "because"}], True),
+        ([{"id": "bucket_is_encrypted", "comment": "because"}], False),
+    ],
+)
+def test_a_rule_is_passed_over_where_the_resource_says_why(skip, caught):
+    artifacts = Stack.read(ARTIFACTS)
+    artifacts.source["Resources"]["Bucket"]["Metadata"]["guard"]["skip"] = skip
+    assert any("bucket_is_encrypted" in str(found) for found in rules.check(artifacts)) is caught
 
 
 @pytest.mark.parametrize("fault", [each for name in IN_PROCESS for each in of_check(name)])
