@@ -139,6 +139,7 @@ def become(arguments: list[str]) -> None:
     """Run a script or a module as the interpreter does that is given these arguments."""
     option, program, *rest = arguments
     sys.argv = [program, *rest]
+    _call_this_process(program.rpartition(".")[2] if option == "-m" else os.path.basename(program))  # noqa: PTH119
     if option == "-m":
         sys.path.insert(0, os.getcwd())  # noqa: PTH109 - as the interpreter has it
         runpy.run_module(program, run_name="__main__", alter_sys=True)
@@ -150,6 +151,15 @@ def become(arguments: list[str]) -> None:
     module = importlib.util.module_from_spec(spec)
     sys.modules["__main__"] = module
     spec.loader.exec_module(module)
+
+
+def _call_this_process(name: str) -> None:
+    """What `ps -o comm` and `top` show: all forks have the server's command line."""
+    try:
+        with open("/proc/self/comm", "w") as comm:  # noqa: PTH123 - a fork loads nothing that its program does not
+            comm.write(name)
+    except OSError:
+        pass
 
 
 def main() -> None:

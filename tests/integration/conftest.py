@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.laptop.deployment import deploy_stack, open_model
+from pipeline.local import forks
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack
 from pipeline.local.faults import Faults
@@ -222,6 +223,7 @@ def deployed(faults: Faults | None) -> Iterator[Callable[..., Deployment]]:
 
     It keeps no ledger unless it is told to: most tests run twice over the same photos, and mean them to be predicted.
     """
+    forks.prepare()
     with LocalCloud(faults=faults) as cloud:
 
         def deploy_with(*, for_sagemaker: bool = False, **parameters: str) -> Deployment:

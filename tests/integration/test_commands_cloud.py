@@ -132,7 +132,8 @@ def children_of_jobs() -> list[psutil.Process]:
     found = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if any(argument.startswith("processing_scripts.") for argument in process.cmdline()):
+            is_fork = process.name() == "entrypoint"  # whose command line is its server's
+            if is_fork or any(argument.startswith("processing_scripts.") for argument in process.cmdline()):
                 found += [process, *process.children(recursive=True)]
         except psutil.NoSuchProcess:
             continue

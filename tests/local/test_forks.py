@@ -119,6 +119,10 @@ def test_a_fork_is_a_program_with_its_arguments(told: Any, tmp_path: Path) -> No
     assert told(source, *arguments) == repr(["__main__", str(tmp_path / "script.py"), *arguments])
 
 
+def test_a_fork_is_called_as_its_program_is(told: Any) -> None:
+    assert told("print(open('/proc/self/comm').read())") == "script.py"
+
+
 def test_a_fork_holds_no_file_of_the_server(told: Any) -> None:
     # The fourth is the folder that is being listed.
     assert told("import os; print(sorted(os.listdir('/proc/self/fd')))") == "['0', '1', '2', '3']"
