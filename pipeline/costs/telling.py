@@ -1,15 +1,19 @@
 """Costs in words: for a terminal, a message, a report."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.durations import duration
 
+LEAST_USD = 0.00005
+"""What is less is not told in figures."""
+
 
 def usd(amount: float) -> str:
     """Two digits, or as many as a small sum needs to be more than nothing."""
     if amount and amount < 0.095:
-        return f"${amount:.2g}" if amount >= 0.001 else f"${amount:.4f}" if amount >= 0.00005 else "less than $0.0001"
+        return f"${amount:.2g}" if amount >= 0.001 else f"${amount:.4f}" if amount >= LEAST_USD else "less than $0.0001"
     return f"${amount:,.2f}"
 
 
@@ -24,7 +28,10 @@ def used_and_expected(cost: Mapping[str, Any]) -> str:
 
 def quantity(amount: float) -> str:
     """In whole numbers, or in as many digits as tell a small one from nothing."""
-    return f"{amount:,.0f}" if amount == round(amount) or amount >= 1000 else f"{amount:,.4g}"
+    if amount == round(amount) or amount >= 1000:
+        return f"{amount:,.0f}"
+    # Four digits, and never as a power of ten.
+    return f"{amount:.{3 - math.floor(math.log10(amount))}f}".rstrip("0").rstrip(".")
 
 
 def duration_or_unknown(seconds: float | None) -> str:

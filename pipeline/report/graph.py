@@ -37,7 +37,8 @@ class _Layout:
 def draw(definition: Mapping[str, Any], states: Mapping[str, str]) -> Markup:
     """The graph of a definition in the Amazon States Language.
 
-    `states` says what became of those states that ran: succeeded, failed or stopped. The others are shown as not run.
+    `states` says what became of those states that ran: succeeded, failed or stopped; `running` is the one that makes
+    the page, and `ahead` are those after it, of which the page cannot know. The others are shown as not run.
     """
     layout = _layout(definition)
     body = Markup("").join(_draw(layout, 1, 1, states))
@@ -118,7 +119,8 @@ def _draw(layout: _Layout, x: float, y: float, states: Mapping[str, str]) -> Ite
 
 _WORDS = {
     "idle": "did not run",
-    "running": "is running",
+    "running": "made this page",
+    "ahead": "came after this page",
     "succeeded": "succeeded",
     "failed": "failed",
     "stopped": "was stopped",

@@ -7,6 +7,7 @@ script reads and shows as text. A Content Security Policy allows that one script
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
@@ -27,6 +28,7 @@ from pipeline.results.messages import HINTS
 def render(content: Content) -> str:
     """The page as text, to be stored as UTF-8."""
     script = _file("page.js")
+    states = _states(content, content.definition) if content.definition else {}
     return _template().render(
         content=content,
         summary=content.summary,
@@ -36,7 +38,9 @@ def render(content: Content) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         label_chart=charts.labels(content.labels) if content.labels else None,
         score_chart=charts.scores(content.scores, content.threshold) if any(content.scores) else None,
-        graph=graph.draw(content.definition, _states(content, content.definition)) if content.definition else None,
+        graph=graph.draw(content.definition, states) if content.definition else None,
+        is_ahead="ahead" in states.values(),
+        costs=_costs(content.summary.get("cost")),
         timeline=_timeline(content),
         data=_json(_data(content)),
         sheets=[_sheet(sheet.data) for sheet in content.sheets],
@@ -114,7 +118,11 @@ def _states(content: Content, machine: Mapping[str, Any]) -> Mapping[str, str]:
     for name, state in state_graph.all_states(machine):
         if name in states and state_graph.is_distributed(state):
             states[state["ItemProcessor"]["StartAt"]] = states[name]
-    return states
+    # The page is made in a state of the run, and what comes after that has not been yet.
+    usual = [edge for edge in state_graph.edges(machine) if not edge[2]]
+    running = [name for name in machine["States"] if states.get(name) == "running"]
+    ahead = {name for latest in running for name in state_graph.rows(latest, usual)}
+    return dict.fromkeys(ahead, "ahead") | states
 
 
 def _timeline(content: Content) -> list[dict[str, Any]]:
@@ -133,6 +141,19 @@ def _timeline(content: Content) -> list[dict[str, Any]]:
         # The state that makes this page is still running.
         if span.status in ("failed", "stopped") or (span.status == "succeeded" and span.seconds > 0.002 * whole)
     ]
+
+
+def _costs(cost: Mapping[str, Any] | None) -> tuple[list[Any], list[Any]]:
+    """The lines of a bill, the dearest first, and those of next to nothing. A line without a price comes first."""
+    lines: list[Any] = list(cost["lines"]) if cost else []
+
+    def dearest(line: Mapping[str, Any]) -> float:
+        amounts = (line["used_usd"], line["estimated_usd"])
+        return math.inf if None in amounts else float(max(amounts))
+
+    lines.sort(key=dearest, reverse=True)
+    large = [line for line in lines if dearest(line) >= costs.LEAST_USD]
+    return large, lines[len(large) :]
 
 
 def _by_reason(content: Content) -> dict[str, list[Any]]:

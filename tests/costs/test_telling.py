@@ -30,7 +30,16 @@ def test_a_duration_is_told_as_people_do(seconds: float | None, words: str) -> N
 
 @pytest.mark.parametrize(
     ("amount", "words"),
-    [(0, "0"), (17.0, "17"), (1025150.0, "1,025,150"), (12934.62, "12,935"), (0.125003, "0.125"), (1.6e-05, "1.6e-05")],
+    [
+        (0, "0"),
+        (17.0, "17"),
+        (1025150.0, "1,025,150"),
+        (12934.62, "12,935"),
+        (0.125003, "0.125"),
+        (1.6e-05, "0.000016"),
+        (65.73, "65.73"),
+        (9e-09, "0.000000009"),
+    ],
 )
 def test_a_quantity_is_told_in_whole_numbers_where_it_is_large(amount: float, words: str) -> None:
     assert telling.quantity(amount) == words

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.report import render
-from pipeline.report.content import Answer, Content, FailedImage, Failure, RejectedImage, ShownImage
+from pipeline.report.content import Answer, Content, FailedImage, Failure, RejectedImage, ShownImage, Span
 from pipeline.report.thumbnails import SheetMaker
 
 
@@ -138,6 +138,43 @@ def test_the_first_state_of_a_distributed_maps_children_ran_where_the_map_did(co
     processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "StartAt": "Child", "States": {"Child": {"Type": "Pass"}}}
     machine = {"StartAt": "First", "States": {"First": {"Type": "Map", "ItemProcessor": processor, "End": True}}}
     assert "<title>Child: Pass, succeeded</title>" in render(replace(content, definition=machine))
+
+
+def test_a_page_that_its_run_makes_tells_of_the_states_after_it_that_they_came_after_it(content: Content) -> None:
+    began = content.spans[0].started
+    states = {
+        "First": {"Type": "Task", "Next": "Report", "Catch": [{"Next": "Repair"}]},
+        "Report": {"Type": "Task", "Next": "Notify"},
+        "Notify": {"Type": "Task", "Catch": [{"Next": "Repair"}], "End": True},
+        "Repair": {"Type": "Pass", "End": True},
+    }
+    spans = [Span("First", began, began), Span("Report", began, began, status="running")]
+    page = render(replace(content, definition={"StartAt": "First", "States": states}, spans=spans))
+    told = dict(re.findall(r"<title>(\w+): \w+, ([^<]+)</title>", page))
+    assert told == {
+        "First": "succeeded",
+        "Report": "made this page",
+        "Notify": "came after this page",
+        "Repair": "did not run",
+    }
+    assert "dashed, came after it" in page
+
+
+def test_a_page_of_a_run_that_has_ended_has_no_state_after_it(content: Content) -> None:
+    assert "came after" not in render(content)
+
+
+def test_a_bill_begins_with_the_dearest_line_and_folds_what_costs_next_to_nothing(content: Content) -> None:
+    lines = [
+        {"what": what, "unit": "units", "used": 1, "used_usd": used, "estimated": 1, "estimated_usd": estimated}
+        for what, used, estimated in [("little", 1e-6, 4e-5), ("some", 0.0, 0.2), ("much", 3.0, 0.1), ("?", None, 0)]
+    ]
+    amounts = dict.fromkeys(("used_usd", "used_seconds", "estimate_usd", "estimate_seconds", "limit_usd"), 1.0)
+    cost = {**amounts, "lines": lines, "unknown": [], "region": "us-east-1", "prices_dated": None}
+    page = render(with_summary(content, cost=cost))
+    order = re.findall(r'<th scope="row">(\?|little|some|much) ', page)
+    assert order == ["?", "much", "some", "little"]
+    assert page.index("1 more, less than $0.0001 each") < page.index(">little ")
 
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=40) | st.sampled_from(
