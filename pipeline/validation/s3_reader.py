@@ -4,7 +4,7 @@ Of a core, boto3 spends 0.8 ms on the GET of a photo, more than half of what dec
 resolves the endpoint, composes a user agent and parses dates for each. None of it differs between objects of a bucket.
 
     the first GetObject of a bucket   through the client, and watched: where did it go, for what was it signed?
-    the others                        straight there, signed by the client's signer, over botocore's connections
+    the others                        straight there, signed as the client signs, over connections of their own
     whatever is not a whole 200       through the client after all, and watched again
 
 Region, endpoint, addressing style, access points and redirects so stay botocore's decisions, and its retries and errors
@@ -18,16 +18,20 @@ and their number is compared.
 import os
 import re
 import threading
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
-from botocore.awsrequest import AWSPreparedRequest, AWSRequest
+from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import BotoCoreError
-from botocore.httpsession import URLLib3Session
+from botocore.httpsession import get_cert_path
 from botocore.response import StreamingBody
 from botocore.signers import RequestSigner
 from botocore.utils import get_environ_proxies
+
+from pipeline.validation.s3_connections import Connections
+from pipeline.validation.s3_signatures import signed
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -46,13 +50,14 @@ def encode_key(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """How objects of one bucket are reached; `base` is their URL up to the key."""
+    """How objects of one bucket are reached; `base` is their URL up to the key, `path` that of it."""
 
     base: str
+    path: str
     region: str
     user_agent: str
     signer: RequestSigner
-    connections: URLLib3Session
+    connections: Connections
 
 
 class S3Reader:
@@ -104,36 +109,36 @@ class S3Reader:
         base, region = request.url.removesuffix(encode_key(key)), signed_for["region"]
         if known and (known.base, known.region) == (base, region):
             return known
+        if get_environ_proxies(request.url):
+            return None  # the client knows how to speak with them
         config: Any = self._s3.meta.config
-        options: dict[str, Any] = {
-            "verify": os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or True,
-            "proxies": get_environ_proxies(request.url),
-            "timeout": (config.connect_timeout, config.read_timeout),
-            "max_pool_connections": config.max_pool_connections,
-        }
-        user_agent = _text(request.headers["User-Agent"])
-        return _Route(base, region, user_agent, self._seen.signer, URLLib3Session(**options))
+        verify: Any = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or True
+        connections = Connections(base, get_cert_path(verify), config.connect_timeout, config.read_timeout)
+        path = "/" + base.partition("://")[2].partition("/")[2]
+        return _Route(base, path, region, _text(request.headers["User-Agent"]), self._seen.signer, connections)
 
 
 def _get(route: _Route, key: str) -> dict[str, Any] | None:
     """GetObject's answer; None for any that the client should give."""
-    headers = {"User-Agent": route.user_agent}
-    request = AWSRequest("GET", route.base + encode_key(key), headers=headers, stream_output=True)
+    path = route.path + encode_key(key)
     try:
         # Asked for each time: credentials of a role are replaced every few hours.
-        route.signer.get_auth_instance("s3", route.region, "s3v4").add_auth(request)
-        response = route.connections.send(request.prepare())
+        credentials = route.signer.get_auth_instance("s3", route.region, "s3v4").credentials
     except BotoCoreError:
         return None
-    if response.status_code != 200 or "Content-Length" not in response.headers or "ETag" not in response.headers:
-        response.raw.close()
+    headers = signed(route.connections.host, path, route.region, credentials, time.time())
+    headers["user-agent"] = route.user_agent
+    answer = route.connections.get(path, headers)
+    if answer is None:
         return None
-    length = int(response.headers["Content-Length"])
+    if "etag" not in answer.headers:
+        answer.body.close()
+        return None
     return {
-        "Body": StreamingBody(response.raw, length),
-        "ContentLength": length,
-        "ContentType": response.headers.get("Content-Type", "binary/octet-stream"),
-        "ETag": response.headers["ETag"],
+        "Body": StreamingBody(cast(Any, answer.body), answer.length),
+        "ContentLength": answer.length,
+        "ContentType": answer.headers.get("content-type", "binary/octet-stream"),
+        "ETag": answer.headers["etag"],
     }
 
 

@@ -192,3 +192,11 @@ def test_what_somebody_answers_in_the_clients_place_is_never_sent_straight(s3: A
 def test_an_object_that_is_not_there_is_the_clients_error(s3: Any) -> None:
     with pytest.raises(ClientError, match="NoSuchKey"):
         aws.object_reader().get_object(Bucket="example-images", Key="gone")
+
+
+def test_whoever_has_to_ask_a_proxy_does_so_by_the_client(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.setenv("NO_PROXY", "")
+    reader = S3Reader(make_client(endpoint_url="http://s3.example"))
+    assert [read(reader) for _ in range(2)] == [OBJECT.body] * 2
+    assert server.ways == [BY_CLIENT, BY_CLIENT]
