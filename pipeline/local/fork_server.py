@@ -172,8 +172,9 @@ def main() -> None:
     load(sys.argv[1:])
     _send(connection, {"loaded": sorted({name.partition(".")[0] for name in sys.modules})})
     order = serve(connection)
-    if order is not None:
-        become(order["arguments"])
+    if order is None:
+        os._exit(0)  # nothing to put away: Python would go through all that was loaded once more
+    become(order["arguments"])
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class LambdaService(UrlOperations, AsynchronousOperations, VersionOperations):
         state_dir: where code is unpacked and logs are kept.
         clients: gives the boto3 client of a service of this cloud, to fetch code from a bucket.
         concurrency: how many workers one function may have at the same time.
-        database, timers, deliveries: for asynchronous invocations.
+        database, timers, deliveries: for asynchronous invocations; the first one also for published versions.
         faults: what goes wrong on purpose.
     """
 
@@ -85,7 +85,7 @@ class LambdaService(UrlOperations, AsynchronousOperations, VersionOperations):
         self._lock = threading.Lock()
         self._background = ThreadPoolExecutor(max_workers=32, thread_name_prefix="lambda-warm")
         AsynchronousOperations.__init__(self, database, timers, deliveries)
-        VersionOperations.__init__(self)
+        VersionOperations.__init__(self, database)
 
     def create_function(self, parameters: dict[str, Any]) -> dict[str, Any]:
         name = self._name(parameters["FunctionName"])
@@ -193,8 +193,8 @@ class LambdaService(UrlOperations, AsynchronousOperations, VersionOperations):
         self.close_versions()
         with self._lock:
             pools = list(self._pools.values())
-        for pool in pools:
-            pool.close()
+        # Together: the system takes its time to put a process away.
+        list(self._background.map(WorkerPool.close, pools))
         self._background.shutdown(wait=False, cancel_futures=True)
 
     def new_pool(self, function: Function) -> WorkerPool:
