@@ -190,6 +190,34 @@ def test_a_run_whose_cloud_was_killed_is_told_and_goes_on_by_the_command_that_is
     assert json.loads(ended["output"])["summary"]["predicted"] == 1
 
 
+def test_a_ledger_that_was_being_written_when_its_cloud_was_killed_knows_each_photo_once_the_run_has_gone_on(
+    up: Callable[..., Up], imagebatch: Callable[..., Any], tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    written = {"on": "request", "service": "dynamodb", "operation": "BatchWriteItem"}
+    plan.write_text(json.dumps({"faults": [{**written, "fault": "cloud_killed", "occurrences": [2], "seconds": 0}]}))
+    killed = up(tmp_path / "state", "--faults", plan)
+    killed.put("incoming/known.jpg", PHOTO)
+    first = json.loads(killed.ended(killed.start())["output"])["summary"]
+    killed.put("incoming/new.jpg", PHOTO)
+    execution = killed.start()
+    assert killed.process.wait(BOUND) == -signal.SIGKILL
+
+    again = up(tmp_path / "state", "--faults", plan)
+    resumed = imagebatch("resume", execution.rpartition(":")[2], f"--local={again.state}", "--wait")
+    second = json.loads(again.ended(execution)["output"])["summary"]
+    third = json.loads(again.ended(again.start())["output"])["summary"]
+
+    assert resumed.code == 0, resumed.stderr
+    assert (first["predicted"], first["skipped"]) == (1, 0)
+    assert (second["predicted"], second["skipped"]) == (1, 1)
+    assert (third["predicted"], third["skipped"]) == (0, 2)
+    images = again.outputs["ImagesBucket"]
+    for name, run in (("known", first), ("new", second)):
+        found = imagebatch("lookup", f"s3://{images}/incoming/{name}.jpg", "--json", f"--local={again.state}")
+        assert [each["run_id"] for each in found.report["predictions"]] == [run["run_id"]]
+
+
 def test_a_run_that_is_under_way_at_the_end_is_aborted_and_told(up: Callable[..., Up], tmp_path: Path) -> None:
     cloud = up(tmp_path / "state")
     cloud.put("incoming/rocket.jpg", PHOTO)
