@@ -151,11 +151,14 @@ class ForkServer:
         self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, output: IO[bytes] | int
     ) -> Forked | None:
         order = fork_server.Order(arguments=list(arguments), environment=dict(environment), folder=str(folder))
+        message = json.dumps(order).encode()
+        if len(message) > fork_server.LARGEST_ORDER:
+            return None
         reader, writer = os.pipe()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
             target = nowhere if output == subprocess.DEVNULL else output if isinstance(output, int) else output.fileno()
-            socket.send_fds(self._connection, [json.dumps(order).encode()], [target, reader])
+            socket.send_fds(self._connection, [message], [target, reader])
             answer = self._answer()
         except OSError as error:
             answer = str(error)

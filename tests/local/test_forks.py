@@ -176,6 +176,10 @@ def test_what_is_read_when_libraries_load_starts_an_interpreter(told: Any, varia
     assert told(IS_FORK, **{variable: "1"}) == "False"
 
 
+def test_more_than_an_order_holds_starts_an_interpreter(told: Any) -> None:
+    assert told(IS_FORK, **{f"LONG_{number}": "x" * 50_000 for number in range(3)}) == "False"
+
+
 def test_a_module_in_place_of_one_that_is_loaded_starts_an_interpreter(told: Any, tmp_path: Path) -> None:
     (tmp_path / "folder/dateutil").mkdir()
     assert told(IS_FORK) == "False"
