@@ -28,10 +28,10 @@ def _image(text: str) -> str:
 
     try:
         _, key = parse_s3_uri(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    except ValueError:
+        key = ""
     if not key:
-        raise argparse.ArgumentTypeError(f"{text!r} names no image; expected s3://bucket/key")
+        raise argparse.ArgumentTypeError(f"{text!r} names no image; expected s3://bucket/key, the key as it is in S3")
     return text
 
 

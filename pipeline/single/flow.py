@@ -10,6 +10,7 @@ Between states travel `image` (pipeline/single/images.py) and `answer`:
 the ten best labels, whatever number of scores the endpoint gave: a state holds 256 KB.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from pipeline.single.messages import MOST_LABELS, Message
 from pipeline.single.package import Package
 from pipeline.single.settings import EndpointSettings, MessageSettings, ValidationSettings
 from pipeline.single.signing import sign
+from pipeline.telemetry.metrics import emit
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,12 +47,14 @@ def take_up(event: Any, settings: ValidationSettings, package: Package, s3: "S3C
 
 def judge(content: Content, package: Package, limits: Limits) -> Content:
     """The image with its format, if it decodes within the limits; otherwise with the rejection of a batch."""
-    if content.rejection:
-        return content
-    found = decode(content.data, package.contract, limits)
-    if isinstance(found, Decoded):
-        return replace(content, image=replace(content.image, format=found.format))
-    return replace(content, rejection=found)
+    rejection = content.rejection
+    if rejection is None:
+        found = decode(content.data, package.contract, limits)
+        if isinstance(found, Decoded):
+            return replace(content, image=replace(content.image, format=found.format))
+        rejection = found
+    emit({"SingleImagesRejected": 1}, {"reason": rejection.reason})
+    return replace(content, rejection=rejection)
 
 
 def ask(content: Content, package: Package, settings: EndpointSettings, limits: Limits) -> dict[str, Any]:
@@ -58,9 +62,11 @@ def ask(content: Content, package: Package, settings: EndpointSettings, limits: 
     image = content.image
     endpoint = SageMakerEndpoint(aws.endpoint_client(settings.timeout), settings.name)
     sent = EndpointImage.of(content.data, image.key, image.uri if image.bucket else None, limits)
+    began = time.monotonic()
     prediction = predict(
         endpoint, CODECS[settings.codec], sent, package.contract, package.labels, MOST_LABELS, fit=settings.fit
     )
+    emit({"SingleImagesPredicted": 1, "EndpointSeconds": time.monotonic() - began}, {"endpoint": settings.name})
     return {
         "endpoint": settings.name,
         "model": package.contract.name,

@@ -45,6 +45,9 @@ METRICS: Mapping[str, Metric] = {
     "ValidationMillisecondsPerImage": Metric("Milliseconds", "the same the other way round"),
     "JobSeconds": Metric("Seconds", "how long a Processing job predicted"),
     "JobImagesPerSecond": Metric("Count/Second", "images that a Processing job predicts in a second"),
+    "SingleImagesPredicted": Metric("Count", "single images that an endpoint gave an answer for"),
+    "SingleImagesRejected": Metric("Count", "single images that are no good"),
+    "EndpointSeconds": Metric("Seconds", "how long an endpoint took for a single image"),
 }
 
 

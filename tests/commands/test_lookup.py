@@ -108,3 +108,11 @@ def test_what_names_no_image_is_wrong_usage(image: str, capsys: pytest.CaptureFi
     with pytest.raises(SystemExit, match="2"):
         cli.main(["lookup", image])
     assert "s3://bucket/" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["daisy.jpg", "s3://photos", "s3://photos/", "https://photos/daisy.jpg"])
+def test_what_names_no_image_is_refused_with_what_does(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["lookup", given])
+    assert ended.value.code == 2
+    assert f"'{given}' names no image; expected s3://bucket/key, the key as it is in S3" in capsys.readouterr().err

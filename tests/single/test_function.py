@@ -212,3 +212,34 @@ def test_a_detector_names_each_kind_once(function: PredictImage, answers: Answer
     answers(json.dumps({"boxes": boxes}).encode())
     labels = function.answer({"key": uploaded})["labels"]
     assert [(each["label"], each["score"]) for each in labels] == [("dog", 0.9), ("cat", 0.7)]
+
+
+def metrics(printed: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in printed.splitlines() if '"_aws"' in line]
+    names = ("SingleImagesPredicted", "SingleImagesRejected", "EndpointSeconds", "reason", "endpoint")
+    return [{name: line[name] for name in names if name in line} for line in lines]
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STACK_NAME", "photos")
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_prediction_tells_that_it_was_made_and_how_long_the_endpoint_took(
+    function: PredictImage, answers: Answers, uploaded: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers(b"[0.93, 0.07]")
+    function.answer({"key": uploaded})
+    (told,) = metrics(capsys.readouterr().out)
+    assert (told["SingleImagesPredicted"], told["endpoint"]) == ([1.0], "photos")
+    assert told["EndpointSeconds"][0] >= 0
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_rejection_tells_its_reason_and_asks_no_endpoint(
+    function: PredictImage, s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key="single/none.jpg", Body=b"no image")
+    function.answer({"key": "single/none.jpg"})
+    assert metrics(capsys.readouterr().out) == [{"SingleImagesRejected": [1.0], "reason": "not_an_image"}]
