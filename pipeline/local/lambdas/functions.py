@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pipeline.local.protocol import ServiceError
 
@@ -106,6 +106,16 @@ class Function:
             "State": "Active",
             "LastUpdateStatus": "Successful",
         }
+
+    def to_json(self) -> dict[str, Any]:
+        code = {**vars(self.code), "root": str(self.code.root)}
+        return {**vars(self), "code": code, "modified": self.modified.isoformat()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        code = Code(**{**document["code"], "root": Path(document["code"]["root"])})
+        modified = datetime.datetime.fromisoformat(document["modified"])
+        return cls(**{**document, "code": code, "modified": modified})
 
 
 def unpack(archive: bytes, folder: Path) -> Code:

@@ -1,5 +1,8 @@
 """Versions of functions and their aliases: what is published stays what it was, whatever becomes of $LATEST.
 
+Versions are on disk, since definitions of executions name them: one that is redriven after a restart finds its own.
+Functions and aliases are made again by their stack.
+
 Source: Lambda Developer Guide, "Manage Lambda function versions" and "Create an alias for a Lambda function". An alias
 has one version here: weights between two are refused.
 """
@@ -8,9 +11,12 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
+from pipeline.local.database import Database
 from pipeline.local.lambdas.functions import VERSION, Function
 from pipeline.local.lambdas.workers import WorkerPool
 from pipeline.local.protocol import JsonService, ServiceError
+
+_KIND = "function version"
 
 
 class VersionOperations(JsonService):
@@ -22,8 +28,12 @@ class VersionOperations(JsonService):
     def new_pool(self, function: Function) -> WorkerPool:
         raise NotImplementedError
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database) -> None:
+        self._published = database
         self._versions: dict[str, dict[str, WorkerPool]] = {}
+        for kept in database.documents(_KIND).values():
+            function = Function.from_json(kept)
+            self._versions.setdefault(function.name, {})[function.version] = self.new_pool(function)
         self._aliases: dict[str, dict[str, dict[str, Any]]] = {}
 
     def publish_version(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +49,7 @@ class VersionOperations(JsonService):
         number = str(max(map(int, versions), default=0) + 1)
         published = replace(latest, arn=f"{latest.arn}:{number}", version=number, revision=str(uuid.uuid4()))
         versions[number] = self.new_pool(published)
+        self._published.put(_KIND, published.arn, published.to_json())
         return published.configuration()
 
     def list_versions_by_function(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -79,16 +90,18 @@ class VersionOperations(JsonService):
     def forget_version(self, name: str, version: str) -> None:
         pool = self._versions.get(name, {}).pop(version, None)
         if pool is not None:
+            self._published.delete(_KIND, pool.function.arn)
             pool.close()
 
     def forget_versions(self, name: str) -> None:
         self._aliases.pop(name, None)
-        for pool in self._versions.pop(name, {}).values():
-            pool.close()
+        for version in list(self._versions.get(name, ())):
+            self.forget_version(name, version)
 
     def close_versions(self) -> None:
-        for name in list(self._versions):
-            self.forget_versions(name)
+        for versions in self._versions.values():
+            for pool in versions.values():
+                pool.close()
 
     def _alias(self, function: Function, name: str) -> dict[str, Any]:
         alias = self._aliases.get(function.name, {}).get(name)

@@ -1,6 +1,10 @@
 """What is published of a function stays what it was."""
 
+import io
+import json
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,3 +64,37 @@ def test_a_version_that_was_deleted_is_gone(lambdas: Any) -> None:
 def test_an_alias_of_a_version_that_is_not_there_is_refused(lambdas: Any) -> None:
     with pytest.raises(ClientError, match=r"Function not found: .*:says:7"):
         lambdas.create_alias(FunctionName="says", Name="live", FunctionVersion="7")
+
+
+def test_a_version_is_there_after_a_restart_once_its_function_is(tmp_path: Path) -> None:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", WORD)
+
+    def start(word: str) -> LocalCloud:
+        cloud = LocalCloud(tmp_path / "state")
+        cloud.client("lambda").create_function(
+            FunctionName="says",
+            Runtime="python3.13",
+            Role="arn:aws:iam::123456789012:role/local",
+            Handler="index.handler",
+            Environment={"Variables": {"WORD": word}},
+            Code={"ZipFile": code.getvalue()},
+            Publish=True,
+        )
+        return cloud
+
+    with start("old"):
+        pass
+    with start("new") as cloud:
+        client = cloud.client("lambda")
+        versions = client.list_versions_by_function(FunctionName="says")["Versions"]
+        assert [version["Version"] for version in versions] == ["$LATEST", "1", "2"]
+        answers = [json.load(client.invoke(FunctionName=f"{ARN}:{number}")["Payload"])[0] for number in (1, 2)]
+        assert answers == ["old", "new"]
+    with start("new") as cloud:
+        assert cloud.client("lambda").publish_version(FunctionName="says")["Version"] == "2"
+        cloud.client("lambda").delete_function(FunctionName="says")
+    with start("newest") as cloud:
+        versions = cloud.client("lambda").list_versions_by_function(FunctionName="says")["Versions"]
+        assert [version["Version"] for version in versions] == ["$LATEST", "1"]
