@@ -8,7 +8,6 @@ concerns every shard (the model does not load, the package is not the one that t
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -183,11 +182,13 @@ class _Pool:
 def _may_fork() -> bool:
     """Whether workers may begin with what this process has loaded, which is most of a small job's time.
 
-    A fork of a process in which the model's library is loaded, or which has threads, may hang: libraries have threads
-    from then on, and a fork has none of them. numpy's, OpenBLAS, ends its own before a fork.
+    A fork has the one thread that forks, and may wait for ever for what another held. Libraries have threads, too (ONNX
+    Runtime from the moment that it is loaded), so it is the kernel that counts them.
     """
-    libraries = ("onnxruntime", "torch")
-    return sys.platform == "linux" and threading.active_count() == 1 and not any(map(sys.modules.get, libraries))
+    try:
+        return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208 - names are all it takes
+    except OSError:
+        return False
 
 
 _worker: Worker | None = None
