@@ -92,11 +92,10 @@ def endpoint_client(timeout: float) -> Any:
         return boto3.client("sagemaker-runtime", config=CONFIG.merge(once))
 
 
-def price_list_client() -> Any:
-    """The client of the Price List API, which knows every region, and lives in three (General Reference, "AWS Price
-    List endpoints")."""
+def client_in(region: str, service: str) -> Any:
+    """A client of `service` in a region, whichever the environment names."""
     with _making:
-        return boto3.client("pricing", region_name="us-east-1", config=CONFIG)
+        return boto3.client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
 
 
 def forget_clients() -> None:

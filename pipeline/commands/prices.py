@@ -6,6 +6,9 @@ from typing import Any
 
 from pipeline.commands import EXIT_USAGE, cloud, print_json
 
+_LIST = "us-east-1"
+"""The price list knows every region, and is asked in one of three (General Reference, "AWS Price List endpoints")."""
+
 
 def add_to(commands: Any) -> None:
     prices = commands.add_parser(
@@ -32,7 +35,7 @@ def _print(region: str) -> int:
     from pipeline.errors import InvalidPrices
 
     try:
-        document, missing = price_list.read(aws.price_list_client(), region, f"{datetime.now(UTC):%Y-%m-%d}")
+        document, missing = price_list.read(aws.client_in(_LIST, "pricing"), region, f"{datetime.now(UTC):%Y-%m-%d}")
     except InvalidPrices as error:
         print(f"imagebatch: {error}", file=sys.stderr)
         return EXIT_USAGE
