@@ -35,8 +35,8 @@ from pipeline.validation.quarantine_files import save_copies
 
 # Names the machine: whether a process is alive is known only of those of this one, and folders can be shared.
 SCRATCH = f".scratch-{fingerprint(socket.gethostname(), length=8)}-"
-# Its end is asked for every so many seconds. Looking at how far it is takes longer: a twentieth of the time at most.
-SHORTEST_POLL = 0.1
+# Seconds between two looks at how far a run is. Looking takes a twentieth of the time at most.
+SHORTEST_PAUSE = 0.2
 LOOKING = 20
 # What `imagebatch show` and `imagebatch report` read, and what is small. Shards are not: the report has the thumbnails.
 _KEPT_BESIDE_RESULTS = ("verdicts/", "previews/")
@@ -225,17 +225,14 @@ def _start(cloud: LocalCloud, stack: Stack, run_input: dict[str, Any]) -> str:
 
 def _follow(cloud: LocalCloud, execution: str, watch: Watch) -> dict[str, Any]:
     watcher = RunWatcher(cloud.client("stepfunctions"), cloud.client("s3"), execution)
-    due = 0.0
-    while True:
-        described: dict[str, Any] = cloud.client("stepfunctions").describe_execution(executionArn=execution)
-        ended = described["status"] != "RUNNING"
-        if ended or time.monotonic() >= due:
-            started = time.monotonic()
-            watch(watcher.poll())
-            due = time.monotonic() + max(SHORTEST_POLL, LOOKING * (time.monotonic() - started))
-        if ended:
-            return described
-        time.sleep(SHORTEST_POLL)
+    pause = 0.0
+    while not cloud.has_ended(execution, pause):
+        started = time.monotonic()
+        watch(watcher.poll())
+        pause = max(SHORTEST_PAUSE, LOOKING * (time.monotonic() - started))
+    watch(watcher.poll())
+    described: dict[str, Any] = cloud.client("stepfunctions").describe_execution(executionArn=execution)
+    return described
 
 
 def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request: RunRequest, inbox: str) -> RunReport:

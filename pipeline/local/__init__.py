@@ -13,5 +13,6 @@
 
 Under several of them lie `timers`, `queues` and `database`, and `delivery/`, which gets events to their targets.
 `protocol` and `shapes` hold requests to AWS's own service models, `processes` sees to it that no child outlives the
-cloud, `forks` that children start fast, `deploy/` brings infra/template.yaml into it, and `sources` says where the images of a run come from.
+cloud, `forks` that children start fast, `deploy/` brings infra/template.yaml into it, and `sources` says where the
+images of a run come from.
 """

@@ -187,6 +187,12 @@ class Engine:
             execution.stop(error, cause)
             await execution.wait()
 
+    async def has_ended(self, arn: str, seconds: float) -> bool:
+        """Whether an execution has ended: as soon as it has, or once `seconds` have passed."""
+        if execution := self.running.get(arn):
+            await execution.wait(seconds)
+        return arn not in self.running
+
     def close(self) -> None:
         """Abort everything that runs, stop the loop and write what is buffered."""
         with self._handing_over:

@@ -70,10 +70,10 @@ class Execution:
             self._stop = (error, cause)
             self._task.cancel()
 
-    async def wait(self) -> None:
-        """Wait for the end; cancelling the waiter leaves the execution alone."""
+    async def wait(self, seconds: float | None = None) -> None:
+        """Wait for the end, `seconds` at most; cancelling the waiter leaves the execution alone."""
         if self._task is not None:
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=seconds)
 
     async def _run(self, frame: Frame) -> None:
         record = self.record

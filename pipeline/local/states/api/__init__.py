@@ -51,6 +51,11 @@ class StatesService(
         """Call `listener` with each execution whose status has changed."""
         self.engine.listen(listener)
 
+    def has_ended(self, arn: str, seconds: float) -> bool:
+        """Whether an execution has ended: as soon as it has, or once `seconds` have passed."""
+        ended: bool = self.engine.call(self.engine.has_ended(arn, seconds))
+        return ended
+
     def stop_all(self) -> None:
         """Stop every execution that runs, as somebody does who stops them one by one."""
         running = [each.record.arn for each in list(self.engine.running.values()) if each.record.map_run_arn is None]

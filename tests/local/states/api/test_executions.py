@@ -40,6 +40,20 @@ def test_an_input_that_is_no_json_or_too_large_is_refused(machines: Any, text: s
     assert error.code in ("InvalidExecutionInput", "ValidationException")
 
 
+def test_whoever_waits_for_an_execution_is_told_when_it_has_ended(machines: Any) -> None:
+    started = machines.service.handle("StartExecution", {"stateMachineArn": machines.create(PASS)})
+    assert machines.service.has_ended(started["executionArn"], seconds=600)
+    described = machines.service.handle("DescribeExecution", {"executionArn": started["executionArn"]})
+    assert described["status"] == "SUCCEEDED"
+
+
+def test_an_execution_that_goes_on_is_waited_for_as_long_as_was_asked(machines: Any) -> None:
+    started = machines.service.handle("StartExecution", {"stateMachineArn": machines.create(WAIT)})
+    assert not machines.service.has_ended(started["executionArn"], seconds=0.01)
+    described = machines.service.handle("DescribeExecution", {"executionArn": started["executionArn"]})
+    assert described["status"] == "RUNNING"
+
+
 def test_a_machine_that_does_not_exist_cannot_be_started(machines: Any) -> None:
     arn = "arn:aws:states:us-east-1:123456789012:stateMachine:none"
     assert refusal(machines, "StartExecution", stateMachineArn=arn).code == "StateMachineDoesNotExist"
