@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pipeline.local.deploy import Cloud, Made, Prepared
 
 _log = logging.getLogger(__name__)
-_TRANSFORMED = "CAPABILITY_AUTO_EXPAND"
 _ROLES = {"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}
 
 
@@ -57,13 +56,13 @@ def template_of(parameters: dict[str, Any], cloud: "Cloud") -> dict[str, Any]:
 
 
 def check_capabilities(template: dict[str, Any], given: list[str]) -> None:
-    """Raises ServiceError where the request does not acknowledge what the template does."""
+    """Raises ServiceError where the request does not acknowledge what the template does.
+
+    A transform needs no acknowledgement: a change set shows what came of it (API reference, CreateChangeSet).
+    """
     roles = any(str(entry["Type"]).startswith("AWS::IAM::") for entry in template["Resources"].values())
     if roles and not _ROLES & set(given):
         raise ServiceError("InsufficientCapabilitiesException", "Requires capabilities : [CAPABILITY_IAM]", status=400)
-    if template.get("Transform") and _TRANSFORMED not in given:
-        message = f"Requires capabilities : [{_TRANSFORMED}]"
-        raise ServiceError("InsufficientCapabilitiesException", message, status=400)
 
 
 def prepare(

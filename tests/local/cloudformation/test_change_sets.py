@@ -120,6 +120,11 @@ def test_what_makes_roles_has_to_be_acknowledged(stacks: Stacks) -> None:
         stacks.propose(template(more=role))
 
 
+def test_a_transform_is_shown_by_the_change_set_and_needs_no_acknowledgement(stacks: Stacks) -> None:
+    serverless = "Transform: AWS::Serverless-2016-10-31\n" + template(days=14)
+    assert changes(stacks.propose(serverless)) == {"Group": ("Modify", "False")}
+
+
 def test_a_stack_that_is_not_there_cannot_be_updated(stacks: Stacks) -> None:
     with pytest.raises(ClientError, match="already exists"):
         stacks.propose(template(), "CREATE")

@@ -18,9 +18,11 @@ def create_bucket(target: Target, properties: Properties) -> Created:
     if "BucketEncryption" in properties:
         s3.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration=_encryption(target, properties))
     if "PublicAccessBlockConfiguration" in properties:
-        s3.put_public_access_block(
-            Bucket=name, PublicAccessBlockConfiguration=properties["PublicAccessBlockConfiguration"]
-        )
+        # CloudFormation takes a truth as text, too; the API does not.
+        blocked = {
+            key: str(value).lower() == "true" for key, value in properties["PublicAccessBlockConfiguration"].items()
+        }
+        s3.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=blocked)
     if "LifecycleConfiguration" in properties:
         s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration=_lifecycle(target, properties))
     if "NotificationConfiguration" in properties:
