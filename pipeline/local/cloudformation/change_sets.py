@@ -36,6 +36,8 @@ class ChangeSet:
     changes: list[dict[str, Any]]
     reason: str | None = None
     executed: bool = False
+    tags: dict[str, str] | None = None
+    """Of the stack; None where the request names none."""
     created: datetime.datetime = field(default_factory=lambda: datetime.datetime.now(datetime.UTC))
 
 

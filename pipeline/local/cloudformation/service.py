@@ -14,7 +14,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -36,6 +36,7 @@ class _Deployed:
     stack: "Stack"
     created: datetime.datetime
     updated: datetime.datetime | None
+    tags: Mapping[str, str]
 
     @property
     def status(self) -> str:
@@ -89,7 +90,9 @@ class CloudFormationService(QueryService):
             if made is not None:
                 self._made[stack.name] = made
             before = self._stacks.get(stack.name)
-            self._stacks[stack.name] = _Deployed(stack, before.created if before else now, now if before else None)
+            self._stacks[stack.name] = (
+                replace(before, stack=stack, updated=now) if before else _Deployed(stack, now, None, {})
+            )
             _save(self._stacks, self._path)
 
     def stack(self, name: str) -> "Stack | None":
@@ -176,6 +179,8 @@ class CloudFormationService(QueryService):
         number = change_sets.new_id(self._cloud, parameters["ChangeSetName"])
         stack_id = str(prepared.scope.values["AWS::StackId"])
         made = ChangeSet(number, parameters["ChangeSetName"], stack, stack_id, prepared, changes)
+        if "Tags" in parameters:
+            made.tags = {tag["Key"]: tag["Value"] for tag in parameters["Tags"]}
         if not changes and exists:
             made.reason = (
                 "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -224,6 +229,7 @@ class CloudFormationService(QueryService):
                 _log.exception("the stack %s could not be changed", found.stack)
                 self._end(found.stack, found.stack_id, f"{verb}_FAILED", repr(error))
             else:
+                self._tag(found)
                 self._end(found.stack, found.stack_id, f"{verb}_COMPLETE", None)
 
         self._tokens[found.stack] = parameters.get("ClientRequestToken")
@@ -264,6 +270,13 @@ class CloudFormationService(QueryService):
         with self._lock:
             events = self._events.get(parameters["StackName"].rpartition("stack/")[2].split("/")[0])
             return {"StackEvents": list(reversed(events or []))}
+
+    def _tag(self, made: ChangeSet) -> None:
+        """A change that names no tags leaves those that the stack has."""
+        with self._lock:
+            if made.tags is not None:
+                self._stacks[made.stack] = replace(self._stacks[made.stack], tags=made.tags)
+                _save(self._stacks, self._path)
 
     def _begin(self, stack: str, stack_id: str, status: str) -> None:
         with self._lock:
@@ -322,7 +335,8 @@ def _load(path: Path) -> dict[str, _Deployed]:
     for name, entry in json.loads(path.read_text(encoding="utf-8")).items():
         fields = entry["stack"]
         created, updated = (datetime.datetime.fromisoformat(entry[when]) for when in ("created", "told"))
-        stacks[name] = _Deployed(Stack(**{**fields, "ignored": tuple(fields["ignored"])}), created, updated)
+        stack = Stack(**{**fields, "ignored": tuple(fields["ignored"])})
+        stacks[name] = _Deployed(stack, created, updated, entry.get("tags", {}))
     return stacks
 
 
@@ -332,6 +346,7 @@ def _save(stacks: Mapping[str, _Deployed], path: Path) -> None:
             "created": deployed.created.isoformat(),
             "told": _last(deployed).isoformat(),
             "stack": asdict(deployed.stack),
+            "tags": deployed.tags,
         }
         for name, deployed in stacks.items()
     }
@@ -353,7 +368,7 @@ def _description(deployed: _Deployed) -> dict[str, Any]:
         "DisableRollback": False,
         "NotificationARNs": [],
         "Capabilities": [],
-        "Tags": [],
+        "Tags": [{"Key": key, "Value": value} for key, value in deployed.tags.items()],
         "EnableTerminationProtection": False,
     }
 

@@ -31,7 +31,9 @@ class Stacks:
         self.client = cloud.client("cloudformation")
         self._number = 0
 
-    def propose(self, text: str, kind: str = "UPDATE", **parameters: str) -> dict[str, Any]:
+    def propose(
+        self, text: str, kind: str = "UPDATE", tags: dict[str, str] | None = None, **parameters: str
+    ) -> dict[str, Any]:
         self._number += 1
         given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
         created = self.client.create_change_set(
@@ -40,6 +42,7 @@ class Stacks:
             ChangeSetType=kind,
             TemplateBody=text,
             Parameters=given,
+            **({"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}),
         )
         described: dict[str, Any] = self.client.describe_change_set(ChangeSetName=created["Id"])
         return described
@@ -123,6 +126,13 @@ def test_what_makes_roles_has_to_be_acknowledged(stacks: Stacks) -> None:
 def test_a_transform_is_shown_by_the_change_set_and_needs_no_acknowledgement(stacks: Stacks) -> None:
     serverless = "Transform: AWS::Serverless-2016-10-31\n" + template(days=14)
     assert changes(stacks.propose(serverless)) == {"Group": ("Modify", "False")}
+
+
+def test_a_stack_has_the_tags_of_the_latest_change_that_names_some(stacks: Stacks) -> None:
+    for days, tags in ((8, {"team": "birds"}), (9, None)):
+        assert stacks.execute(stacks.propose(template(days=days), tags=tags)) == "UPDATE_COMPLETE"
+        (described,) = stacks.client.describe_stacks(StackName="changing")["Stacks"]
+        assert described["Tags"] == [{"Key": "team", "Value": "birds"}]
 
 
 def test_a_stack_that_is_not_there_cannot_be_updated(stacks: Stacks) -> None:
