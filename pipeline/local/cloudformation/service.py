@@ -187,6 +187,8 @@ class CloudFormationService(QueryService):
             )
         with self._lock:
             self._change_sets[number] = made
+        if not exists:
+            self._note(stack, stack_id, "REVIEW_IN_PROGRESS", "User Initiated")
         return {"Id": number, "StackId": stack_id}
 
     def describe_change_set(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -267,9 +269,14 @@ class CloudFormationService(QueryService):
         return {}
 
     def describe_stack_events(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        name = parameters["StackName"].rpartition("stack/")[2].split("/")[0]
         with self._lock:
-            events = self._events.get(parameters["StackName"].rpartition("stack/")[2].split("/")[0])
-            return {"StackEvents": list(reversed(events or []))}
+            known = name in self._events
+        if not known:  # deployed by another way, or by an earlier cloud: the latest event is known
+            (deployed,) = self._chosen(name)
+            self._note(name, deployed.stack.id, deployed.status, None)
+        with self._lock:
+            return {"StackEvents": list(reversed(self._events[name]))}
 
     def _tag(self, made: ChangeSet) -> None:
         """A change that names no tags leaves those that the stack has."""

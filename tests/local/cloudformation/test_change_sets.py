@@ -128,6 +128,16 @@ def test_a_transform_is_shown_by_the_change_set_and_needs_no_acknowledgement(sta
     assert changes(stacks.propose(serverless)) == {"Group": ("Modify", "False")}
 
 
+def test_a_stack_that_is_proposed_has_an_event_and_one_that_is_not_is_refused(stacks: Stacks) -> None:
+    with pytest.raises(ClientError, match="does not exist"):
+        stacks.client.describe_stack_events(StackName="proposed")
+    stacks.client.create_change_set(
+        StackName="proposed", ChangeSetName="first", ChangeSetType="CREATE", TemplateBody=template(bucket="proposed")
+    )
+    (event,) = stacks.client.describe_stack_events(StackName="proposed")["StackEvents"]
+    assert event["ResourceStatus"] == "REVIEW_IN_PROGRESS"
+
+
 def test_a_stack_has_the_tags_of_the_latest_change_that_names_some(stacks: Stacks) -> None:
     for days, tags in ((8, {"team": "birds"}), (9, None)):
         assert stacks.execute(stacks.propose(template(days=days), tags=tags)) == "UPDATE_COMPLETE"
