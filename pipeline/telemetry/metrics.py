@@ -38,6 +38,7 @@ METRICS: Mapping[str, Metric] = {
     "ImagesFailed": Metric("Count", "accepted images that have none"),
     "RunSeconds": Metric("Seconds", "how long a run took"),
     "CostUsd": Metric("None", "what a run used, in US dollars"),
+    "RejectedCount": Metric("Count", "images that a run rejected, for the alarm"),
     "RejectedFraction": Metric("None", "rejected images among those that a run validated, 0 to 1"),
     "FailedFraction": Metric("None", "failed images among those that were accepted, 0 to 1"),
     "BatchSeconds": Metric("Seconds", "how long a batch took to validate"),

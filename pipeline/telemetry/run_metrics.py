@@ -1,6 +1,7 @@
 """What a run came to, as metrics.
 
-    fractions     each time that a run's results are gathered: a run that fails over them has told them, too
+    fractions     each time that a run's results are gathered: a run that fails over them has told them, too. With them
+                  how many were rejected, in one line: an alarm compares the two, which have to be of one time
     counts        once a run, when its results are complete
 
 CloudWatch adds up what it is told, and AggregatePredictions may run more often than once: Lambda repeats it, a redrive
@@ -28,7 +29,7 @@ def tell_fractions(summary: Mapping[str, Any]) -> None:
     validated = counts["listed"] - counts["skipped"]
     values = {}
     if validated:
-        values["RejectedFraction"] = counts["rejected"] / validated
+        values |= {"RejectedCount": counts["rejected"], "RejectedFraction": counts["rejected"] / validated}
     if accepted:
         values["FailedFraction"] = counts["failed"] / accepted
     emit(values, {"run_id": summary["run_id"]})

@@ -60,6 +60,12 @@ def told(metrics: list[dict[str, Any]]) -> Iterator[tuple[str, str, frozenset[st
                     yield directive["Namespace"], metric["Name"], frozenset(dimensions), metric["Unit"], value
 
 
+def asked_for(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    """The metrics that an alarm looks at: its own, or those of its expression."""
+    queries = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+    return queries or [alarm]
+
+
 def test_every_metric_that_is_told_is_in_the_table_and_the_other_way_round(metrics: list[dict[str, Any]]) -> None:
     for line in metrics:
         jsonschema.validate(line, SCHEMA)
@@ -79,6 +85,7 @@ def test_a_run_is_counted_once(metrics: list[dict[str, Any]], deployment: Any) -
         "ImagesAccepted": 2,
         "ImagesPredicted": 2,
         "ImagesRejected": 1,
+        "RejectedCount": 1,
         "ImagesSkipped": 0,
         "ImagesFailed": 0,
     }
@@ -95,12 +102,26 @@ def test_an_alarm_of_the_stack_is_about_what_was_told(metrics: list[dict[str, An
     known = {(name, unit) for namespace, name, dimensions, unit, _ in told(metrics) if dimensions == {"Stack"}}
     stacks = {line["Stack"] for line in metrics}
     alarms = deployment.cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    ours = [alarm for alarm in alarms if alarm.get("Namespace") == NAMESPACE]
-    assert {alarm["MetricName"] for alarm in ours} == {"RejectedFraction", "FailedFraction", "RunsSucceeded", "CostUsd"}
-    for alarm in ours:
-        assert {alarm["MetricName"]} <= {name for name, _ in known}
-        assert [each["Name"] for each in alarm["Dimensions"]] == ["Stack"]
-        assert {each["Value"] for each in alarm["Dimensions"]} == stacks
+    asked = [metric for alarm in alarms for metric in asked_for(alarm) if metric["Namespace"] == NAMESPACE]
+    names = {"RejectedCount", "RejectedFraction", "FailedFraction", "RunsSucceeded", "CostUsd"}
+    assert {metric["MetricName"] for metric in asked} == names
+    assert names <= {name for name, _ in known}
+    for metric in asked:
+        assert [each["Name"] for each in metric["Dimensions"]] == ["Stack"]
+        assert {each["Value"] for each in metric["Dimensions"]} == stacks
+
+
+def test_a_few_rejected_images_ring_nothing_however_little_else_there_was(deployment: Any) -> None:
+    name = f"{deployment.stack.name}-images-rejected"
+    (alarm,) = deployment.cloud.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    (returned,) = [query for query in alarm["Metrics"] if query.get("ReturnData", True)]
+    assert returned["Expression"] == "IF(rejected >= 10, fraction, 0)"
+    assert {
+        query["Id"]: query["MetricStat"]["Metric"]["MetricName"] for query in alarm["Metrics"] if query != returned
+    } == {
+        "rejected": "RejectedCount",
+        "fraction": "RejectedFraction",
+    }
 
 
 def test_alarms_of_aws_are_about_what_the_stack_has(deployment: Any) -> None:
