@@ -253,6 +253,7 @@ def test_start_run_may_read_and_write_what_a_run_is_claimed_with(resource):
         f"{results}/models/*",
         f"{results}/prices.json",
         f"{results}/replays/*.jsonl",
+        f"{results}/runs/*/results/summary.json",
     }
 
 
