@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PUBLISHED = "published"
-"""The field of summary.json that a run has once it adds up, and its tables are where all runs' are."""
-
+"""The field of summary.json that is null until the run adds up, and its tables are where all runs' are."""
 
 OF_WHAT_IS_THERE = {"RunDoesNotAddUp", "TooManyFailed", "CorruptArtifact", "CorruptVerdicts", "CorruptPredictions"}
 """Errors about what an earlier state has left. TooManyFailed is one of partitions whose jobs failed."""
@@ -28,10 +27,12 @@ def is_gathered(run: Run, error: str | None, s3: "S3Client") -> bool:
         return False
     try:
         summary = objects.get_json(s3, run.bucket, keys.result_key(run.run_id, keys.SUMMARY))
-    except ClientError as error:
-        if objects.is_out_of_reach(error):
+    except ClientError as refused:
+        if objects.is_out_of_reach(refused):
             return False
         raise
     except ValueError:
         return False
-    return isinstance(summary, dict) and PUBLISHED in summary and summary.get("execution_arn") == run.execution_arn
+    if not isinstance(summary, dict) or summary.get("execution_arn") != run.execution_arn:
+        return False
+    return summary.get(PUBLISHED) is not None

@@ -36,7 +36,7 @@ class StepFunctions:
 
 def put_summary(s3: Any, run: Run, **changes: Any) -> None:
     """What AggregatePredictions leaves of a run that adds up."""
-    summary = {"execution_arn": run.execution_arn, "published": {}, **changes}
+    summary = {"execution_arn": run.execution_arn, "published": {"predictions": "s3://r/p.parquet"}, **changes}
     objects.put_json(s3, RESULTS, result_key(run.run_id, "summary.json"), summary)
 
 
@@ -123,10 +123,10 @@ def test_a_run_that_was_gathered_and_then_found_wrong_is_taken_over(s3: Any, fai
     assert resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions(error="CorruptVerdicts"))["claimed"]
 
 
-def test_a_summary_of_a_run_that_did_not_add_up_does_not_count(s3: Any, failed: Run) -> None:
-    objects.put_json(s3, RESULTS, result_key(failed.run_id, "summary.json"), {"execution_arn": failed.execution_arn})
+def test_a_summary_whose_function_ended_before_its_tables_were_published_does_not_count(s3: Any, failed: Run) -> None:
+    put_summary(s3, failed, published=None)
 
-    assert resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions())["claimed"]
+    assert resume({"resume": failed.run_id}, LATER, SETTINGS, s3, StepFunctions(error="Sandbox.Timedout"))["claimed"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[1]", b'{"published"'])
