@@ -21,20 +21,22 @@ _ENDS = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "Executio
 
 
 def running_seconds(stepfunctions: Any, executions: Sequence[str], since: datetime, until: datetime) -> float:
-    """How long these executions ran between them until `until`; the last of them may be under way.
+    """How long at least one of these executions ran, until `until`; the last of them may be under way.
 
     Of an execution that Step Functions has forgotten, which it does after 90 days, nothing is counted. Where it may not
     be asked, all the time since `since` is taken for it.
     """
     try:
-        return sum(
-            (ended - began).total_seconds()
-            for execution in executions
-            for began, ended in stretches(_events(stepfunctions, execution), until)
-        )
+        ran = [stretch for each in executions for stretch in stretches(_events(stepfunctions, each), until)]
     except (ClientError, BotoCoreError) as refused:
         logger.warning("how long the run stood still is not known: %s", refused)
         return max((until - since).total_seconds(), 0.0)
+    # An execution may be redriven, by anybody, while another one has its run: that time is of both, and counts once.
+    seconds, reached = 0.0, since
+    for began, ended in sorted(ran):
+        seconds += max((ended - max(began, reached)).total_seconds(), 0.0)
+        reached = max(reached, ended)
+    return seconds
 
 
 def stretches(events: Iterable[Mapping[str, Any]], until: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -59,6 +59,17 @@ def test_the_time_until_another_execution_took_the_run_over_does_not_count() -> 
     assert minutes(StepFunctions({"a": first, "b": second}), "a", "b", until=903) == 5 + 3
 
 
+def test_the_time_in_which_two_executions_ran_counts_once() -> None:
+    redriven_in_vain = [
+        ("ExecutionStarted", 0),
+        ("ExecutionFailed", 5),
+        ("ExecutionRedriven", 901),
+        ("ExecutionFailed", 902),
+    ]
+    second = history(("ExecutionStarted", 900))
+    assert minutes(StepFunctions({"a": history(*redriven_in_vain), "b": second}), "a", "b", until=903) == 5 + 3
+
+
 def test_an_execution_that_is_forgotten_counts_as_nothing() -> None:
     assert minutes(StepFunctions({"b": history(("ExecutionStarted", 900))}), "a", "b", until=903) == 3
 
