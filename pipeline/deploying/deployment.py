@@ -29,7 +29,6 @@ from pipeline.deploying.wheels import Packages, Wheels
 from pipeline.objects import s3_uri
 from pipeline.runs.keys import MODELS_PREFIX, model_prefix
 
-_BUILD = CACHE.parent / "functions"
 _NAME = re.compile(r"[a-z][a-z0-9]+(-[a-z0-9]+)*")
 _LONGEST_NAME = 64 - len("-aggregate-predictions")
 
@@ -114,9 +113,13 @@ def refuse_name(stack: str) -> None:
 def _functions(packages: Packages, uploads: Uploads, scratch: Path) -> dict[str, Address]:
     """Build and upload each bundle."""
     addresses = {}
-    for bundle in BUNDLES:
-        build(bundle, packages, _BUILD / bundle)
-        addresses[bundle] = uploads.folder(_BUILD / bundle, "functions/", scratch)
+    # Beside the wheels, which are linked to; and of this process, since another may deploy at the same moment.
+    CACHE.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="functions-", dir=CACHE.parent) as folder:
+        for bundle in BUNDLES:
+            built = Path(folder) / bundle
+            build(bundle, packages, built)
+            addresses[bundle] = uploads.folder(built, "functions/", scratch)
     return addresses
 
 

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -119,12 +120,17 @@ def link(source: str, target: str) -> None:
 
 
 def _into(folder: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a folder that is there whole or not at all."""
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    fill(unfinished)
-    unfinished.replace(folder)
+    """Fill a folder that is there whole or not at all. Where another process was quicker, its folder stays."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".unfinished-", dir=folder.parent) as scratch:
+        unfinished = Path(scratch) / folder.name
+        unfinished.mkdir()
+        fill(unfinished)
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
 
 
 def _canonical(name: str) -> str:

@@ -1,8 +1,13 @@
 """`imagebatch deploy` and `imagebatch destroy`, as they are for AWS, against a local cloud."""
 
+import io
 import re
 import shutil
+import threading
+import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,8 @@ from botocore.exceptions import ClientError
 
 from pipeline.contract.packages import load_package
 from pipeline.deploying import destroying
+from pipeline.deploying.bucket import find_bucket
+from pipeline.deploying.bundles import BUNDLES
 from pipeline.deploying.change_sets import ChangeSet
 from pipeline.deploying.deployment import Declined, Request, Terminal, deploy
 from pipeline.deploying.errors import DeployError, ParameterError
@@ -56,6 +63,21 @@ class NoPackages:
 
     def folder(self, package: str) -> Path:
         return self._empty
+
+
+@dataclass
+class InStep:
+    """Packages of somebody who deploys while another does, package by package; `owner` is written into each."""
+
+    owner: Path
+    barrier: threading.Barrier
+
+    def folder(self, package: str) -> Path:
+        self.barrier.wait()
+        folder = self.owner / package
+        (folder / f"of_{self.owner.name}").mkdir(parents=True, exist_ok=True)
+        (folder / f"of_{self.owner.name}" / f"{package}.py").touch()
+        return folder
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +152,27 @@ def test_who_says_no_changes_nothing(cloud: LocalCloud, stack: dict[str, str], p
         deploy(cloud.client, Request(STACK, {"LogLevel": "ERROR"}, packages=packages), asked.terminal)
     variables = cloud.client("lambda").get_function_configuration(FunctionName=f"{STACK}-start-run")["Environment"]
     assert variables["Variables"]["LOG_LEVEL"] != "ERROR"
+
+
+def test_two_who_deploy_at_once_upload_what_each_has_built(
+    cloud: LocalCloud, stack: dict[str, str], tmp_path: Path
+) -> None:
+    barrier = threading.Barrier(2, timeout=60)
+
+    def try_to_deploy(name: str) -> None:
+        request = Request(name, {}, packages=InStep(tmp_path / name, barrier))
+        with pytest.raises(Declined):
+            deploy(cloud.client, request, Asked(answer=False).terminal)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(try_to_deploy, ["one", "other"]))
+
+    bucket, s3 = find_bucket(cloud.client("cloudformation")) or "", cloud.client("s3")
+    owners = []
+    for uploaded in s3.list_objects_v2(Bucket=bucket, Prefix="functions/")["Contents"]:
+        archive = zipfile.ZipFile(io.BytesIO(s3.get_object(Bucket=bucket, Key=uploaded["Key"])["Body"].read()))
+        owners.append({name.partition("/")[0] for name in archive.namelist() if name.startswith("of_")})
+    assert sorted(map(sorted, filter(None, owners))) == [["of_one"]] * len(BUNDLES) + [["of_other"]] * len(BUNDLES)
 
 
 def test_what_runs_use_is_as_it_was_until_somebody_has_said_yes(
