@@ -25,8 +25,9 @@ ReadAt = Callable[[int, int], bytes]
 """Reads `length` bytes at `offset`: read_at(offset, length). Fewer where the file ends."""
 
 # Behind a large weight lies the next one, of which a few bytes tell enough; nodes and small weights follow one another.
-_SHORTEST_READ, _LONGEST_READ = 16 * 1024, 256 * 1024
-_NEAR = 64 * 1024
+# The run waits for each read in turn: of a model of 5 MB these sizes make 11.
+_SHORTEST_READ, _LONGEST_READ = 64 * 1024, 1024 * 1024
+_NEAR = 256 * 1024
 # StartRun has a minute, and a read from S3 takes some 20 ms. The largest vision models have some 500 large weights.
 _MOST_READS = 2_000
 _MOST_FIELDS = 1_000_000
