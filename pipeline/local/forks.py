@@ -138,9 +138,10 @@ class ForkServer:
         return self._process.pid
 
     def close(self) -> None:
-        """Let the server end. Whoever has forks has ended them before."""
-        self._connection.shutdown(socket.SHUT_RDWR)
+        """End the server, which may not have loaded everything yet. Whoever has forks has ended them before."""
+        self._process.kill()
         self._process.wait()
+        self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
 
     def _has_read(self, environment: Mapping[str, str]) -> bool:

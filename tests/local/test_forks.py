@@ -210,6 +210,14 @@ def test_forks_end_with_their_server_and_the_next_is_an_interpreter(tmp_path: Pa
     processes.close()
 
 
+def test_a_server_that_is_not_done_loading_is_not_waited_for() -> None:
+    server = ForkServer(Kind.FUNCTION)
+    os.kill(server.pid, signal.SIGSTOP)
+    server.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_forks_and_what_they_started_end_when_their_cloud_is_killed(number: signal.Signals, tmp_path: Path) -> None:
     child = "import time; print(1, flush=True); time.sleep(600)"
