@@ -11,11 +11,10 @@ models, topics) a stack has again when it is deployed again: docs/local.md says 
 """
 
 import os
-import resource
 import tempfile
 import threading
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +39,7 @@ from pipeline.local.gateway import Gateway
 from pipeline.local.glue import GlueService
 from pipeline.local.http_messages import Body, Request
 from pipeline.local.lambdas import LambdaService
+from pipeline.local.open_files import allow_many_files
 from pipeline.local.permissions import Guard, access_key
 from pipeline.local.processes import Processes
 from pipeline.local.quotas import QuotasService
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
 _SOURCES = Path(__file__).resolve().parents[2]
 _OF_THE_SOURCES = Image(("python3", "-m", "processing_scripts.serve"), _SOURCES)
-_OPEN_FILES = (65_536, 10_240)
 _in_this_process = threading.Lock()
 
 
@@ -110,7 +109,7 @@ class LocalCloud:
             state_dir = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="imagebatch-cloud-")))
         self.state_dir = state_dir
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        _allow_many_files()
+        allow_many_files()
         self._gateway = Gateway(self.state_dir / "s3", port, self._faults)
         self._reset_moto()
         cleanup.callback(self._reset_moto)
@@ -302,16 +301,3 @@ class LocalCloud:
 
     def _reset_moto(self) -> None:
         self._gateway.moto(Request("POST", "/moto-api/reset", {}, Body(BytesIO(), 0)))
-
-
-def _allow_many_files() -> None:
-    """Lift this process's limit on open files as far as it may: each connection is one, and so is what it is sent."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for files in _OPEN_FILES:
-        wanted = files if hard == resource.RLIM_INFINITY else min(hard, files)
-        if soft == resource.RLIM_INFINITY or soft >= wanted:
-            return
-        # macOS has a lower ceiling than the one it tells, which may be none at all; OPEN_MAX, 10,240, it takes always.
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            return

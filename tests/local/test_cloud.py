@@ -1,5 +1,4 @@
 import os
-import resource
 import socket
 import subprocess
 import sys
@@ -85,20 +84,6 @@ def test_a_cloud_that_could_not_start_does_not_stand_in_the_way_of_the_next(tmp_
         LocalCloud(tmp_path / "file")
     with LocalCloud() as cloud:
         assert cloud.client("s3").list_buckets()["Buckets"] == []
-
-
-def test_a_system_that_allows_fewer_open_files_than_it_says_gives_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    allowed = [256]
-
-    def setrlimit(limit: int, values: tuple[int, int]) -> None:
-        if values[0] > 10_240:
-            raise ValueError("current limit exceeds maximum limit")
-        allowed.append(values[0])
-
-    monkeypatch.setattr(resource, "getrlimit", lambda limit: (256, resource.RLIM_INFINITY))
-    monkeypatch.setattr(resource, "setrlimit", setrlimit)
-    with LocalCloud():
-        assert allowed[-1] == 10_240
 
 
 def test_a_bucket_can_be_mounted_in_any_region(tmp_path: Path) -> None:
