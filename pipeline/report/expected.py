@@ -39,6 +39,10 @@ def check(summary: Mapping[str, Any]) -> None:
     """Raises ValueError, which names the field, where the page would lack something."""
     _check("", summary, _SUMMARY)
     _check("counts.", summary["counts"], _COUNTS)
+    _check("rejected_by_reason.", summary["rejected_by_reason"], dict.fromkeys(summary["rejected_by_reason"], _NUMBER))
+    for name in ("sources", "problems"):
+        for number, text in enumerate(summary[name]):
+            _check_kind(f"{name}[{number}]", text, _TEXT)
     for number, partition in enumerate(summary["partitions"]):
         _check(f"partitions[{number}].", partition, _PARTITION)
     if cost := summary.get("cost"):
@@ -53,7 +57,10 @@ def _check(where: str, found: Any, kinds: _Kinds) -> None:
             raise ValueError(
                 f"{keys.SUMMARY} has no {where}{name}, which a report shows: another version wrote it, or no run did"
             )
-        value = found[name]
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind != _TRUTH):
-            told = _TOLD.get(kind, f"{_TOLD.get(kind[:-1], 'a number')} or null")
-            raise ValueError(f"{keys.SUMMARY}: {where}{name}: expected {told}, got {shown(value)}")
+        _check_kind(f"{where}{name}", found[name], kind)
+
+
+def _check_kind(where: str, value: Any, kind: tuple[type, ...]) -> None:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind != _TRUTH):
+        told = _TOLD.get(kind, f"{_TOLD.get(kind[:-1], 'a number')} or null")
+        raise ValueError(f"{keys.SUMMARY}: {where}: expected {told}, got {shown(value)}")
