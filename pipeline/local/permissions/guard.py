@@ -55,7 +55,7 @@ class Guard:
         """
         role = role_of(request) if response.status == 404 and service == "s3" and place[1] else None
         statements = self._statements(role) if role else None
-        if role is None or statements is None or _names_no_bucket(response):
+        if role is None or statements is None or not _names_no_object(response):
             return response
         for call in calls_of(request, service, place, self._region, self._account_id):
             if call.action.startswith("s3:Get"):
@@ -112,6 +112,9 @@ class Guard:
         return Response(403, [("Content-Type", "application/xml")], body)
 
 
-def _names_no_bucket(response: Response) -> bool:
-    """Whether it is the bucket that is not there, of which everybody is told."""
-    return isinstance(response.body, bytes) and b"<Code>NoSuchBucket</Code>" in response.body
+def _names_no_object(response: Response) -> bool:
+    """Whether it is an object that is not there: of a bucket or an upload that is not, everybody is told.
+
+    An answer to HEAD has its body until the server leaves it out.
+    """
+    return isinstance(response.body, bytes) and b"<Code>NoSuchKey</Code>" in response.body

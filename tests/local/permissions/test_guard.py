@@ -104,10 +104,18 @@ def test_what_is_not_there_is_told_to_who_may_list_it_and_refused_to_everybody_e
     assert answers("other/*", "open/*") == missing
 
 
-def test_of_a_bucket_that_is_not_there_everybody_is_told(cloud, call):
+@pytest.mark.parametrize(("operation", "missing"), [("get_object", "NoSuchBucket"), ("head_object", "404")])
+def test_of_a_bucket_that_is_not_there_everybody_is_told(cloud, call, operation, missing):
     reads = json.dumps(READS).replace("photos/open/", "no-bucket/")
     cloud.client("iam").put_role_policy(RoleName="reader", PolicyName="elsewhere", PolicyDocument=reads)
-    assert call("reader", "s3", "get_object", {"Bucket": "no-bucket", "Key": "a"}) == "NoSuchBucket"
+    assert call("reader", "s3", operation, {"Bucket": "no-bucket", "Key": "a"}) == missing
+
+
+def test_of_an_upload_that_is_not_there_everybody_is_told(cloud, call):
+    writes = json.dumps(READS).replace("GetObject", "PutObject")
+    cloud.client("iam").put_role_policy(RoleName="reader", PolicyName="writes", PolicyDocument=writes)
+    part = {"Bucket": "photos", "Key": "open/b.txt", "UploadId": "none", "PartNumber": 1, "CopySource": OPEN}
+    assert call("reader", "s3", "upload_part_copy", part) == "NoSuchUpload"
 
 
 def test_a_role_that_is_given_more_may_do_more_at_once(cloud, call):
