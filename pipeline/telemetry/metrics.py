@@ -48,7 +48,7 @@ METRICS: Mapping[str, Metric] = {
     "JobImagesPerSecond": Metric("Count/Second", "images that a Processing job predicts in a second"),
     "SingleImagesPredicted": Metric("Count", "single images that an endpoint gave an answer for"),
     "SingleImagesRejected": Metric("Count", "single images that are no good"),
-    "EndpointSeconds": Metric("Seconds", "how long a single image took to be prepared, sent to an endpoint and answered"),
+    "EndpointSeconds": Metric("Seconds", "how long a single image took to be prepared, sent and answered"),
 }
 
 
