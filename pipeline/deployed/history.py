@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 FIRST_EVENTS = 50
-"""StartRun is the first state, and its end is among the first events, whatever was retried."""
+"""StartRun is the first state, and its end is among the first events, unless it was redriven again and again."""
 
 _PAGE, _FEW = 1000, 100
 """Events in a request: as many as there can be, and as many as there are between two looks."""
@@ -19,13 +19,17 @@ _PAGE, _FEW = 1000, 100
 
 def find_pointer(stepfunctions: Any, execution: str) -> Mapping[str, Any] | None:
     """What StartRun answered, the run's pointer; None while it has not, or where it failed."""
-    history = stepfunctions.get_execution_history(executionArn=execution, maxResults=FIRST_EVENTS)
-    for event in history["events"]:
-        details = event.get("stateExitedEventDetails", {})
-        if details.get("name") == "StartRun":
-            run: Mapping[str, Any] | None = json.loads(details["output"]).get("run")
-            return run
-    return None
+    request: dict[str, Any] = {"executionArn": execution, "maxResults": FIRST_EVENTS}
+    while True:
+        page = stepfunctions.get_execution_history(**request)
+        for event in page["events"]:
+            details = event.get("stateExitedEventDetails", {})
+            if details.get("name") == "StartRun":
+                run: Mapping[str, Any] | None = json.loads(details["output"]).get("run")
+                return run
+        if not page.get("nextToken"):
+            return None
+        request["nextToken"] = page["nextToken"]
 
 
 def is_claimed(pointer: Mapping[str, Any]) -> bool:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from pipeline.deployed import executions, history
 from pipeline.deployed.stack import Deployment
 from pipeline.runs.run import Run
@@ -29,6 +31,15 @@ def test_a_run_that_another_execution_has_is_not_claimed(
 
     assert pointer is not None
     assert not history.is_claimed(pointer)
+
+
+def test_the_run_is_found_however_often_start_run_was_tried(
+    stepfunctions: Any, claiming: Callable[..., Deployment], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = ended(stepfunctions, claiming())
+    monkeypatch.setattr(history, "FIRST_EVENTS", 1)
+
+    assert history.find_pointer(stepfunctions, arn) == {**run.pointer, "claimed": True}
 
 
 def test_states_come_in_the_order_in_which_they_were_entered(
