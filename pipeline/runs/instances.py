@@ -70,18 +70,18 @@ def jobs_at_once(offer: Offer, largest: int, settings: PlanInferenceSettings) ->
     return max(1, min(settings.max_concurrent_jobs, offer.most // largest))
 
 
-def noted(known: Quotas, offers: Sequence[Offer], at_once: Sequence[int]) -> Quotas:
-    """The quotas, whose note says which type slows the run down, where that is not the preferred one.
+def noted(known: Quotas, offers: Sequence[Offer], at_once: Sequence[int], jobs: int) -> Quotas:
+    """The quotas, whose note says which type slows a run of so many jobs down, where that is not the preferred one.
 
     `at_once` is how many jobs may run at once on each of `offers`.
     """
     least = min(at_once, default=0)
-    if not offers or at_once[0] == least:
+    if not offers or least >= min(at_once[0], jobs):
         return known
     type_of_least = offers[at_once.index(least)].instance_type
     slowed = (
         f"As many jobs run at once as fit into every type of the list: {least} of {type_of_least}, and"
-        f" {at_once[0]} of {offers[0].instance_type}. Ask for more of the first, or take it off the list."
+        f" {at_once[0]} of {offers[0].instance_type}. Ask for more of {type_of_least}, or take it off the list."
     )
     return replace(known, note=f"{known.note} {slowed}".lstrip())
 

@@ -187,7 +187,7 @@ def make_plan(
         ),
         max_concurrency=min(at_once, default=1),
         transform=transform_requests.of_run(run) if run.engine == TRANSFORM else {},
-        quotas=instances.noted(quotas, offers, at_once).to_json(),
+        quotas=instances.noted(quotas, offers, at_once, len(partitions)).to_json(),
     )
 
 

@@ -101,13 +101,18 @@ def test_a_fallback_type_with_a_smaller_quota_limits_the_jobs_at_once_and_the_pl
     assert plan.max_concurrency == 4
     assert plan.quotas["note"] == (
         "As many jobs run at once as fit into every type of the list: 4 of ml.m7i.xlarge, and 30 of ml.c7i.xlarge."
-        " Ask for more of the first, or take it off the list."
+        " Ask for more of ml.m7i.xlarge, or take it off the list."
     )
 
 
 def test_a_fallback_type_with_a_larger_quota_is_not_worth_a_note(make: Make) -> None:
     plan = make(100, known("processing", c7i=4, m7i=30, across=50), "processing")
     assert (plan.max_concurrency, plan.quotas["note"]) == (4, "")
+
+
+def test_a_fallback_type_with_a_smaller_quota_slows_no_run_down_that_has_no_more_jobs(make: Make) -> None:
+    plan = make(4, known("processing", c7i=30, m7i=4), "processing")
+    assert (len(plan.partitions), plan.quotas["note"]) == (4, "")
 
 
 def test_a_type_of_which_the_account_has_none_is_passed_over(make: Make) -> None:
