@@ -130,6 +130,7 @@ REPOSITORY = "arn:aws:ecr:us-east-1:123456789012:repository/"
         (f"{REGISTRY}/team/photos:v1", "team/photos"),
         (f"{REGISTRY}/team/photos@sha256:{'0' * 64}", "team/photos"),
         (f"{REGISTRY}/photos:v1@sha256:{'0' * 64}", "photos"),
+        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/team/photos:v1", "team/photos"),
         ("registry.test/photos:v1", ""),
     ],
 )
