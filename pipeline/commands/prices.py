@@ -1,6 +1,7 @@
 """`imagebatch prices`: what AWS asks in a region, as the prices.json of a stack there."""
 
 import argparse
+import os
 import sys
 from typing import Any
 
@@ -19,12 +20,23 @@ def add_to(commands: Any) -> None:
         "call pricing:GetProducts, and no stack.",
     )
     cloud.add_aws_options(prices)
-    # No stack is asked, and no local cloud: it has no price list.
+    # No stack is asked, and no local cloud.
     prices.set_defaults(command=_prices, stack=None, local=None)
 
 
 def _prices(options: argparse.Namespace) -> int:
-    return cloud.carry_out(options, lambda account: _print(account.region))
+    return cloud.carry_out(options, _ask)
+
+
+def _ask(account: cloud.Cloud) -> int:
+    if account.is_local and "AWS_ENDPOINT_URL_PRICING" not in os.environ:
+        print(
+            "imagebatch: AWS_ENDPOINT_URL leads to a local cloud, which has no price list: unset it, and give"
+            " credentials of AWS.",
+            file=sys.stderr,
+        )
+        return EXIT_USAGE
+    return _print(account.region)
 
 
 def _print(region: str) -> int:

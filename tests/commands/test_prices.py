@@ -184,3 +184,11 @@ def test_a_region_that_the_list_does_not_have_is_refused(
     told = capsys.readouterr()
     assert told.out == ""
     assert "AWS's price list has nothing for the region 'eu-wset-1'" in told.err
+
+
+def test_a_local_cloud_is_not_asked_for_prices(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert cli.main(["prices", "--region", "eu-west-1"]) == 2
+    assert "a local cloud, which has no price list: unset it" in capsys.readouterr().err
