@@ -30,7 +30,7 @@ def deployment(deployed: Callable[..., Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def told(deployment: Any) -> Callable[[str], list[dict[str, Any]]]:
-    """`told(name)`: the messages about an execution, or its run, of which there is one at least."""
+    """`told(name)`: the messages about an execution, or its run, that there are; one is waited for."""
     sqs = deployment.cloud.client("sqs")
     queue = sqs.create_queue(QueueName="inbox")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -41,13 +41,15 @@ def told(deployment: Any) -> Callable[[str], list[dict[str, Any]]]:
 
     def read(name: str) -> list[dict[str, Any]]:
         deadline = time.monotonic() + BOUND
-        while not (about := [message for message in received if f"({name})" in message["Subject"]]):
+        while True:
+            about = [message for message in received if f"({name})" in message["Subject"]]
+            found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=0 if about else 2)
+            if about and not found.get("Messages"):
+                return about
             assert time.monotonic() < deadline, received
-            found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=2)
             for message in found.get("Messages", ()):
                 received.append(json.loads(message["Body"]))
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        return about
 
     return read
 
