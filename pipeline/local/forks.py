@@ -96,13 +96,16 @@ class Forked:
 
 
 class ForkServer:
-    """A process that forks (fork_server.py), from the moment that it starts to load its libraries until `close`."""
+    """A process that forks (fork_server.py), from the moment that it starts to load its libraries until `close`.
+
+    Raises OSError where there is none to be had.
+    """
 
     def __init__(self, kind: Kind) -> None:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         self._variables = {**inherited, **kind.variables}
         self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", str(fork_server.__file__), *kind.modules],
                 env=self._variables,
@@ -111,6 +114,11 @@ class ForkServer:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        except OSError:
+            self._connection.close()
+            raise
+        finally:
+            theirs.close()
         self._loaded: frozenset[str] | None = None
         self._answers: queue.SimpleQueue[Forked | frozenset[str] | str] = queue.SimpleQueue()
         self._running: dict[int, Forked] = {}
@@ -213,9 +221,11 @@ def prepare() -> None:
     """Let the next cloud of this process have forks."""
     if sys.platform != "linux":
         return
-    for kind in Kind:
-        if kind not in _prepared:
-            _prepared[kind] = ForkServer(kind)
+    # Where there is no such socket (WSL 1), or no process more, interpreters do.
+    with contextlib.suppress(OSError):
+        for kind in Kind:
+            if kind not in _prepared:
+                _prepared[kind] = ForkServer(kind)
 
 
 def take() -> dict[Kind, ForkServer]:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -246,3 +247,22 @@ def test_what_was_prepared_is_taken_once() -> None:
     finally:
         for server in taken.values():
             server.close()
+
+
+def no_socket(*_: Any) -> None:
+    raise OSError("Protocol not supported")
+
+
+def no_process(*_: Any, **__: Any) -> None:
+    raise OSError("Resource temporarily unavailable")
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "fails"), [(socket, "socketpair", no_socket), (subprocess, "Popen", no_process)]
+)
+def test_where_no_server_can_be_had_there_are_no_forks(
+    place: Any, name: str, fails: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, name, fails)
+    forks.prepare()
+    assert forks.take() == {}
