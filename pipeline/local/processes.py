@@ -1,8 +1,9 @@
 """Child processes that never outlive the process that started them.
 
 Every child leads a process group of its own, in a session without the terminal: Ctrl-C does not reach it behind our
-back, and all that it starts dies with it. A guardian, which is a process too, holds the list of groups and the reading end of
-a pipe; when our end closes, even because of SIGKILL, it kills them. A child begins only after the guardian knows it.
+back, and all that it starts dies with it. A guardian, which is a process too, holds the list of groups and the reading
+end of a pipe; when our end closes, even because of SIGKILL, it kills them. A child begins only after the guardian knows
+it.
 
 A child is a command that a shell becomes, or, where its start was prepared, a fork (local/forks.py).
 """
