@@ -36,16 +36,20 @@ def of_map_run(run: Run, stepfunctions: Any, map_run: str, batches: Iterable[Bat
         return _compare(run, stepfunctions, map_run, batches, s3)
     except (ClientError, BotoCoreError) as error:
         return f" Which they are could not be found out ({error})."
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        return f" Which they are could not be found out: a child answered no batch results ({error!r})."
 
 
 def _compare(run: Run, stepfunctions: Any, map_run: str, batches: Iterable[Batch], s3: "S3Client") -> str:
-    known = {batch.id for batch in batches}
+    known = {batch.id: batch.counts.items for batch in batches}
+    changed: list[str] = []
     pages = stepfunctions.get_paginator("list_executions").paginate(mapRunArn=map_run)
     children = [child["executionArn"] for page in pages for child in page["executions"]]
     missing: list[str] = []
     for child in children[:_MOST_CHILDREN]:
-        missing += _of_child(run, stepfunctions.describe_execution(executionArn=child), known, s3)
+        missing += _of_child(run, stepfunctions.describe_execution(executionArn=child), known, changed, s3)
     told = [f"Without an account: {_listed(missing)}." if missing else ""]
+    told.append(f"Batches of which their executions answered otherwise: {_listed(changed)}." if changed else "")
     if known and len(children) <= _MOST_CHILDREN:
         told.append(f"Batches that it did not make: {_listed(sorted(known))}.")
     if len(children) > _MOST_CHILDREN:
@@ -62,24 +66,31 @@ def of_plan(run: Run, batches: Sequence[Batch], s3: "S3Client") -> str:
     known = set(names)
     twice = [key for name, count in names.items() if count > 1 for key in _keys_in(run, name, s3)]
     there = [item.key for item in objects.list_objects(s3, run.bucket, keys.verdicts_prefix(run.run_id))]
-    missing = dict.fromkeys(key for name in there if name not in known for key in _keys_in(run, name, s3))
+    missing = dict.fromkeys(image for name in there if name not in known for image in _images_in(run, name, s3))
     planned = sorted(known) if missing else []
-    for _, found in read_ahead(lambda name: _keys_in(run, name, s3), planned, threads=_THREADS, budget=_THREADS):
-        for key in found:
-            missing.pop(key, None)
-    told = [f"validated, and of no batch of the plan: {_listed(list(missing))}" if missing else ""]
+    for _, found in read_ahead(lambda name: _images_in(run, name, s3), planned, threads=_THREADS, budget=_THREADS):
+        for image in found:
+            missing.pop(image, None)
+    lost = [key for _, key in missing]
+    told = [f"validated, and of no batch of the plan: {_listed(lost)}" if lost else ""]
     told.append(f"of a batch that the plan has more than once: {_listed(twice)}" if twice else "")
     return "; ".join(filter(None, told))
 
 
-def _of_child(run: Run, child: Mapping[str, Any], known: set[str], s3: "S3Client") -> Iterator[str]:
-    """Keys that a child was given and did not account for; the batches that it answered are taken from `known`."""
+def _of_child(
+    run: Run, child: Mapping[str, Any], known: dict[str, int], changed: list[str], s3: "S3Client"
+) -> Iterator[str]:
+    """Keys that a child was given and did not account for.
+
+    The batches that it answered are taken from `known`, which has their items; `changed` gets those of other counts.
+    """
     given = [item["Key"] for item in json.loads(child["input"])["Items"]]
     answer = json.loads(child.get("output") or "[]")
     results = answer if isinstance(answer, list) else [answer]
     lost = [result for result in results if result["batch"] not in known]
-    known.difference_update(result["batch"] for result in results)
-    if not lost and sum(result["listed"] + result["passed_over"] for result in results) == len(given):
+    items = {result["batch"]: result["listed"] + result["passed_over"] for result in results}
+    changed += [batch for batch, count in items.items() if known.pop(batch, count) != count]
+    if not lost and sum(items.values()) == len(given):
         return
     accounted = set(_verdict_keys(run, [result["batch"] for result in results if result not in lost], s3))
     yield from (key for key in given if key not in accounted and (lost or is_image(key, run.marker)))
@@ -90,9 +101,13 @@ def _verdict_keys(run: Run, batches: Iterable[str], s3: "S3Client") -> list[str]
 
 
 def _keys_in(run: Run, name: str, s3: "S3Client") -> list[str]:
-    """None of verdicts that are gone, or do not read: that is another error, and this one is told first."""
+    return [key for _, key in _images_in(run, name, s3)]
+
+
+def _images_in(run: Run, name: str, s3: "S3Client") -> list[tuple[str, str]]:
+    """Bucket and key. None of verdicts that are gone, or do not read: that is another error, and this one is first."""
     try:
-        return [str(verdict["key"]) for verdict in objects.get_lines(s3, run.bucket, name)]
+        return [(str(each["bucket"]), str(each["key"])) for each in objects.get_lines(s3, run.bucket, name)]
     except (ClientError, ValueError, LookupError, TypeError):
         return []
 

@@ -145,7 +145,10 @@ IMAGES_OF_A_PREFIX = 3
 # The error, and words of its cause, by what happens: the key of what was spoiled, or of the image that is concerned.
 SPOILED = {
     "batch-left-out": ("RunDoesNotAddUp", "3 too few. Without an account: 'a/0.png', 'a/1.png', 'a/2.png'. Look"),
-    "batch-of-more": ("RunDoesNotAddUp", "account for 4, 1 too many. Look at the children of "),
+    "batch-of-more": (
+        "RunDoesNotAddUp",
+        "account for 4, 1 too many. Batches of which their executions answered otherwise: '",
+    ),
     "batch-invented": ("RunDoesNotAddUp", "account for 6, 3 too many. Batches that it did not make: '0"),
     "shard-deleted": ("TooManyFailed", "/shards/"),
     "shard-halved": ("TooManyFailed", "CorruptShard"),

@@ -39,17 +39,17 @@ class Denied:
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListExecutions")
 
 
-def batch(name: str, listed: int) -> Batch:
-    return Batch(name, Counts(listed, 0, 0, listed), ())
+def batch(name: str, listed: int, passed_over: int = 0) -> Batch:
+    return Batch(name, Counts(listed, passed_over, 0, listed), ())
 
 
 def answer(name: str, listed: int, passed_over: int = 0) -> dict[str, Any]:
     return {"batch": name, "listed": listed, "passed_over": passed_over}
 
 
-def judge(s3: Any, run: Run, name: str, *found: str) -> None:
+def judge(s3: Any, run: Run, name: str, *found: str, bucket: str = "b") -> None:
     """The verdicts of a batch."""
-    body = objects.dump_lines({"verdict": "skipped", "bucket": "b", "key": key, "etag": "e"} for key in found)
+    body = objects.dump_lines({"verdict": "skipped", "bucket": bucket, "key": key, "etag": "e"} for key in found)
     objects.put_bytes(s3, RESULTS, keys.verdicts_key(run.run_id, name), body)
 
 
@@ -63,7 +63,7 @@ def test_an_image_that_a_batch_left_out_is_named_and_what_is_no_image_is_not(s3:
     judge(s3, run, "b1", "a", "c")
     children = Children((["a", "b", "c", "folder/"], answer("b1", 2, 1)))
 
-    assert unaccounted.of_map_run(run, children, "map", [batch("b1", 2)], s3) == " Without an account: 'b'."
+    assert unaccounted.of_map_run(run, children, "map", [batch("b1", 2, 1)], s3) == " Without an account: 'b'."
 
 
 def test_of_a_batch_that_was_walked_the_images_without_an_answer_are_named(s3: Any, run: Run) -> None:
@@ -83,6 +83,23 @@ def test_a_batch_that_no_child_answered_is_named(s3: Any, run: Run) -> None:
     told = unaccounted.of_map_run(run, children, "map", [batch("b1", 1), batch("b9", 1)], s3)
 
     assert told == " Batches that it did not make: 'b9'."
+
+
+def test_a_batch_whose_result_is_not_what_its_child_answered_is_named(s3: Any, run: Run) -> None:
+    children = Children((["a", "b"], answer("b1", 2)), (["c"], answer("b2", 1)))
+
+    told = unaccounted.of_map_run(run, children, "map", [batch("b1", 3), batch("b2", 1)], s3)
+
+    assert told == " Batches of which their executions answered otherwise: 'b1'."
+
+
+@pytest.mark.parametrize("answered", ["no result", {"batch": "b1"}, [1], 7])
+def test_a_child_that_answered_something_else_does_not_hide_that_the_run_does_not_add_up(
+    s3: Any, run: Run, answered: Any
+) -> None:
+    told = unaccounted.of_map_run(run, Children((["a"], answered)), "map", [batch("b1", 2)], s3)
+
+    assert told.startswith(" Which they are could not be found out: a child answered no batch results (")
 
 
 def test_twenty_keys_are_named_and_the_others_counted(s3: Any, run: Run) -> None:
@@ -112,6 +129,13 @@ def test_images_of_a_batch_that_was_validated_again_under_another_name_are_not_m
     judge(s3, run, "b1-before", "a", "b")
 
     assert unaccounted.of_plan(run, [batch("b1", 2)], s3) == ""
+
+
+def test_an_image_of_the_same_key_in_another_bucket_is_another_image(s3: Any, run: Run) -> None:
+    judge(s3, run, "b1", "a")
+    judge(s3, run, "b2", "a", bucket="c")
+
+    assert unaccounted.of_plan(run, [batch("b1", 1)], s3) == "validated, and of no batch of the plan: 'a'"
 
 
 def test_images_of_a_batch_that_a_plan_has_twice_are_named(s3: Any, run: Run) -> None:
