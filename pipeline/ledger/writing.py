@@ -1,9 +1,9 @@
 """What a run predicted, into the ledger.
 
 Of two runs over the same images, the later prediction stays, unless it is of a time that is yet to come: somebody wrote
-that, and it would stay for ever. BatchWriteItem knows no conditions, so what is there is
-read before it is written over; where two runs write in the moment between, the earlier prediction may stay. That is as
-true as the later one, and the ETag in it decides whether it still counts.
+that, and it would stay for ever. BatchWriteItem knows no conditions, so what is there is read before it is written
+over; where two runs write in the moment between, the earlier prediction may stay. That is as true as the later one, and
+the ETag in it decides whether it still counts.
 """
 
 import logging
@@ -26,8 +26,6 @@ _THREADS = 8
 _CHUNKS_AHEAD = 16
 _SECONDS = 300.0
 """As long as a table is written to. A new one takes 4,000 items a second, which makes a million in that time."""
-
-
 _SKEW = timedelta(minutes=15)
 """As much as a clock may be wrong of who writes here: AWS refuses what is signed at another time (SigV4)."""
 
@@ -67,7 +65,6 @@ def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 def _write(dynamodb: Any, table: str, chunk: list[Entry], deadline: Deadline) -> Remembered:
     there = known_images(dynamodb, table, chunk[0].model, (entry.image for entry in chunk), deadline)
-
     now = datetime.now(UTC) + _SKEW
 
     def is_superseded(entry: Entry) -> bool:
