@@ -37,8 +37,9 @@ class _Layout:
 def draw(definition: Mapping[str, Any], states: Mapping[str, str]) -> Markup:
     """The graph of a definition in the Amazon States Language.
 
-    `states` says what became of those states that ran: succeeded, failed or stopped; `running` is the one that makes
-    the page, and `ahead` are those after it, of which the page cannot know. The others are shown as not run.
+    `states` says what became of those states that ran: succeeded, failed or stopped; `running` is the one that
+    makes the page, or that was under way when somebody had it made, and `ahead` are those after it, of which the page
+    cannot know. The others are shown as not run.
     """
     layout = _layout(definition)
     body = Markup("").join(_draw(layout, 1, 1, states))
@@ -119,7 +120,7 @@ def _draw(layout: _Layout, x: float, y: float, states: Mapping[str, str]) -> Ite
 
 _WORDS = {
     "idle": "did not run",
-    "running": "made this page",
+    "running": "was under way when this page was made",
     "ahead": "came after this page",
     "succeeded": "succeeded",
     "failed": "failed",

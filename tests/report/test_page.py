@@ -153,7 +153,7 @@ def test_a_page_that_its_run_makes_tells_of_the_states_after_it_that_they_came_a
     told = dict(re.findall(r"<title>(\w+): \w+, ([^<]+)</title>", page))
     assert told == {
         "First": "succeeded",
-        "Report": "made this page",
+        "Report": "was under way when this page was made",
         "Notify": "came after this page",
         "Repair": "did not run",
     }
