@@ -9,17 +9,15 @@ longer has goes.
 """
 
 import datetime
-import json
 import logging
 import threading
-import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.local.cloudformation import change_sets
-from pipeline.local.cloudformation.change_sets import ChangeSet
+from pipeline.local.cloudformation.change_sets import ChangeSet, invalid
+from pipeline.local.cloudformation.stacks import Deployed, event, load, save
 from pipeline.local.protocol import ServiceError
 from pipeline.local.query import QueryService
 
@@ -27,43 +25,8 @@ if TYPE_CHECKING:
     from pipeline.local.deploy import Cloud, Made, Stack
 
 _log = logging.getLogger(__name__)
+_DELETING = "DELETE_IN_PROGRESS"
 _NO_CHANGES = "The submitted information didn't contain changes."
-_CREATED, _UPDATED = "CREATE_COMPLETE", "UPDATE_COMPLETE"
-
-
-@dataclass(frozen=True)
-class _Deployed:
-    stack: "Stack"
-    created: datetime.datetime
-    updated: datetime.datetime | None
-    tags: Mapping[str, str]
-
-    @property
-    def status(self) -> str:
-        return _UPDATED if self.updated else _CREATED
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What descriptions and listings both have."""
-        return {
-            "StackId": self.stack.id,
-            "StackName": self.stack.name,
-            "CreationTime": self.created,
-            "LastUpdatedTime": self.updated,
-            "StackStatus": self.status,
-            "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
-        }
-
-    @property
-    def resources(self) -> Iterator[dict[str, Any]]:
-        for logical_id, physical_id in self.stack.resources.items():
-            yield {
-                "LogicalResourceId": logical_id,
-                "PhysicalResourceId": physical_id,
-                "ResourceType": self.stack.types[logical_id],
-                "ResourceStatus": self.status,
-                "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
-            }
 
 
 class CloudFormationService(QueryService):
@@ -80,8 +43,8 @@ class CloudFormationService(QueryService):
         self._under_way: dict[str, str] = {}
         self._events: dict[str, list[dict[str, Any]]] = {}
         self._tokens: dict[str, str | None] = {}
-        self._stacks = _load(path)
-        self._lock = threading.Lock()
+        self._stacks = load(path)
+        self._lock = threading.RLock()
 
     def register(self, stack: "Stack", made: "Made | None" = None) -> None:
         """Tell of a stack from now on, in place of an earlier one of its name."""
@@ -91,9 +54,9 @@ class CloudFormationService(QueryService):
                 self._made[stack.name] = made
             before = self._stacks.get(stack.name)
             self._stacks[stack.name] = (
-                replace(before, stack=stack, updated=now) if before else _Deployed(stack, now, None, {})
+                replace(before, stack=stack, updated=now) if before else Deployed(stack, now, None, {})
             )
-            _save(self._stacks, self._path)
+            save(self._stacks, self._path)
 
     def stack(self, name: str) -> "Stack | None":
         """The stack of a name as it was deployed last, by this cloud or by an earlier one in its folder."""
@@ -105,7 +68,7 @@ class CloudFormationService(QueryService):
         name = parameters.get("StackName")
         if name is not None and (unmade := self._not_made_yet(name)):
             return {"Stacks": [unmade]}
-        described = [_description(deployed) for deployed in self._chosen(name)]
+        described = [deployed.description for deployed in self._chosen(name)]
         with self._lock:
             return {"Stacks": [each | self._now(each["StackName"]) for each in described]}
 
@@ -141,28 +104,28 @@ class CloudFormationService(QueryService):
     def describe_stack_resources(self, parameters: dict[str, Any]) -> dict[str, Any]:
         physical_id, name = parameters.get("PhysicalResourceId"), parameters.get("StackName")
         if (physical_id is None) == (name is None):
-            raise _invalid("Exactly one of StackName and PhysicalResourceId must be specified")
+            raise invalid("Exactly one of StackName and PhysicalResourceId must be specified")
         chosen = self._chosen(name)
         if physical_id is not None:
             chosen = [deployed for deployed in chosen if physical_id in deployed.stack.resources.values()]
             if not chosen:
-                raise _invalid(f"Stack for {physical_id} does not exist")
+                raise invalid(f"Stack for {physical_id} does not exist")
         (deployed,) = chosen[:1]
         logical_id = parameters.get("LogicalResourceId")
         found = [
-            {"StackName": deployed.stack.name, "StackId": deployed.stack.id, "Timestamp": _last(deployed), **resource}
+            {"StackName": deployed.stack.name, "StackId": deployed.stack.id, "Timestamp": deployed.last, **resource}
             for resource in deployed.resources
             if logical_id in (None, resource["LogicalResourceId"])
         ]
         if not found:
-            raise _invalid(f"Resource {logical_id} does not exist for stack {deployed.stack.name}")
+            raise invalid(f"Resource {logical_id} does not exist for stack {deployed.stack.name}")
         return {"StackResources": found}
 
     def list_stack_resources(self, parameters: dict[str, Any]) -> dict[str, Any]:
         (deployed,) = self._chosen(parameters["StackName"])
         return {
             "StackResourceSummaries": [
-                {**resource, "LastUpdatedTimestamp": _last(deployed)} for resource in deployed.resources
+                {**resource, "LastUpdatedTimestamp": deployed.last} for resource in deployed.resources
             ]
         }
 
@@ -216,9 +179,14 @@ class CloudFormationService(QueryService):
         if found.executed or found.reason or found.prepared is None:
             message = f"ChangeSet [{found.id}] cannot be executed in its current status"
             raise ServiceError("InvalidChangeSetStatus", message, status=400)
-        found.executed = True
         prepared, exists = found.prepared, self.stack(found.stack) is not None
         verb = "UPDATE" if exists else "CREATE"
+        self._begin(found.stack, found.stack_id, f"{verb}_IN_PROGRESS", parameters.get("ClientRequestToken"))
+        found.executed = True
+        with self._lock:  # they tell what the stack as it was would become
+            for other in [each.id for each in self._change_sets.values() if each.stack == found.stack]:
+                if other != found.id:
+                    self._change_sets.pop(other)
 
         def work() -> None:
             from pipeline.local.deploy import TemplateError, make
@@ -234,8 +202,6 @@ class CloudFormationService(QueryService):
                 self._tag(found)
                 self._end(found.stack, found.stack_id, f"{verb}_COMPLETE", None)
 
-        self._tokens[found.stack] = parameters.get("ClientRequestToken")
-        self._begin(found.stack, found.stack_id, f"{verb}_IN_PROGRESS")
         change_sets.in_the_background(work)
         return {}
 
@@ -244,6 +210,9 @@ class CloudFormationService(QueryService):
         if not chosen:
             return {}  # as AWS answers for a stack that is gone
         stack = chosen[0].stack
+        with self._lock:
+            if self._under_way.get(stack.name) == _DELETING:
+                return {}
 
         def work() -> None:
             from pipeline.local.deploy import delete
@@ -260,11 +229,10 @@ class CloudFormationService(QueryService):
                 self._under_way.pop(stack.name, None)
                 for gone in [each.id for each in self._change_sets.values() if each.stack == stack.name]:
                     self._change_sets.pop(gone)
-                _save(self._stacks, self._path)
-            self._note(stack.name, stack.id, "DELETE_COMPLETE", None)
+                save(self._stacks, self._path)
+                self._note(stack.name, stack.id, "DELETE_COMPLETE", None)
 
-        self._tokens[stack.name] = parameters.get("ClientRequestToken")
-        self._begin(stack.name, stack.id, "DELETE_IN_PROGRESS")
+        self._begin(stack.name, stack.id, _DELETING, parameters.get("ClientRequestToken"))
         change_sets.in_the_background(work)
         return {}
 
@@ -283,35 +251,30 @@ class CloudFormationService(QueryService):
         with self._lock:
             if made.tags is not None:
                 self._stacks[made.stack] = replace(self._stacks[made.stack], tags=made.tags)
-                _save(self._stacks, self._path)
+                save(self._stacks, self._path)
 
-    def _begin(self, stack: str, stack_id: str, status: str) -> None:
+    def _begin(self, stack: str, stack_id: str, status: str, token: str | None) -> None:
+        """Raises ServiceError where the stack is being changed already."""
         with self._lock:
+            now = self._under_way.get(stack, "")
+            if now.endswith("_IN_PROGRESS"):
+                raise invalid(f"Stack:{stack_id} is in {now} state and can not be updated.")
             self._under_way[stack] = status
+            self._tokens[stack] = token
         self._note(stack, stack_id, status, None)
 
     def _end(self, stack: str, stack_id: str, status: str, reason: str | None) -> None:
-        self._note(stack, stack_id, status, reason)
+        # At once: who has read the event may change the stack again.
         with self._lock:
             self._under_way.pop(stack, None)
             if status.endswith("_FAILED"):
                 self._under_way[stack] = status
+            self._note(stack, stack_id, status, reason)
 
     def _note(self, stack: str, stack_id: str, status: str, reason: str | None) -> None:
-        event = {
-            "StackId": stack_id,
-            "EventId": str(uuid.uuid4()),
-            "StackName": stack,
-            "LogicalResourceId": stack,
-            "PhysicalResourceId": stack_id,
-            "ResourceType": "AWS::CloudFormation::Stack",
-            "Timestamp": datetime.datetime.now(datetime.UTC),
-            "ResourceStatus": status,
-            "ResourceStatusReason": reason,
-            "ClientRequestToken": self._tokens.get(stack),
-        }
         with self._lock:
-            self._events.setdefault(stack, []).append(event)
+            noted = event(stack, stack_id, status, reason, self._tokens.get(stack))
+            self._events.setdefault(stack, []).append(noted)
 
     def _change_set(self, parameters: dict[str, Any]) -> ChangeSet:
         with self._lock:
@@ -321,7 +284,7 @@ class CloudFormationService(QueryService):
         message = f"ChangeSet [{parameters['ChangeSetName']}] does not exist"
         raise ServiceError("ChangeSetNotFound", message, status=404)
 
-    def _chosen(self, name: str | None) -> list[_Deployed]:
+    def _chosen(self, name: str | None) -> list[Deployed]:
         """The stack with a name or id, or all of them, newest first."""
         with self._lock:
             stacks = sorted(self._stacks.values(), key=lambda deployed: deployed.created, reverse=True)
@@ -329,64 +292,5 @@ class CloudFormationService(QueryService):
             return stacks
         found = [deployed for deployed in stacks if name in (deployed.stack.name, deployed.stack.id)]
         if not found:
-            raise _invalid(f"Stack with id {name} does not exist")
+            raise invalid(f"Stack with id {name} does not exist")
         return found
-
-
-def _load(path: Path) -> dict[str, _Deployed]:
-    if not path.exists():
-        return {}
-    from pipeline.local.deploy import Stack  # with the translator of SAM, which only a deployment needs
-
-    stacks = {}
-    for name, entry in json.loads(path.read_text(encoding="utf-8")).items():
-        fields = entry["stack"]
-        created, updated = (datetime.datetime.fromisoformat(entry[when]) for when in ("created", "told"))
-        stack = Stack(**{**fields, "ignored": tuple(fields["ignored"])})
-        stacks[name] = _Deployed(stack, created, updated, entry.get("tags", {}))
-    return stacks
-
-
-def _save(stacks: Mapping[str, _Deployed], path: Path) -> None:
-    document = {
-        name: {
-            "created": deployed.created.isoformat(),
-            "told": _last(deployed).isoformat(),
-            "stack": asdict(deployed.stack),
-            "tags": deployed.tags,
-        }
-        for name, deployed in stacks.items()
-    }
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)
-
-
-def _description(deployed: _Deployed) -> dict[str, Any]:
-    stack = deployed.stack
-    return {
-        **deployed.summary,
-        "Description": stack.description or None,
-        "Parameters": _pairs("Parameter", stack.parameters),
-        "Outputs": [
-            {"OutputKey": name, "OutputValue": value, "Description": stack.output_descriptions.get(name)}
-            for name, value in stack.outputs.items()
-        ],
-        "DisableRollback": False,
-        "NotificationARNs": [],
-        "Capabilities": [],
-        "Tags": [{"Key": key, "Value": value} for key, value in deployed.tags.items()],
-        "EnableTerminationProtection": False,
-    }
-
-
-def _pairs(kind: str, values: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{f"{kind}Key": name, f"{kind}Value": value} for name, value in values.items()]
-
-
-def _last(deployed: _Deployed) -> datetime.datetime:
-    return deployed.updated or deployed.created
-
-
-def _invalid(message: str) -> ServiceError:
-    return ServiceError("ValidationError", message, status=400)

@@ -1,11 +1,13 @@
 """Change sets: what would change is told first, and then changed; what has not changed is left alone."""
 
+import threading
 import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from pipeline.local import deploy
 from pipeline.local.cloud import LocalCloud
 
 TEMPLATE = """
@@ -103,6 +105,36 @@ def test_what_is_executed_is_changed_and_the_rest_stays(stacks: Stacks) -> None:
     assert stacks.execute(stacks.propose(template(days=14), Word="one")) == "UPDATE_COMPLETE"
     after = stacks.client.describe_stack_resources(StackName="changing")["StackResources"]
     assert [each["PhysicalResourceId"] for each in after] == [each["PhysicalResourceId"] for each in before]
+
+
+def test_a_change_that_was_proposed_before_another_was_made_is_gone(stacks: Stacks) -> None:
+    proposed = stacks.propose(template(days=30))
+    assert stacks.execute(stacks.propose(template(days=14))) == "UPDATE_COMPLETE"
+    with pytest.raises(ClientError, match="ChangeSetNotFound"):
+        stacks.execute(proposed)
+
+
+def test_a_stack_that_is_being_changed_cannot_be_changed_by_another(
+    stacks: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, really_make = threading.Event(), threading.Event(), deploy.make
+
+    def make(*given: Any) -> Any:
+        begun.set()
+        assert go_on.wait(SECONDS)
+        return really_make(*given)
+
+    monkeypatch.setattr(deploy, "make", make)
+    stacks.client.execute_change_set(ChangeSetName=stacks.propose(template(days=14))["ChangeSetId"])
+    assert begun.wait(SECONDS)
+    later = stacks.propose(template(days=30))
+    with pytest.raises(ClientError, match="is in UPDATE_IN_PROGRESS state and can not be updated"):
+        stacks.execute(later)
+    with pytest.raises(ClientError, match="UPDATE_IN_PROGRESS"):
+        stacks.client.delete_stack(StackName="changing")
+    go_on.set()
+    assert stacks.settled() == "UPDATE_COMPLETE"
+    assert stacks.execute(later) == "UPDATE_COMPLETE"
 
 
 def test_a_change_that_fails_says_why(stacks: Stacks) -> None:
