@@ -99,8 +99,9 @@ class VersionOperations(JsonService):
             self.forget_version(name, version)
 
     def close_versions(self) -> None:
-        for versions in self._versions.values():
-            for pool in versions.values():
+        # What is published at this moment is closed by whoever closes processes.
+        for versions in list(self._versions.values()):
+            for pool in list(versions.values()):
                 pool.close()
 
     def _alias(self, function: Function, name: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.local.cloud import LocalCloud
+from pipeline.local.lambdas.workers import WorkerPool
 
 Create = Callable[..., Any]
 WORD = """
@@ -98,3 +99,31 @@ def test_a_version_is_there_after_a_restart_once_its_function_is(tmp_path: Path)
     with start("newest") as cloud:
         versions = cloud.client("lambda").list_versions_by_function(FunctionName="says")["Versions"]
         assert [version["Version"] for version in versions] == ["$LATEST", "1"]
+
+
+def test_a_cloud_is_closed_also_while_a_version_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    really_close = WorkerPool.close
+    published: list[str] = []
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", WORD)
+
+    def close(pool: WorkerPool) -> None:
+        if not published:
+            published.append("soon")
+            client.update_function_configuration(FunctionName="says", Description="another")
+            published.append(client.publish_version(FunctionName="says")["Version"])
+        really_close(pool)
+
+    with LocalCloud() as cloud:
+        client = cloud.client("lambda")
+        client.create_function(
+            FunctionName="says",
+            Runtime="python3.13",
+            Role="arn:aws:iam::123456789012:role/local",
+            Handler="index.handler",
+            Code={"ZipFile": code.getvalue()},
+            Publish=True,
+        )
+        monkeypatch.setattr(WorkerPool, "close", close)
+    assert published == ["soon", "2"]
