@@ -27,7 +27,7 @@ def tell_fractions(summary: Mapping[str, Any]) -> None:
     accepted = counts["predicted"] + counts["failed"]
     # What was predicted before would hide that all of what is new is broken.
     validated = counts["listed"] - counts["skipped"]
-    values = {}
+    values: dict[str, float] = {}
     if validated:
         values |= {"RejectedCount": counts["rejected"], "RejectedFraction": counts["rejected"] / validated}
     if accepted:
