@@ -40,7 +40,7 @@ def test_a_package_whose_files_fit_gives_its_contract(s3: Any, store: Store, con
     assert read_package(s3, BUCKET, "tiny").contract == contract
 
 
-def test_of_a_large_model_a_few_kilobytes_are_read(s3: Any, store: Store, classifier: Callable[..., bytes]) -> None:
+def test_of_a_large_model_little_is_read(s3: Any, store: Store, classifier: Callable[..., bytes]) -> None:
     model = onnx.load(io.BytesIO(classifier()))
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(1 << 20, np.float32), "large"))
     store(model.SerializeToString())
@@ -49,7 +49,7 @@ def test_of_a_large_model_a_few_kilobytes_are_read(s3: Any, store: Store, classi
     read_package(s3, BUCKET, "tiny")
     of_the_model = [each["ContentLength"] for each in received if "ContentRange" in each]
     assert of_the_model
-    assert sum(of_the_model) < 50_000
+    assert sum(of_the_model) < 200_000  # of 4 MB
 
 
 def test_a_contract_without_labels_fits_any_number_of_classes(
