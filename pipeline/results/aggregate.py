@@ -12,7 +12,7 @@ kept.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from pipeline.read_ahead import read_ahead
 from pipeline.results import message_forms, publishing, remembering, tables
 from pipeline.results.originals import OriginalAnswers
 from pipeline.results.reconcile import Answers, reconcile
-from pipeline.results.shard_results import StoredPredictions, failure_of_job, read_shard
+from pipeline.results.shard_results import StoredPredictions, failure_of_job, fetch_shard
 from pipeline.results.summary import Tally, summarise
 from pipeline.runs import keys, unaccounted
 from pipeline.runs.gathered import PUBLISHED
@@ -52,11 +52,14 @@ _ANSWER_THREADS = 32
 _BATCHES_AHEAD = 16
 _BYTES_AHEAD = 32_000_000
 """Of predictions, of which an embedding has many more than a classification."""
+_READ_AHEAD = 4
+"""Batches whose lines are read while one is written."""
 _PROBLEMS_TOLD = 3
 _RESUME = "`imagebatch resume` makes it anew, and keeps what is whole."
 
 
 _Ended = StoredPredictions | ShardFailure | Answers
+_Read = tuple[Sequence[Verdict], Mapping[str, _Ended]]
 
 
 def aggregate_predictions(
@@ -186,37 +189,48 @@ def _read_batches(
     threads = _READING_THREADS if answers is None else _ANSWER_THREADS
     batches_ahead = _BATCHES_AHEAD if answers is None else threads
 
-    def read_one(shard: BatchShard, found: Sequence[Verdict]) -> _Ended:
-        job = ended.get(shard.partition, {})
+    def fetch(batch: Batch) -> Callable[[], _Read]:
+        lines, jobs = _fetch_verdicts(s3, run, batch), [ended.get(shard.partition, {}) for shard in batch.shards]
         if answers is None:
-            return read_shard(s3, run, shard, predictions(shard), written, job)
-        rows = [each.row for each in found if isinstance(each, Accepted) and each.shard == shard.id]
-        return answers.read(shard, rows, failure_of_job(shard, job, "an answer for this photo"))
-
-    def read(batch: Batch) -> tuple[Sequence[Verdict], Mapping[str, _Ended]]:
-        found = _read_verdicts(s3, run, batch)
-        return found, {shard.id: read_one(shard, found) for shard in batch.shards}
+            shards = {
+                shard.id: fetch_shard(s3, run, shard, predictions(shard), written, job)
+                for shard, job in zip(batch.shards, jobs, strict=True)
+            }
+            return lambda: (_read_verdicts(run, batch, lines), {id: read() for id, read in shards.items()})
+        found, read_answers = _read_verdicts(run, batch, lines), {}
+        for shard, job in zip(batch.shards, jobs, strict=True):
+            rows = [each.row for each in found if isinstance(each, Accepted) and each.shard == shard.id]
+            read_answers[shard.id] = answers.read(shard, rows, failure_of_job(shard, job, "an answer for this photo"))
+        return lambda: (found, read_answers)
 
     def weight(batch: Batch) -> int:
         bytes_written = sum(written[key].size for key in map(predictions, batch.shards) if key in written)
         return max(bytes_written, _BYTES_AHEAD // batches_ahead)
 
-    ahead = read_ahead(read, plan.batches, threads=threads, budget=_BYTES_AHEAD, weight=weight)
-    for batch, (found, shards) in ahead:
+    # Many threads wait for S3; one reads, beside whoever takes what is read (shard_results.fetch_shard).
+    fetched = read_ahead(fetch, plan.batches, threads=threads, budget=_BYTES_AHEAD, weight=weight)
+    for (batch, _), (found, shards) in read_ahead(lambda each: each[1](), fetched, threads=1, budget=_READ_AHEAD):
         yield batch, found, shards
 
 
-def _read_verdicts(s3: "S3Client", run: Run, batch: Batch) -> Sequence[Verdict]:
-    """Raises CorruptVerdicts where they are not there, or no verdicts."""
+def _fetch_verdicts(s3: "S3Client", run: Run, batch: Batch) -> bytes:
+    """The lines of a batch. Raises CorruptVerdicts where they are not there."""
     key = keys.verdicts_key(run.run_id, batch.id)
-    where = f"s3://{run.bucket}/{key}"
     try:
-        return [verdicts.from_json(line) for line in objects.get_lines(s3, run.bucket, key)]
+        return objects.get_bytes(s3, run.bucket, key)
     except ClientError as error:
         if not objects.is_out_of_reach(error):
             raise
+        where = objects.s3_uri(run.bucket, key)
         raise CorruptVerdicts(f"{where} is gone, which ValidateImages wrote. {_RESUME}") from error
+
+
+def _read_verdicts(run: Run, batch: Batch, lines: bytes) -> Sequence[Verdict]:
+    """Raises CorruptVerdicts where a line is no verdict."""
+    try:
+        return [verdicts.from_json(line) for line in objects.parse_lines(lines)]
     except (CorruptVerdicts, ValueError) as error:
+        where = objects.s3_uri(run.bucket, keys.verdicts_key(run.run_id, batch.id))
         raise CorruptVerdicts(
             f"{where} does not read as ValidateImages wrote it. Start the run again. {error}"
         ) from error

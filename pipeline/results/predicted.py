@@ -114,7 +114,10 @@ class Predicted:
     @property
     def without_boxes(self) -> int:
         """How many images a detector has found nothing in."""
-        return int(pc.sum(pc.equal(pc.list_value_length(self.columns.column("boxes")), 0)).as_py() or 0)
+        boxes = self.columns.column("boxes")
+        if boxes.null_count == len(boxes):
+            return 0
+        return int(pc.sum(pc.equal(pc.list_value_length(boxes), 0)).as_py() or 0)
 
     @property
     def numbers(self) -> int:

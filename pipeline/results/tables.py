@@ -84,19 +84,23 @@ class PredictionsTable(_ParquetTable):
         """Take the predictions of one shard, in the order of its rows."""
         count = len(predicted)
         rows = pa.array(range(count), pa.int32())
-        self._add(predicted, [predicted_at] * count, predicted.columns.column("shard"), rows)
+        time = pa.repeat(pa.scalar(predicted_at, _TIME), count)
+        self._add(predicted, time, predicted.columns.column("shard"), rows)
 
     def add_unpacked(self, predicted: Predicted, predicted_at: Sequence[datetime]) -> None:
         """Take predictions of photos whose pixels are in no shard, each with its time."""
         nowhere = pa.nulls(len(predicted))
-        self._add(predicted, predicted_at, nowhere, nowhere)
+        self._add(predicted, pa.array(predicted_at, _TIME), nowhere, nowhere)
 
-    def _add(self, predicted: Predicted, predicted_at: Sequence[datetime], shard: pa.Array, row: pa.Array) -> None:
+    def _add(self, predicted: Predicted, predicted_at: pa.Array, shard: pa.Array, row: pa.Array) -> None:
         if not len(predicted):
             return
         named = dict(zip(predicted.columns.schema.names, predicted.columns.columns, strict=True))
-        named |= {"predicted_at": pa.array(predicted_at, _TIME), "shard": shard, "shard_row": row}
-        columns = [named[field.name].cast(field.type) for field in PREDICTIONS_SCHEMA]
+        named |= {"predicted_at": predicted_at, "shard": shard, "shard_row": row}
+        columns = [
+            column if column.type == field.type else column.cast(field.type)
+            for field, column in ((field, named[field.name]) for field in PREDICTIONS_SCHEMA)
+        ]
         self._batches.append(pa.record_batch(columns, schema=PREDICTIONS_SCHEMA))
         self._numbers += _NUMBERS_BESIDE_LISTS * len(predicted) + predicted.numbers
         if self._numbers >= _GROUPS_SORTED_TOGETHER * _NUMBERS_PER_ROW_GROUP:
