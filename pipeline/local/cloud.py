@@ -65,7 +65,8 @@ class LocalCloud:
         port: where the endpoint listens; any free port for 0.
         region: the region that clients are made for.
         account_id: the account that ARNs name.
-        lambda_concurrency: how many workers one function may have at the same time; the number of cores when None.
+        lambda_concurrency: how many workers one function may have at the same time; one more than there are cores
+            when None, since each waits for S3 now and then.
         faults: what goes wrong on purpose. Whoever uses `client` only watches, and is spared.
         hold_events: deliver no events and fire no schedules, those of an earlier cloud among them, before `deliver`.
 
@@ -94,7 +95,7 @@ class LocalCloud:
             cleanup.callback(_in_this_process.release)
             self._timers = Timers(held=True)
             self._faults = faults
-            self._start(cleanup, state_dir, port, region, account_id, lambda_concurrency or available_cores())
+            self._start(cleanup, state_dir, port, region, account_id, lambda_concurrency or available_cores() + 1)
             self._cleanup = cleanup.pop_all()
         if not hold_events:
             self.deliver()

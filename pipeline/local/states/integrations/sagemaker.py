@@ -19,7 +19,7 @@ from pipeline.local.states.integrations.api_calls import ApiCall, call_api, oper
 from pipeline.local.states.integrations.base import Attempt
 from pipeline.local.states.scope import Json
 
-_FIRST_POLL, _SLOWEST_POLL, _SLOWING = 0.05, 1.0, 1.1
+_FIRST_POLL, _SLOWEST_POLL, _SLOWING = 0.05, 0.25, 1.1
 """Seconds between two looks at a job, and how they grow: AWS is told by events, a laptop has to look. Growing by a
 tenth keeps the time until an end is noticed below a tenth of what the job took."""
 
