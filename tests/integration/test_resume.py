@@ -123,15 +123,20 @@ def test_a_run_that_was_resumed_is_done_and_cannot_be_resumed_again(
     assert "has succeeded: there is nothing to resume" in again.stderr
 
 
+def start_and_stop(deployment: Any) -> str:
+    machine = deployment.cloud.client("stepfunctions")
+    started: str = machine.start_execution(
+        stateMachineArn=deployment.stack.outputs["StateMachineAliasArn"], input=json.dumps({"model": "tiny"})
+    )["executionArn"]
+    machine.stop_execution(executionArn=started)
+    return started
+
+
 def test_a_run_that_was_stopped_is_redriven(
     upload: Callable[[bool], Any], undisturbed: Any, resume: Callable[..., Any]
 ) -> None:
     deployment = upload(True)
-    machine = deployment.cloud.client("stepfunctions")
-    started = machine.start_execution(
-        stateMachineArn=deployment.stack.outputs["StateMachineAliasArn"], input=json.dumps({"model": "tiny"})
-    )["executionArn"]
-    machine.stop_execution(executionArn=started)
+    started = start_and_stop(deployment)
 
     resumed = resume(started, "--wait")
 
@@ -145,10 +150,7 @@ def test_the_time_between_a_failure_and_who_goes_on_is_not_told_as_the_runs(
 ) -> None:
     deployment = upload(True)
     machine = deployment.cloud.client("stepfunctions")
-    started = machine.start_execution(
-        stateMachineArn=deployment.stack.outputs["StateMachineAliasArn"], input=json.dumps({"model": "tiny"})
-    )["executionArn"]
-    machine.stop_execution(executionArn=started)
+    started = start_and_stop(deployment)
     assert resume(started, "--wait").code == 0
 
     events = machine.get_execution_history(executionArn=started)["events"]
