@@ -36,7 +36,7 @@ from pipeline.runs.planning import Plan
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_PAUSE_PER_SECOND_OF_LISTING = 10
+_PAUSE_PER_SECOND_OF_LISTING = 20
 _VERDICTS_A_POLL = 50
 _VERDICTS_AT_ONCE = 16
 _REFUSALS = {"AccessDenied", "AccessDeniedException"}

@@ -14,11 +14,13 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline import objects
+from pipeline.deployed.history import find_pointer
 from pipeline.deployed.progress import Progress, RunWatcher
 from pipeline.laptop.deployment import CLOUD_LOG, deploy_stack, logging_to, open_model
 from pipeline.laptop.run_request import RunRequest
@@ -35,11 +37,12 @@ from pipeline.validation.quarantine_files import save_copies
 
 # Names the machine: whether a process is alive is known only of those of this one, and folders can be shared.
 SCRATCH = f".scratch-{fingerprint(socket.gethostname(), length=8)}-"
-# Seconds between two looks at how far a run is. Looking takes a twentieth of the time at most.
+# Seconds between two looks at how far a run is. Looking takes a fortieth of the time at most.
 SHORTEST_PAUSE = 0.2
-LOOKING = 20
+LOOKING = 40
 # What `imagebatch show` and `imagebatch report` read, and what is small. Shards are not: the report has the thumbnails.
 _KEPT_BESIDE_RESULTS = ("verdicts/", "previews/")
+_CHUNK = 1 << 20
 
 Watch = Callable[[Progress], None]
 Note = Callable[[str], None]
@@ -236,8 +239,8 @@ def _follow(cloud: LocalCloud, execution: str, watch: Watch) -> dict[str, Any]:
 
 
 def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request: RunRequest, inbox: str) -> RunReport:
-    watcher = RunWatcher(cloud.client("stepfunctions"), cloud.client("s3"), described["executionArn"])
-    run_id = watcher.poll().run_id
+    pointer = find_pointer(cloud.client("stepfunctions"), described["executionArn"])
+    run_id = pointer["run_id"] if pointer else None
     results = request.out / run_id if run_id else None
     summary: dict[str, Any] = {}
     if run_id and results:
@@ -270,11 +273,16 @@ def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request:
 
 def _download(cloud: LocalCloud, bucket: str, prefix: str, folder: Path) -> None:
     s3 = cloud.client("s3")
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in page.get("Contents", []):
-            path = folder / item["Key"].removeprefix(prefix)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, item["Key"], str(path))
+    for item in objects.list_objects(s3, bucket, prefix):
+        path = folder / item.key.removeprefix(prefix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+        def copy(key: str = item.key, path: Path = path) -> None:
+            with closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body, path.open("wb") as file:
+                shutil.copyfileobj(body, file, _CHUNK)
+
+        # One after another, and each as it comes: download_file's threads cost more than such files.
+        objects.unbroken(copy)
 
 
 def _receive(cloud: LocalCloud, inbox: str) -> dict[str, str] | None:

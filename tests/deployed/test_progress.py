@@ -172,5 +172,5 @@ def test_a_slow_listing_is_not_repeated_at_each_poll(execution: Any, s3: Any, ru
     write_verdicts(s3, run, "b1", rejected=1)
 
     assert watcher.poll().rejected == 0
-    clock.now += 10
+    clock.now += 20
     assert watcher.poll().rejected == 1
