@@ -7,7 +7,9 @@ theirs; objects of S3 are read and written in their buckets (`buckets/`); moto's
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
@@ -40,7 +42,7 @@ class Gateway:
     def __init__(self, buckets_dir: Path, port: int = 0, faults: Faults | None = None) -> None:
         self._services: dict[str, JsonService] = {}
         self._buckets = BucketService(buckets_dir, self.moto)
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = _Moto(create_backend_app)
         self._faults = RequestFaults(faults) if faults else None
         self._guard: Guard | None = None
         self._server = HttpServer(self.answer, port=port)
@@ -109,6 +111,18 @@ class Gateway:
             wsgi.header_key(name): name for name in request.headers if "_" in name
         }
         return wsgi.call(self._moto, environ)
+
+
+class _Moto(DomainDispatcherApplication):
+    """moto's application. It goes through all folders of moto for the backend of a host, for each request anew: half of
+    what an answer took. Here it is looked up once."""
+
+    def __init__(self, create_app: Any) -> None:
+        super().__init__(create_app)
+        self._backend_of = lru_cache(maxsize=256)(super().get_backend_for_host)
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        return self._backend_of(host)
 
 
 def service_of(request: Request) -> str:
