@@ -1,6 +1,8 @@
 """A measured process: what it printed, how long it took, and the most memory that it and its children held at once."""
 
+import compileall
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -14,6 +16,8 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
+_LOOKING = 40
+_SOURCES = ("pipeline", "steps", "processing_scripts", "state_machines", "bench")
 
 
 @dataclass(frozen=True)
@@ -33,21 +37,33 @@ class Measured:
 def measure(arguments: Sequence[str], every: float = 0.25, *, python: str | Path = sys.executable) -> Measured:
     """Run `python arguments` at the root of the repository, and look at its memory every so many seconds.
 
-    Raises SystemExit with what it printed when it fails.
+    Looking takes 2 ms of a core for each process, so it waits longer where there are many. The product's modules are
+    compiled, as pip leaves those that it installs. Raises SystemExit with what it printed when it fails.
     """
+    for folder in _SOURCES:
+        compileall.compile_dir(ROOT / folder, quiet=2)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     peak = 0
     with tempfile.TemporaryFile("w+") as printed:
         started = time.perf_counter()
-        process = subprocess.Popen([python, *arguments], stdout=printed, text=True, cwd=ROOT)
+        process = subprocess.Popen([python, *arguments], stdout=printed, text=True, cwd=ROOT, env=environment)
         while process.poll() is None:
+            looked = time.perf_counter()
             peak = max(peak, _tree_bytes(process.pid))
-            time.sleep(every)
+            _wait(process, max(every, _LOOKING * (time.perf_counter() - looked)))
         seconds = time.perf_counter() - started
         printed.seek(0)
         text = printed.read()
     if process.returncode != 0:
         raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}: {text}")
     return Measured(text, seconds, peak)
+
+
+def _wait(process: "subprocess.Popen[str]", seconds: float) -> None:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        pass
 
 
 def peak_rss() -> int:
