@@ -1,15 +1,17 @@
-"""A Python process that has loaded libraries, and forks: each child begins with them, as another program.
+"""A Python process that has loaded modules, and forks: each child begins with them, as another program.
 
-Run as a script: `python -P fork_server.py MODULE...`, with one end of a Unix socket as standard input. The modules that
-are there are loaded first. Each message on the socket is then an order, in JSON (`Order`), with two file descriptors:
-the child's output, and a pipe that it waits at until a byte comes. Answers: `{"loaded": [top-level modules]}` once,
-`{"pid"}` for each order, or `{"error"}` where there can be no process, and `{"pid", "status"}` when a child has ended.
+Run as a script: `python -P fork_server.py SOURCES MODULE...`, with one end of a Unix socket as standard input. The
+modules that are there are loaded first, the product's from the folder SOURCES. Each message on the socket is then an
+order, in JSON (`Order`), with two file descriptors: the child's output, and a pipe that it waits at until a byte comes.
+Answers: `{"pid"}` for each order, `{"refused"}` where a program may not begin with what is loaded (`Loaded`), or
+`{"error"}` where there can be no process; and `{"pid", "status"}` when a child has ended.
 
-Nothing but the standard library, nothing of the product, and no threads: a fork has only the thread that forks. Of the
-libraries that have threads once they are loaded, those of numpy and pyarrow are made for it (OpenBLAS and jemalloc stop
-theirs before a fork, by pthread_atfork); ONNX Runtime is not, and not loaded here.
+Nothing but the standard library by itself, and no threads: a fork has only the thread that forks. Of the libraries that
+have threads once they are loaded, those of numpy and pyarrow are made for it (OpenBLAS and jemalloc stop theirs before
+a fork, by pthread_atfork); ONNX Runtime is not, and not loaded here.
 """
 
+import contextlib
 import gc
 import importlib
 import importlib.util
@@ -36,18 +38,64 @@ class Order(TypedDict):
     folder: str
 
 
-def load(modules: list[str]) -> None:
-    """Import what is installed of `modules`, and let children share the memory of it."""
-    gc.disable()
-    for module in modules:
+class Loaded:
+    """The modules that children begin with, and the files of the product's: as they were from `began` on, in ns."""
+
+    def __init__(self, sources: str, began: int) -> None:
+        files = {name: str(getattr(module, "__file__", None) or "") for name, module in list(sys.modules.items())}
+        self._folders = {name: _folder_of(file) for name, file in files.items() if "." not in name}
+        self._files = [file for file in files.values() if file.startswith(sources + os.sep)]
+        self._began = began
+
+    def refuses(self, folder: str) -> str | None:
+        """Why a program whose own modules lie in `folder` may not begin with these; None where it may."""
+        for name in _modules_in(folder):
+            if self._folders.get(name, folder) != folder:
+                return f"{folder} has a {name} of its own"
+        for file in self._files:
+            if not self._is_unchanged(file):
+                return f"{file} is another since it was loaded"
+        return None
+
+    def _is_unchanged(self, file: str) -> bool:
         try:
+            # Of whatever is written, renamed or linked, the system changes this time, which nobody can set.
+            return os.stat(file).st_ctime_ns < self._began  # noqa: PTH116
+        except OSError:
+            return False
+
+
+def _folder_of(file: str) -> str:
+    """Where a top-level module is from."""
+    folder, name = os.path.split(file)
+    return os.path.dirname(folder) if name.startswith("__init__.") else folder  # noqa: PTH120
+
+
+def _modules_in(folder: str) -> set[str]:
+    """The names that modules at the root of a folder may have."""
+    try:
+        return {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208 - names are all it takes
+    except OSError:
+        return set()
+
+
+def load(modules: list[str], sources: str) -> Loaded:
+    """Import what is installed, or lies in `sources`, of `modules`, and let children share the memory of it."""
+    began = time.time_ns()
+    gc.disable()
+    sys.path.insert(0, sources)
+    for module in modules:
+        # Whoever needs what is missing says so.
+        with contextlib.suppress(ImportError):
             importlib.import_module(module)
-        except ImportError:
-            continue  # whoever needs it says so
+    sys.path.remove(sources)
     if "botocore" in sys.modules:
         _read_models()
+    if "pyarrow" in sys.modules:
+        _pass_over_pandas()
     gc.freeze()
     gc.enable()
+    return Loaded(sources, began)
 
 
 def _read_models() -> None:
@@ -60,13 +108,29 @@ def _read_models() -> None:
     loader = session.get_component("data_loader")
     for data in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
         loader.load_data(data)
-    for service in ("s3", "stepfunctions", "sagemaker"):
-        for part in ("service-2", "endpoint-rule-set-1"):
+    for service in ("s3", "stepfunctions", "sagemaker", "service-quotas"):
+        for part in ("service-2", "endpoint-rule-set-1", "paginators-1"):
             loader.load_service_model(service, part)
     boto3.setup_default_session(botocore_session=session)
 
 
-def serve(connection: socket.socket) -> Order | None:
+def _pass_over_pandas() -> None:
+    """Let Arrow have looked for pandas in vain, as in AWS. Where it is installed, the first array that is made of a
+    list loads it, for the case that the list is a pandas one: a quarter of a second. `to_pandas` looks once more."""
+    import pyarrow
+
+    class Nowhere:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "pandas":
+                raise ModuleNotFoundError(name)
+
+    nowhere = Nowhere()
+    sys.meta_path.insert(0, nowhere)
+    pyarrow.array([0])
+    sys.meta_path.remove(nowhere)
+
+
+def serve(connection: socket.socket, loaded: Loaded) -> Order | None:
     """Fork for each order. Returns in each child, with its order; in the server None, when the cloud is gone."""
     woken, waker = socket.socketpair()
     waker.setblocking(False)
@@ -82,17 +146,21 @@ def serve(connection: socket.socket) -> Order | None:
         message, descriptors, _, _ = socket.recv_fds(connection, LARGEST_ORDER, 2)
         if not message:
             return None
-        try:
-            pid = os.fork()
-        except OSError as error:
-            _send(connection, {"error": str(error)})
-            pid = -1
+        order: Order = json.loads(message)
+        pid = -1
+        if refusal := loaded.refuses(order["folder"]):
+            _send(connection, {"refused": refusal})
+        else:
+            try:
+                pid = os.fork()
+            except OSError as error:
+                _send(connection, {"error": str(error)})
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for inherited in (connection, woken, waker):
                 inherited.close()
-            return _begin(json.loads(message), *descriptors)
+            return _begin(order, *descriptors)
         if pid > 0:
             # Before anybody knows the process, so that whoever kills its group finds one.
             os.setpgid(pid, pid)
@@ -132,6 +200,9 @@ def _begin(order: Order, output: int, gate: int) -> Order:
     os.environ.clear()
     os.environ.update(order["environment"])
     time.tzset()
+    if (pillow := sys.modules.get("PIL.Image")) is not None:
+        # How Pillow keeps memory, which it has asked the environment when it was loaded.
+        getattr(pillow, "_apply_env_variables", lambda: None)()
     return order
 
 
@@ -166,12 +237,11 @@ def main() -> None:
     connection = socket.socket(fileno=os.dup(0))
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - the interpreter that starts this is to load little
         os.dup2(nothing.fileno(), 0)
-    if "boto3" in sys.argv[1:]:
+    _, sources, *modules = sys.argv
+    if "boto3" in modules:
         # As AWS's runtime has boto3: local/lambdas/runtime.py.
         sys.modules["awscrt"] = None  # type: ignore[assignment]
-    load(sys.argv[1:])
-    _send(connection, {"loaded": sorted({name.partition(".")[0] for name in sys.modules})})
-    order = serve(connection)
+    order = serve(connection, load(modules, sources))
     if order is None:
         os._exit(0)  # nothing to put away: Python would go through all that was loaded once more
     become(order["arguments"])

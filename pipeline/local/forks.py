@@ -1,15 +1,16 @@
-"""Processes that begin with their libraries loaded: forks of one that has loaded them and done nothing else.
+"""Processes that begin with their modules loaded: forks of one that has loaded them and done nothing else.
 
-A function's process takes 0.3 seconds of a core to load boto3 and numpy, and a run has eight of them. Whoever
-knows that a cloud comes says so first thing, and the libraries are loaded on another core while this process loads its
-own:
+A function's process takes 0.4 seconds of a core to load boto3, numpy and what it has of the product, and a run has
+eight of them. Whoever knows that a cloud comes says so first thing, and the modules are loaded on another core while
+this process loads its own:
 
     forks.prepare()
     from pipeline.local.cloud import LocalCloud  # its processes are forks from now on, where they can be
 
 What a fork may not be is started as any other command: elsewhere than on Linux, where libraries of the system do not
-outlive one; where a variable asks for something that is read when an interpreter or a library is loaded; and where the
-program has a module of its own of a name that is loaded already.
+outlive one; where a variable asks for something that is read when an interpreter or a library is loaded; where the
+program has a module of its own of a name that is loaded already, as another version of the product has; and from when
+a file of the product has changed.
 """
 
 import contextlib
@@ -32,9 +33,16 @@ from pipeline.local import fork_server
 INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV")
 """What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's."""
 
-# Variables that are read when an interpreter or a library is loaded, by how they begin.
-_READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "GLIBC_", "OPENBLAS_", "OMP_", "NPY_", "ARROW_", "TZ")
-_READ_BY_BOTOCORE = ("AWS_DATA_PATH", "BOTO_DISABLE_CRT", "BOTOCORE_EXPERIMENTAL__PLUGINS")
+# Variables that are read when an interpreter or a library is loaded, by how they begin, and by their names.
+READ_AT_START = (
+    *("PYTHON", "_PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "GLIBC_", "TZ"),
+    *("OPENBLAS_", "OMP_", "NPY_", "NUMPY_", "ARROW_", "PYARROW_"),
+)
+READ_BY_NAME = (
+    *("AWS_CONFIG_FILE", "AWS_DATA_PATH", "AWS_DEFAULT_PROFILE", "AWS_PROFILE", "AWS_SHARED_CREDENTIALS_FILE"),
+    *("BOTOCORE_EXPERIMENTAL__PLUGINS", "BOTO_DISABLE_CRT", "HOME", "NO_LXML", "POWERTOOLS_DEBUG"),
+    *("SSL_CERT_DIR", "SSL_CERT_FILE"),
+)
 _LONGEST_LOADING = 120  # seconds
 _SOURCES = Path(__file__).resolve().parents[2]
 
@@ -52,15 +60,19 @@ class Kind(Enum):
         if self is Kind.JOB:
             # Not onnxruntime: it has a thread from the moment that it is loaded.
             return ("numpy", "json", "logging", "multiprocessing.queues", "concurrent.futures.process")
-        # Neither Pillow nor Powertools: they read variables when they are loaded, and functions have some.
         return (
-            *("boto3", "boto3.s3.transfer", "numpy", "tarfile", "zoneinfo", "difflib"),
-            *("pyarrow.parquet", "pyarrow.compute", "pyarrow.json", "jinja2", "pygal"),
+            *("boto3", "boto3.s3.transfer", "numpy", "tarfile", "zoneinfo", "difflib", "encodings.idna"),
+            *("pyarrow.parquet", "pyarrow.compute", "pyarrow.json", "jinja2", "pygal", "aws_lambda_powertools.metrics"),
+            # What the functions of a run load of the product, down to what reads their variables.
+            *("pipeline.settings", "pipeline.runs.start", "pipeline.runs.resuming", "pipeline.runs.planning"),
+            *("pipeline.validation.batch", "pipeline.validation.stored", "pipeline.telemetry.throughput"),
+            *("pipeline.results.aggregate", "pipeline.report.writing", "pipeline.telemetry.log_lines"),
+            *("pipeline.results.announcing", "pipeline.runs.retrying"),
         )
 
     @property
     def variables(self) -> dict[str, str]:
-        """What a process of this kind always has of `_READ_AT_START`."""
+        """What a process of this kind always has of `READ_AT_START`."""
         if self is Kind.JOB:
             return {"PYTHONPATH": str(_SOURCES), "PYTHONUNBUFFERED": "1"}
         return {"LANG": "en_US.UTF-8", "TZ": ":UTC"}
@@ -107,7 +119,7 @@ class ForkServer:
         self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(fork_server.__file__), *kind.modules],
+                [sys.executable, "-P", str(fork_server.__file__), str(_SOURCES), *kind.modules],
                 env=self._variables,
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
@@ -119,8 +131,7 @@ class ForkServer:
             raise
         finally:
             theirs.close()
-        self._loaded: frozenset[str] | None = None
-        self._answers: queue.SimpleQueue[Forked | frozenset[str] | str] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[Forked | str | None] = queue.SimpleQueue()
         self._running: dict[int, Forked] = {}
         self._has_ended = False
         self._lock = threading.Lock()
@@ -134,12 +145,7 @@ class ForkServer:
         if not is_program or not self._has_read(environment):
             return None
         with self._lock:
-            if self._loaded is None:
-                answer = self._answer()
-                self._loaded = answer if isinstance(answer, frozenset) else frozenset()
-            if self._has_ended or not self._loaded.isdisjoint(_modules_in(folder)):
-                return None
-            return self._order(command[1:], environment, folder, output)
+            return None if self._has_ended else self._order(command[1:], environment, folder, output)
 
     @property
     def pid(self) -> int:
@@ -153,8 +159,8 @@ class ForkServer:
         self._connection.close()
 
     def _has_read(self, environment: Mapping[str, str]) -> bool:
-        names = {name for name in {*environment, *self._variables} if name.startswith(_READ_AT_START)}
-        return all(environment.get(name) == self._variables.get(name) for name in {*names, *_READ_BY_BOTOCORE})
+        names = {name for name in {*environment, *self._variables} if name.startswith(READ_AT_START)}
+        return all(environment.get(name) == self._variables.get(name) for name in {*names, *READ_BY_NAME})
 
     def _order(
         self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, output: IO[bytes] | int
@@ -165,6 +171,7 @@ class ForkServer:
             return None
         reader, writer = os.pipe()
         nowhere = os.open(os.devnull, os.O_WRONLY)
+        answer: Forked | str | None
         try:
             target = nowhere if output == subprocess.DEVNULL else output if isinstance(output, int) else output.fileno()
             socket.send_fds(self._connection, [message], [target, reader])
@@ -176,12 +183,14 @@ class ForkServer:
             os.close(nowhere)
         if not isinstance(answer, Forked):
             os.close(writer)
-            _log.warning("No fork could be had: %s", answer)
+            if answer is not None:
+                _log.warning("No fork could be had: %s", answer)
             return None
         answer.gate = writer
         return answer
 
-    def _answer(self) -> Forked | frozenset[str] | str:
+    def _answer(self) -> Forked | str | None:
+        """The fork, or why there is none: in words where something is wrong, None where it is as it should be."""
         try:
             return self._answers.get(timeout=_LONGEST_LOADING)
         except queue.Empty:
@@ -197,8 +206,11 @@ class ForkServer:
                 continue
             if "pid" in told:
                 self._answers.put(self._running.setdefault(told["pid"], Forked(told["pid"])))
+            elif "refused" in told:
+                _log.info("An interpreter starts, not a fork: %s", told["refused"])
+                self._answers.put(None)
             else:
-                self._answers.put(told["error"] if "error" in told else frozenset(told["loaded"]))
+                self._answers.put(told["error"])
         self._has_ended = True
         # Nobody tells any more how they end. Whoever waits for them is not to wait for ever.
         for pid in list(self._running):
@@ -233,10 +245,3 @@ def take() -> dict[Kind, ForkServer]:
     taken = dict(_prepared)
     _prepared.clear()
     return taken
-
-
-def _modules_in(folder: Path) -> set[str]:
-    """The names that modules at the root of a folder may have."""
-    with contextlib.suppress(OSError):
-        return {name.partition(".")[0] for name in os.listdir(folder)}  # noqa: PTH208 - names are all it takes
-    return set()
