@@ -43,6 +43,8 @@ READ_BY_NAME = (
     *("BOTOCORE_EXPERIMENTAL__PLUGINS", "BOTO_DISABLE_CRT", "HOME", "NO_LXML", "POWERTOOLS_DEBUG"),
     *("SSL_CERT_DIR", "SSL_CERT_FILE"),
 )
+# As in every process of a cloud (deployed/cloud_file.py).
+_NO_PROFILES = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
 _LONGEST_LOADING = 120  # seconds
 _SOURCES = Path(__file__).resolve().parents[2]
 
@@ -72,10 +74,10 @@ class Kind(Enum):
 
     @property
     def variables(self) -> dict[str, str]:
-        """What a process of this kind always has of `READ_AT_START`."""
+        """What a process of this kind always has of what is read then."""
         if self is Kind.JOB:
-            return {"PYTHONPATH": str(_SOURCES), "PYTHONUNBUFFERED": "1"}
-        return {"LANG": "en_US.UTF-8", "TZ": ":UTC"}
+            return {**_NO_PROFILES, "PYTHONPATH": str(_SOURCES), "PYTHONUNBUFFERED": "1"}
+        return {**_NO_PROFILES, "LANG": "en_US.UTF-8", "TZ": ":UTC"}
 
 
 class Forked:

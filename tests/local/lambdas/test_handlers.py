@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ def cloud(request: pytest.FixtureRequest) -> Iterator[LocalCloud]:
         forks.prepare()
     with LocalCloud(lambda_concurrency=2) as cloud:
         yield cloud
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are had on Linux alone")
+def test_a_worker_is_a_fork_where_that_was_prepared(
+    create_function: Create, invoke: Invoke, request: pytest.FixtureRequest
+) -> None:
+    create_function("fork", "import sys\ndef handler(event, context): return 'pyarrow' in sys.modules")
+    assert invoke("fork").payload is (request.node.callspec.params["cloud"] == "fork")
 
 
 def test_a_handler_gets_its_event_and_its_result_is_the_payload(create_function: Create, invoke: Invoke) -> None:
