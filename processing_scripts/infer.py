@@ -20,7 +20,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -104,7 +104,7 @@ def infer(folders: Folders, is_stopping: StopSignal, about: Mapping[str, str]) -
     `about` is what the job's metrics are about: its run and its partition.
     """
     started = time.monotonic()
-    paths = sorted(folders.shards.rglob(f"*{shards.SUFFIX}"))
+    paths = _largest_first(folders.shards.rglob(f"*{shards.SUFFIX}"))
     if not paths:
         raise JobFailedError(f"{folders.shards} holds no shards; expected those of the partition's manifest.")
     job = _prepare(folders)
@@ -121,6 +121,11 @@ def infer(folders: Folders, is_stopping: StopSignal, about: Mapping[str, str]) -
             f"Not one of {len(failures)} shards was predicted. The first: {first.error}: {first.cause}"
         )
     return len(outcomes) == len(paths)
+
+
+def _largest_first(paths: Iterable[Path]) -> list[Path]:
+    """Whoever has the last shard keeps the other cores waiting: that should be a small one."""
+    return sorted(paths, key=lambda path: (-path.stat().st_size, path.name))
 
 
 def _prepare(folders: Folders) -> Job:

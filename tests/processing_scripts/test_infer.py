@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 
 from pipeline import shards
 from pipeline.contract.packages import load_package
+from pipeline.inference.workers import Job, ShardOutcome
 from pipeline.shards import Row
 from processing_scripts import infer
 
@@ -76,6 +77,23 @@ def test_a_job_writes_into_the_folder_of_its_output_and_nowhere_else(root: Path)
         "opt/ml/processing/output/predictions",
         "opt/ml/processing/output/predictions/b-0.jsonl",
     ]
+
+
+def test_the_largest_shards_are_predicted_first(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contract = load_package(EXAMPLE).contract
+    for count in (1, 3):
+        rows = [Row("bucket", f"{index}.jpg", "etag", 1, 2, 3) for index in range(count)]
+        packed = shards.pack(np.zeros((count, 224, 224, 3), np.uint8), rows, contract)
+        (root / f"opt/ml/processing/input/shards/of-{count}.safetensors").write_bytes(packed.read())
+    begun: list[Path] = []
+
+    def begin(job: Job, paths: Iterable[Path], *others: object) -> Iterator[ShardOutcome]:
+        begun.extend(paths)
+        return iter(())
+
+    monkeypatch.setattr(infer, "predict_partition", begin)
+    run_job(root)
+    assert [path.name.partition(".")[0] for path in begun] == ["of-3", "b-0", "of-1"]
 
 
 def test_a_prediction_has_as_many_answers_as_the_run_asks_for(root: Path) -> None:
