@@ -46,6 +46,16 @@ def client(service: str) -> Any:
         return _client(service)
 
 
+def prepare(*services: str) -> None:
+    """Make these clients while a function starts, so that its first invocation need not.
+
+    Lambda gives a function that starts a whole core, and one of 512 MB then a third of it (AWS Lambda Developer Guide,
+    "Understanding the Lambda execution environment lifecycle" and "Configure Lambda function memory").
+    """
+    for service in services:
+        client(service)
+
+
 @cache
 def _client(service: str) -> Any:
     return boto3.client(service, config=CONFIG)  # type: ignore[call-overload]

@@ -7,6 +7,8 @@ from pipeline.results.aggregate import aggregate_predictions
 from pipeline.runs.run import load_own_run
 from pipeline.telemetry.functions import logged
 
+aws.prepare("s3", "sagemaker", "stepfunctions")
+
 
 @logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:

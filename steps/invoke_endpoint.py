@@ -13,6 +13,7 @@ from pipeline.telemetry.functions import logged
 
 decoders.install(os.environ.get("DECODERS", ""))
 SETTINGS, ENDPOINT = ValidationSettings.from_env(), EndpointSettings.from_env()
+aws.prepare("s3")
 
 
 @logged

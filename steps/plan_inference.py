@@ -9,6 +9,7 @@ from pipeline.settings import PlanInferenceSettings
 from pipeline.telemetry.functions import logged
 
 SETTINGS = PlanInferenceSettings.from_env()
+aws.prepare("s3", "stepfunctions", "service-quotas")
 
 
 @logged

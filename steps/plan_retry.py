@@ -8,6 +8,7 @@ from pipeline.settings import PlanRetrySettings
 from pipeline.telemetry.functions import logged
 
 SETTINGS = PlanRetrySettings.from_env()
+aws.prepare("s3")
 
 
 @logged

@@ -8,6 +8,7 @@ from pipeline.single.process import ProcessSettings, process_image
 from pipeline.telemetry.functions import logged
 
 SETTINGS = ProcessSettings.from_env()
+aws.prepare("s3", "sagemaker")
 
 
 @logged

@@ -8,6 +8,7 @@ from pipeline.settings import ReportFailureSettings
 from pipeline.telemetry.functions import logged
 
 SETTINGS = ReportFailureSettings.from_env()
+aws.prepare("s3", "stepfunctions", "sns")
 
 
 @logged

@@ -9,6 +9,7 @@ from pipeline.settings import StartRunSettings
 from pipeline.telemetry.functions import logged
 
 SETTINGS = StartRunSettings.from_env()
+aws.prepare("s3")
 
 
 @logged

@@ -12,6 +12,7 @@ from pipeline.telemetry.functions import logged
 
 decoders.install(os.environ.get("DECODERS", ""))
 SETTINGS = ValidationSettings.from_env()
+aws.prepare("s3")
 
 
 @logged

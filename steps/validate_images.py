@@ -12,6 +12,7 @@ from pipeline.validation.batch import validate_batch
 from pipeline.validation.stored import validate_once
 
 decoders.install(os.environ.get("DECODERS", ""))
+aws.prepare("s3")
 
 
 @logged

@@ -16,6 +16,7 @@ STEPS = sorted(path.stem for path in (ROOT / "steps").glob("*.py") if path.stem 
 TERMINAL = {("pipeline", "cli.py"), ("pipeline", "commands"), ("pipeline", "laptop"), ("pipeline", "local")}
 HEAVY = {"onnxruntime", "sagemaker", "stepfunctions", "moto", "flask", "rich", "samtranslator", "pipeline.local"}
 SETTINGS = (
+    "AWS_DEFAULT_REGION",
     "CONTAINER_IMAGE_URI",
     "DEAD_LETTER_QUEUE_URL",
     "DEFAULT_INSTANCE_TYPE",

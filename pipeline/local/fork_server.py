@@ -126,7 +126,7 @@ def _pass_over_pandas() -> None:
 
     nowhere = Nowhere()
     sys.meta_path.insert(0, nowhere)
-    # Memory of the the system: a pool of its own reserves a gigabyte at once, which each fork would have.
+    # Memory of the system: a pool of its own reserves a gigabyte at once, which each fork would have.
     pyarrow.array([0], memory_pool=pyarrow.system_memory_pool())
     sys.meta_path.remove(nowhere)
 

@@ -63,7 +63,7 @@ class Kind(Enum):
             # Not onnxruntime: it has a thread from the moment that it is loaded.
             return ("numpy", "json", "logging", "multiprocessing.queues", "concurrent.futures.process")
         return (
-            *("boto3", "boto3.s3.transfer", "numpy", "tarfile", "zoneinfo", "difflib", "encodings.idna"),
+            *("boto3", "boto3.s3.inject", "numpy", "tarfile", "zoneinfo", "difflib", "encodings.idna"),
             *("pyarrow.parquet", "pyarrow.compute", "pyarrow.json", "jinja2", "pygal", "aws_lambda_powertools.metrics"),
             # What the functions of a run load of the product, down to what reads their variables.
             *("pipeline.settings", "pipeline.runs.start", "pipeline.runs.resuming", "pipeline.runs.planning"),

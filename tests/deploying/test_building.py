@@ -18,6 +18,7 @@ from pipeline.deploying.wheels import Installed, Wheels
 UNREACHABLE = re.compile(r"connection broken by|Failed to establish a new connection|timed out")
 LARGEST = {"base": 80e6, "images": 80e6, "tables": 160e6, "report": 160e6}
 SETTINGS = (
+    "AWS_DEFAULT_REGION",
     *("CONTAINER_IMAGE_URI", "DEAD_LETTER_QUEUE_URL", "DEFAULT_INSTANCE_TYPE", "DEFAULT_MODEL", "ENDPOINT_NAME"),
     *("IMAGES_BUCKET", "INSTANCE_TYPE", "JOB_ROLE_ARN", "MODEL_URI", "PROCESSING_BUCKET", "RESULTS_BUCKET"),
     *("SINGLE_MODEL", "STACK_NAME", "TOPIC_ARN"),

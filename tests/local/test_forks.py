@@ -306,7 +306,8 @@ def test_functions_of_a_run_load_nothing_more_of_the_product_than_what_reads_the
             importlib.import_module(f"steps.{{step}}")
         print(sorted(name for name in set(sys.modules) - before if not name.startswith("steps")))
     """
-    settings = dict.fromkeys(("DEFAULT_INSTANCE_TYPE", "DEFAULT_MODEL", "IMAGES_BUCKET", "RESULTS_BUCKET"), "set")
+    names = ("AWS_DEFAULT_REGION", "DEFAULT_INSTANCE_TYPE", "DEFAULT_MODEL", "IMAGES_BUCKET", "RESULTS_BUCKET")
+    settings = dict.fromkeys(names, "set")
     assert told(source, **settings) == "['pipeline.telemetry.functions']"
 
 
