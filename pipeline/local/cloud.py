@@ -30,7 +30,7 @@ from pipeline.local.buckets import Bucket
 from pipeline.local.cloudformation import CloudFormationService
 from pipeline.local.database import Database
 from pipeline.local.delivery import Deliveries
-from pipeline.local.direct_reads import read_directly
+from pipeline.local.direct_calls import answer_directly
 from pipeline.local.dynamodb import DynamoDBService
 from pipeline.local.events import EventsService, ExecutionEvents, ObjectEvents
 from pipeline.local.faults import Faults
@@ -176,6 +176,7 @@ class LocalCloud:
         self._gateway.add([events, schedules, dynamodb])
         self._gateway.listen(ObjectEvents(events.bus, deliveries, account_id, region))
         self._states.listen(ExecutionEvents(events.bus))
+        self._sagemaker.listen(self._states.job_ended)
         # Before the services that they call: what fails because those are gone has not failed.
         cleanup.callback(deliveries.close)
         cleanup.callback(self._timers.close)
@@ -215,8 +216,7 @@ class LocalCloud:
                         user_agent=agent or "imagebatch",
                     ),
                 )
-                if service == "s3" and key != ACCESS_KEY:
-                    read_directly(client, self._gateway.answer)
+                answer_directly(client, self._gateway.answer)
             return self._clients[service, agent, key]
 
     def environment(self) -> dict[str, str]:

@@ -47,11 +47,13 @@ class Gateway:
         self._guard: Guard | None = None
         self._server = HttpServer(self.answer, port=port)
         self.url = self._server.url
+        self._closed = False
 
     def start(self) -> None:
         self._server.start()
 
     def close(self) -> None:
+        self._closed = True
         self._server.close()
         self._buckets.close()
 
@@ -76,7 +78,9 @@ class Gateway:
         return self._buckets.stored()
 
     def answer(self, request: Request) -> Response:
-        """Send one request to whoever answers it."""
+        """Send one request to whoever answers it. Raises ConnectionRefusedError when the gateway is closed."""
+        if self._closed:
+            raise ConnectionRefusedError(f"the local cloud at {self.url} is closed")
         service = service_of(request)
         place = bucket_and_key(request) if service in ("s3", "") else ("", "")
         refusal = self._guard.refuse(request, service or "s3", place) if self._guard else None

@@ -56,7 +56,13 @@ class Response:
         """All of a body that is no file, for who reads the answer instead of sending it."""
         if isinstance(self.body, FilePart):
             raise TypeError("a file is sent, not read")
-        return self.body if isinstance(self.body, bytes) else b"".join(self.body)
+        if isinstance(self.body, bytes):
+            return self.body
+        try:
+            return b"".join(self.body)
+        finally:
+            if close := getattr(self.body, "close", None):
+                close()
 
 
 class BadRequestError(ValueError):

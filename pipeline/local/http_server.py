@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 MAX_HEADERS = 200
 _READ_BUFFER = 65_536
-_NO_BODY = {204, 304}
+NO_BODY = {204, 304}
 
 Handler = Callable[[Request], Response]
 
@@ -117,7 +117,7 @@ class HttpServer:
             request = _read_request(connection, stream)
             if request is None:
                 return False
-            response = self._answer(request)
+            response = answer_of(self._handler, request)
         except BadRequestError as error:
             _send(connection, Response(400, [("Content-Type", "text/plain")], str(error).encode()), "GET", keep=False)
             return False
@@ -129,15 +129,20 @@ class HttpServer:
             body.drain()
         return keep
 
-    def _answer(self, request: Request) -> Response:
-        try:
-            return self._handler(request)
-        except (ConnectionError, BadRequestError):
-            raise
-        except Exception as error:
-            logger.exception("%s %s", request.method, request.target)
-            text = f"{type(error).__name__}: {error}"
-            return Response(500, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
+
+def answer_of(handler: Handler, request: Request) -> Response:
+    """What a handler answers; 500 where it fails.
+
+    Raises ConnectionError and BadRequestError, behind which there is nothing to be said to the client, or nobody.
+    """
+    try:
+        return handler(request)
+    except (ConnectionError, BadRequestError):
+        raise
+    except Exception as error:
+        logger.exception("%s %s", request.method, request.target)
+        text = f"{type(error).__name__}: {error}"
+        return Response(500, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
 
 
 def _read_request(connection: socket.socket, stream: BinaryIO) -> Request | None:
@@ -191,12 +196,12 @@ def _body(connection: socket.socket, stream: BinaryIO, headers: dict[str, str]) 
 def _send(connection: socket.socket, response: Response, method: str, *, keep: bool) -> None:
     body = response.body
     headers = response.headers
-    bodiless = method == "HEAD" or response.status in _NO_BODY
+    bodiless = method == "HEAD" or response.status in NO_BODY
     stated = any(name.lower() == "content-length" for name, _ in headers)
     chunked = False
     lines = [f"HTTP/1.1 {response.status} {_reason(response.status)}", f"Date: {_date(int(time.time()))}"]
     lines += [f"{name}: {value}" for name, value in headers]
-    if not stated and response.status not in _NO_BODY:
+    if not stated and response.status not in NO_BODY:
         if isinstance(body, bytes):
             lines.append(f"Content-Length: {len(body)}")
         elif isinstance(body, FilePart):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from pipeline.local.buckets import FolderBucket
 from pipeline.local.cloud import LocalCloud
@@ -55,6 +56,13 @@ def test_nothing_is_written_to_this_processs_environment() -> None:
 
 def test_a_client_is_made_once(cloud: LocalCloud) -> None:
     assert cloud.client("s3") is cloud.client("s3")
+
+
+def test_a_client_of_a_cloud_that_is_closed_reaches_nobody() -> None:
+    with LocalCloud() as cloud:
+        s3 = cloud.client("s3")
+    with pytest.raises(ConnectionClosedError):
+        s3.list_buckets()
 
 
 def test_closing_twice_is_closing_once() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from boto3.exceptions import S3UploadFailedError
 
-from pipeline.local.direct_reads import bring
+from pipeline.local.direct_calls import bring
 
 _PARALLEL = 2
 _POLL_SECONDS = 1.0

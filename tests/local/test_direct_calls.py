@@ -1,14 +1,15 @@
-"""GetObject without a connection, against the same over HTTP."""
+"""Calls without a connection, against the same over HTTP."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from pipeline.local.cloud import LocalCloud
-from pipeline.local.direct_reads import bring, read_directly
+from pipeline.local.direct_calls import answer_directly, bring
 from pipeline.local.http_messages import Request, Response
 
 KEY = "a folder/ä+?%#.bin"
@@ -28,6 +29,11 @@ def cloud() -> Iterator[LocalCloud]:
 def direct(cloud: LocalCloud) -> Any:
     """A client of a role, of which IAM knows nothing that would be forbidden."""
     return cloud._role_client("s3", "arn:aws:iam::123456789012:role/any")
+
+
+@pytest.fixture
+def over_http(cloud: LocalCloud) -> Any:
+    return cloud._session.client("s3", endpoint_url=cloud.endpoint_url)
 
 
 def outcome(s3: Any, **request: str) -> Any:
@@ -51,8 +57,41 @@ def outcome(s3: Any, **request: str) -> Any:
         {"Key": "missing"},
     ],
 )
-def test_a_direct_answer_is_that_of_the_endpoint(cloud: LocalCloud, direct: Any, request_: dict[str, str]) -> None:
-    assert outcome(direct, **request_) == outcome(cloud.client("s3"), **request_)
+def test_a_direct_answer_is_that_of_the_endpoint(direct: Any, over_http: Any, request_: dict[str, str]) -> None:
+    assert outcome(direct, **request_) == outcome(over_http, **request_)
+
+
+def test_a_direct_head_is_that_of_the_endpoint(direct: Any, over_http: Any) -> None:
+    told = [s3.head_object(Bucket="data", Key=KEY) for s3 in (direct, over_http)]
+
+    assert [head.pop("ResponseMetadata")["HTTPStatusCode"] for head in told] == [200, 200]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("size", [0, 10, 3_000_000])
+def test_a_file_is_sent_as_a_text_is(direct: Any, over_http: Any, tmp_path: Path, size: int) -> None:
+    (tmp_path / "file").write_bytes(b"x" * size)
+
+    with (tmp_path / "file").open("rb") as file:
+        direct.put_object(Bucket="data", Key="sent", Body=file)
+
+    assert over_http.get_object(Bucket="data", Key="sent")["Body"].read() == b"x" * size
+
+
+def test_a_file_of_many_parts_is_sent_and_received(cloud: LocalCloud, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(range(256)) * 40_000)
+
+    cloud.client("s3").upload_file(str(tmp_path / "file"), "data", "parts")
+    cloud.client("s3").download_file("data", "parts", str(tmp_path / "received"))
+
+    assert (tmp_path / "received").read_bytes() == (tmp_path / "file").read_bytes()
+
+
+def test_moto_knows_where_it_is_asked(cloud: LocalCloud) -> None:
+    """The URLs of queues are made of the host that the request names."""
+    url = cloud.client("sqs").create_queue(QueueName="queue")["QueueUrl"]
+
+    assert url.startswith(f"{cloud.endpoint_url}/")
 
 
 def test_nothing_goes_over_the_endpoint(direct: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,9 +108,9 @@ def test_what_is_brought_is_the_file_of_the_bucket(direct: Any, tmp_path: Path) 
     assert (tmp_path / "one").samefile(tmp_path / "another")
 
 
-def test_what_is_brought_over_http_is_a_copy(cloud: LocalCloud, tmp_path: Path) -> None:
+def test_what_is_brought_over_http_is_a_copy(over_http: Any, tmp_path: Path) -> None:
     for name in ("one", "another"):
-        bring(cloud.client("s3").get_object(Bucket="data", Key=KEY), tmp_path / name)
+        bring(over_http.get_object(Bucket="data", Key=KEY), tmp_path / name)
 
     assert (tmp_path / "one").read_bytes() == b"0123456789"
     assert not (tmp_path / "one").samefile(tmp_path / "another")
@@ -128,8 +167,20 @@ def test_a_connection_that_breaks_is_tried_again_by_the_client(cloud: LocalCloud
         raise ConnectionResetError("the connection breaks on purpose")
 
     s3 = cloud._session.client("s3", endpoint_url=cloud.endpoint_url)
-    read_directly(s3, broken)
+    answer_directly(s3, broken)
 
     with pytest.raises(ConnectionClosedError):
         s3.get_object(Bucket="data", Key=KEY)
     assert len(asked) > 1
+
+
+def test_a_service_that_fails_answers_as_the_endpoint_does(cloud: LocalCloud) -> None:
+    def failing(request: Request) -> Response:
+        raise ValueError("there is a mistake")
+
+    s3 = cloud._session.client("s3", endpoint_url=cloud.endpoint_url, config=Config(retries={"total_max_attempts": 1}))
+    answer_directly(s3, failing)
+
+    with pytest.raises(ClientError) as caught:
+        s3.list_buckets()
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500

@@ -1,8 +1,9 @@
-"""GetObject of a client in the cloud's own process, answered without a connection, and, for who wants it, a copy.
+"""Calls of clients in the cloud's own process, answered without a connection, and objects as links to their files.
 
-What a job of this cloud reads is a file of this cloud already: sent through a socket and written once more, the shards
-of a run cost a photo 0.5 ms and as much memory for the system's cache again. The request is made, signed and judged as
-any other; only its way is shorter.
+Half of what a call took was its way: a connection, a thread at its other end, and everything written and read once
+more. What a job reads is a file of this cloud already: sent through a socket, the shards of a run cost a photo 0.5 ms
+and as much memory for the system's cache again. The request is made, signed and judged as any other; only its way is
+shorter.
 
     client ──► signed request ──► the gateway's answer, faults and refusals among them ──► client
     bring(answer, target)         a link to the file of the object's body, or a copy where there can be none
@@ -10,9 +11,9 @@ any other; only its way is shorter.
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
-from io import BytesIO, RawIOBase
+from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,22 +22,24 @@ from botocore.exceptions import ConnectionClosedError
 from urllib3 import HTTPResponse
 
 from pipeline.local.http_messages import Body, FilePart, Request, Response
+from pipeline.local.http_server import NO_BODY, Handler, answer_of
 
 _FILE = "x-imagebatch-file"
 """Names the file that an object's body is, in answers that never leave this process."""
 _CHUNK = 1 << 20
 
 
-def read_directly(s3: Any, answer: Callable[[Request], Response]) -> None:
-    """Let `answer` answer GetObject of a client of boto3, in place of the endpoint that the client was made for."""
+def answer_directly(client: Any, handler: Handler) -> None:
+    """Let `handler` answer the calls of a client of boto3, on the thread that makes them, in place of the endpoint that
+    the client was made for."""
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         try:
-            return _received(request.url, answer(_request(request)))
+            return _received(request, answer_of(handler, _request(request)))
         except ConnectionError as error:
             raise ConnectionClosedError(endpoint_url=request.url) from error
 
-    s3.meta.events.register("before-send.s3.GetObject", send)
+    client.meta.events.register("before-send", send)
 
 
 def bring(answered: Mapping[str, Any], target: Path) -> None:
@@ -63,6 +66,21 @@ def _link(path: str | None, target: Path) -> bool:
     return True
 
 
+class _Sent(RawIOBase):
+    """The body of a request that is something to read from."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]
+        read: bytes = self._body.read(len(buffer))
+        buffer[: len(read)] = read
+        return len(read)
+
+
 class _OpenFile(RawIOBase):
     """A file to read, closed at its end or when nobody has it any more, as a connection is that nobody closes."""
 
@@ -86,15 +104,24 @@ class _OpenFile(RawIOBase):
 
 
 def _request(prepared: AWSPreparedRequest) -> Request:
-    target = "/" + prepared.url.partition("://")[2].partition("/")[2]
+    host, _, path = prepared.url.partition("://")[2].partition("/")
     headers = {
         name.lower(): value.decode("latin-1") if isinstance(value, bytes) else str(value)
         for name, value in prepared.headers.items()
     }
-    return Request(prepared.method, target, headers, Body(BytesIO(), 0))
+    headers["host"] = host
+    body = prepared.body or b""
+    if isinstance(body, (str, bytes, bytearray)):
+        content = body.encode() if isinstance(body, str) else body
+        headers["content-length"] = str(len(content))
+        source: Any = BytesIO(content)
+    else:
+        source = BufferedReader(_Sent(body))
+    # Every body has a length: what signs a request has read it.
+    return Request(prepared.method, f"/{path}", headers, Body(source, int(headers["content-length"])))
 
 
-def _received(url: str, response: Response) -> AWSResponse:
+def _received(request: AWSPreparedRequest, response: Response) -> AWSResponse:
     headers: Any = dict(response.headers)
     body: Any
     if isinstance(response.body, FilePart):
@@ -108,5 +135,6 @@ def _received(url: str, response: Response) -> AWSResponse:
                 file.seek(part.offset)
                 body = BytesIO(file.read(part.length))
     else:
-        body = BytesIO(response.content())
-    return AWSResponse(url, response.status, headers, HTTPResponse(body, preload_content=False))
+        content = response.content()
+        body = BytesIO(b"" if request.method == "HEAD" or response.status in NO_BODY else content)
+    return AWSResponse(request.url, response.status, headers, HTTPResponse(body, preload_content=False))
