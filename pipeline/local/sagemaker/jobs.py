@@ -8,7 +8,7 @@ import datetime
 import shutil
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -49,8 +49,9 @@ class Job(ABC):
         """Where all that the job's processes print goes."""
         return self._folder / "log"
 
-    def start(self) -> None:
-        """Begin the work. The job's folder is made now."""
+    def start(self, on_end: Callable[[str], None] = lambda arn: None) -> None:
+        """Begin the work. The job's folder is made now. `on_end` is called with the ARN once the job has ended."""
+        self._on_end = on_end
         self._folder.mkdir(parents=True)
         self._thread.start()
 
@@ -111,6 +112,7 @@ class Job(ABC):
             )
             if failure:
                 self._state["FailureReason"] = failure[:MAX_REASON]
+        self._on_end(self.arn)
         clear(self._folder)
 
 

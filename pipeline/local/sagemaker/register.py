@@ -22,12 +22,16 @@ class JobRegister(Generic[J]):
     Args:
         kind: as in `Job.kind`.
         folder: below which each job has its own.
+        on_end: called with the ARN of each job that has ended.
         limit: says how many instances a quota admits, by its name; None where nothing is limited.
     """
 
-    def __init__(self, kind: str, folder: Path, limit: Callable[[str], int] | None = None) -> None:
+    def __init__(
+        self, kind: str, folder: Path, on_end: Callable[[str], None], limit: Callable[[str], int] | None = None
+    ) -> None:
         self._kind = kind
         self._folder = folder
+        self._on_end = on_end
         self._limit = limit
         # Names that differ in case only would share a folder on some systems, and share an ARN on AWS.
         self._jobs: dict[str, J] = {}
@@ -45,7 +49,7 @@ class JobRegister(Generic[J]):
                 raise taken
             self._check_quotas(job)
             try:
-                job.start()
+                job.start(self._on_end)
             except FileExistsError as error:  # by a job of an earlier cloud in this folder
                 raise taken from error
             self._jobs[job.name.lower()] = job

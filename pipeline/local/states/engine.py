@@ -22,6 +22,7 @@ from pipeline.local.states.activities import Activities
 from pipeline.local.states.documents import Document
 from pipeline.local.states.execution import Execution
 from pipeline.local.states.history import LIMIT
+from pipeline.local.states.job_ends import JobEnds
 from pipeline.local.states.records import ExecutionRecord, MachineRecord, MapRunRecord
 from pipeline.local.states.redrive import Finished, Resumption, resumption
 from pipeline.local.states.store import Store
@@ -62,6 +63,7 @@ class Engine:
         night."""
         self.tokens = TaskTokens()
         self.activities = Activities(self.tokens)
+        self.job_ends = JobEnds()
         self.running: dict[str, Execution] = {}
         self.map_runs: dict[str, MapRunRecord] = {}
         self.redrive_tokens: dict[str, tuple[str, float | None]] = {}
@@ -120,6 +122,12 @@ class Engine:
             self._listener(record)
         except Exception:  # noqa: BLE001
             _log.exception("that %s is %s could not be told", record.arn, record.status)
+
+    def job_ended(self, arn: str) -> None:
+        """Wake the task that waits for a job. Whoever runs jobs calls it, from any thread."""
+        with self._handing_over:
+            if not self._closing:
+                self._loop.call_soon_threadsafe(self.job_ends.tell, arn)
 
     def turn(self, key: str) -> AbstractAsyncContextManager[None]:
         """A place among the calls that may be under way at once for `key`."""

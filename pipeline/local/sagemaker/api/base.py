@@ -63,14 +63,26 @@ class Operations(JsonService):
         self.faults = faults
         for left in state_dir.glob("*/*"):  # by a cloud that was killed before it could clear up
             clear(left)
-        self.processing_jobs: JobRegister[ProcessingJob] = JobRegister("Processing", state_dir / "processing", quota)
-        self.transform_jobs: JobRegister[TransformJob] = JobRegister("Transform", state_dir / "transform", quota)
+        self.processing_jobs: JobRegister[ProcessingJob] = JobRegister(
+            "Processing", state_dir / "processing", self._job_ended, quota
+        )
+        self.transform_jobs: JobRegister[TransformJob] = JobRegister(
+            "Transform", state_dir / "transform", self._job_ended, quota
+        )
+        self._listener: Callable[[str], None] = lambda arn: None
         self.models: dict[str, dict[str, Any]] = {}
         self.endpoint_configs: dict[str, dict[str, Any]] = {}
         self.endpoints: dict[str, Endpoint] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.lock = Lock()
         """Guards models, endpoints, their configurations, and tags."""
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Call `listener` with the ARN of each job that has ended, from the job's own thread."""
+        self._listener = listener
+
+    def _job_ended(self, arn: str) -> None:
+        self._listener(arn)
 
     def processes_of(self, kind: str, name: str, stop: Callable[[str], None]) -> Processes:
         """What starts the processes of a job: `kind` is processing_job or transform_job, `stop` stops one by name."""

@@ -56,6 +56,10 @@ class StatesService(
         ended: bool = self.engine.call(self.engine.has_ended(arn, seconds))
         return ended
 
+    def job_ended(self, arn: str) -> None:
+        """Say that a job has ended, which a task may wait for (`.sync`)."""
+        self.engine.job_ended(arn)
+
     def stop_all(self) -> None:
         """Stop every execution that runs, as somebody does who stops them one by one."""
         running = [each.record.arn for each in list(self.engine.running.values()) if each.record.map_run_arn is None]

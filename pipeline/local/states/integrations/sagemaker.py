@@ -19,9 +19,8 @@ from pipeline.local.states.integrations.api_calls import ApiCall, call_api, oper
 from pipeline.local.states.integrations.base import Attempt
 from pipeline.local.states.scope import Json
 
-_FIRST_POLL, _SLOWEST_POLL, _SLOWING = 0.05, 0.25, 1.1
-"""Seconds between two looks at a job, and how they grow: AWS is told by events, a laptop has to look. Growing by a
-tenth keeps the time until an end is noticed below a tenth of what the job took."""
+_FIRST_POLL, _SLOWEST_POLL, _SLOWING = 0.05, 5.0, 1.5
+"""Seconds between two looks at a job whose end nobody has told, and how they grow."""
 
 _TAG = {"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"}
 
@@ -39,6 +38,10 @@ class _Job:
     @property
     def stop(self) -> str:
         return f"stop{self.kind}"
+
+    @property
+    def arn(self) -> str:
+        return f"{self.kind}Arn"
 
     @property
     def name(self) -> str:
@@ -73,15 +76,17 @@ class CreateJob(ApiCall):
     async def complete(self, attempt: Attempt, response: Json) -> Json:
         delay = _FIRST_POLL
         try:
-            while True:
-                description = await attempt.call(self._describe, attempt)
-                status = description[self._job.status]
-                if status == "Completed":
-                    return description
-                if status in ("Failed", "Stopped"):
-                    raise StateError(TASK_FAILED, dump(description))
-                await asyncio.sleep(delay)
-                delay = min(delay * _SLOWING, _SLOWEST_POLL)
+            # From before the first look on: an end in between is told, too.
+            with attempt.engine.job_ends.expect(response[self._job.arn]) as end:
+                while True:
+                    description = await attempt.call(self._describe, attempt)
+                    status = description[self._job.status]
+                    if status == "Completed":
+                        return description
+                    if status in ("Failed", "Stopped"):
+                        raise StateError(TASK_FAILED, dump(description))
+                    await end.wait(delay)
+                    delay = min(delay * _SLOWING, _SLOWEST_POLL)
         except asyncio.CancelledError:
             if not attempt.is_out_of_time:
                 self._stop(attempt)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.cloud import LocalCloud
+from pipeline.local.states.integrations import sagemaker
 
 ACCOUNT = "123456789012"
 FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function"
@@ -130,7 +131,9 @@ def test_a_conditional_write_that_loses_can_be_caught(run: Run, cloud: LocalClou
     assert run(definition)["error"] == "DynamoDB.ConditionalCheckFailedException"
 
 
-def test_a_processing_job_runs_to_its_end(run: Run, role: str) -> None:
+@pytest.fixture
+def job_of_a_script(role: str) -> dict[str, Any]:
+    """A state machine that runs `$.script` as the Processing job `$.name`."""
     parameters = {
         "ProcessingJobName.$": "$.name",
         "RoleArn": role,
@@ -143,12 +146,22 @@ def test_a_processing_job_runs_to_its_end(run: Run, role: str) -> None:
             "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.c5.xlarge", "VolumeSizeInGB": 10}
         },
     }
-    definition = one("arn:aws:states:::sagemaker:createProcessingJob.sync", parameters)
-    good = output(run(definition, {"name": "good", "script": "print('ok')"}))
-    bad = run(definition, {"name": "bad", "script": "raise SystemExit(3)"})
+    return one("arn:aws:states:::sagemaker:createProcessingJob.sync", parameters)
+
+
+def test_a_processing_job_runs_to_its_end(run: Run, job_of_a_script: dict[str, Any]) -> None:
+    good = output(run(job_of_a_script, {"name": "good", "script": "print('ok')"}))
+    bad = run(job_of_a_script, {"name": "bad", "script": "raise SystemExit(3)"})
     assert good["ProcessingJobStatus"] == "Completed"
     assert bad["error"] == "States.TaskFailed"
     assert "AlgorithmError" in json.loads(bad["cause"])["FailureReason"]
+
+
+def test_a_task_is_told_by_sagemaker_that_its_job_has_ended(
+    run: Run, job_of_a_script: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sagemaker, "_FIRST_POLL", 3600)
+    assert output(run(job_of_a_script, {"name": "job", "script": ""}))["ProcessingJobStatus"] == "Completed"
 
 
 def test_any_api_of_any_service_can_be_called(run: Run, cloud: LocalCloud) -> None:

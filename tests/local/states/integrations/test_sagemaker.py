@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from pipeline.local.states.api import StatesService
+from pipeline.local.states.integrations import sagemaker as looks
 
 ROLE = "arn:aws:iam::123456789012:role/states"
 STOPPED = datetime(2026, 1, 2, tzinfo=UTC)
@@ -38,6 +39,7 @@ class SageMaker:
         self.stopped: list[str] = []
         self.was_stopped = threading.Event()
         self.is_asked = threading.Event()
+        self.is_looked_at = threading.Event()
         self.may_answer = threading.Event()
         self.may_answer.set()
 
@@ -49,6 +51,7 @@ class SageMaker:
 
     def describe_processing_job(self, **request: str) -> dict[str, Any]:
         status = self.statuses[0] if len(self.statuses) == 1 else self.statuses.pop(0)
+        self.is_looked_at.set()
         answer = {**request, "ProcessingJobStatus": status, "ProcessingEndTime": STOPPED}
         return answer | ({"FailureReason": "AlgorithmError: no GPU"} if status == "Failed" else {})
 
@@ -81,6 +84,27 @@ def test_the_result_is_the_description_of_the_completed_job(machines: Any) -> No
         "ProcessingEndTime": 1767312000000,
     }
     assert outcome.types[2:6] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded"]
+
+
+def test_a_task_goes_on_as_soon_as_the_end_of_its_job_is_told(
+    machines: Any, sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "_FIRST_POLL", 3600)
+    sagemaker.statuses = ["InProgress"]
+    arn = start(machines)
+    assert sagemaker.is_looked_at.wait(10)
+    sagemaker.statuses = ["Completed"]
+    machines.service.job_ended("arn:job/another")
+    machines.service.job_ended("arn:job/job-1")
+    assert machines.finish(arn).status == "SUCCEEDED"
+
+
+def test_a_job_that_ends_after_its_state_machines_are_gone_is_told_to_nobody(
+    clients: Callable[[str, str], Any],
+) -> None:
+    service = StatesService(clients)
+    service.close()
+    service.job_ended("arn:job/job-1")
 
 
 def test_a_job_is_tagged_as_started_by_step_functions(machines: Any, sagemaker: SageMaker) -> None:
