@@ -176,6 +176,7 @@ class LocalCloud:
         self._gateway.add([events, schedules, dynamodb])
         self._gateway.listen(ObjectEvents(events.bus, deliveries, account_id, region))
         self._states.listen(ExecutionEvents(events.bus))
+        self._sagemaker.listen(self._states.job_ended)
         # Before the services that they call: what fails because those are gone has not failed.
         cleanup.callback(deliveries.close)
         cleanup.callback(self._timers.close)
