@@ -4,12 +4,13 @@ JSON is written compact, as UTF-8. Lines end with a bare newline and are split o
 and friends unescaped, and `str.splitlines` would cut a key in two there.
 """
 
+import base64
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import RawIOBase
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -18,6 +19,8 @@ from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientEr
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import TagTypeDef
+
+    from pipeline.shards.joined_buffers import JoinedBuffers
 
 T = TypeVar("T")
 _READ_ATTEMPTS = 3
@@ -102,16 +105,28 @@ def put_bytes(
     s3: "S3Client",
     bucket: str,
     key: str,
-    body: bytes | RawIOBase,
+    body: "bytes | JoinedBuffers",
     content_type: str = "application/octet-stream",
     metadata: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
+    """Store an object, guarded by its CRC32.
+
+    Where none is given, botocore works one out. Over TLS it then sends the body in chunks, and copies what is left of
+    one for every 16 KB that go out: 48 ms for a shard, against 4 ms for the checksum.
+    """
+    crc32 = zlib.crc32(body) if isinstance(body, bytes) else body.crc32()
     # Even an empty Tagging takes s3:PutObjectTagging, which most functions do not have.
     tagging: dict[str, Any] = {"Tagging": urlencode(tags)} if tags else {}
     content = cast("bytes | IO[bytes]", body)
     s3.put_object(
-        Bucket=bucket, Key=key, Body=content, ContentType=content_type, Metadata=dict(metadata or {}), **tagging
+        Bucket=bucket,
+        Key=key,
+        Body=content,
+        ChecksumCRC32=base64.b64encode(crc32.to_bytes(4, "big")).decode(),
+        ContentType=content_type,
+        Metadata=dict(metadata or {}),
+        **tagging,
     )
 
 

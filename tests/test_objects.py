@@ -1,14 +1,22 @@
 """S3 objects: JSON Lines survive any text, conditional writes have one winner, addresses read back."""
 
+import base64
+import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 
+import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError, FlexibleChecksumError, IncompleteReadError, ResponseStreamingError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from urllib3 import HTTPResponse
 
 from pipeline import objects
+from pipeline.shards.joined_buffers import JoinedBuffers
 
 BUCKET = "example-results"
 documents = st.recursive(
@@ -40,6 +48,23 @@ def test_more_lines_than_are_read_at_once_read_back_in_their_order(s3: Any) -> N
     objects.put_bytes(s3, BUCKET, "lines.jsonl", objects.dump_lines(range(1_001)))
 
     assert list(objects.get_lines(s3, BUCKET, "lines.jsonl")) == list(range(1_001))
+
+
+def test_over_tls_a_body_is_sent_as_it_is_with_its_checksum_before_it() -> None:
+    s3: Any = boto3.client("s3", "us-east-1", aws_access_key_id="key", aws_secret_access_key="secret")
+    sent = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        sent.append(request)
+        return AWSResponse(request.url, 200, HTTPHeaders(), HTTPResponse(BytesIO(), preload_content=False))
+
+    s3.meta.events.register("before-send.s3.PutObject", answer)
+    body = JoinedBuffers(b"header", b"pixels")
+    objects.put_bytes(s3, BUCKET, "shard", body)
+
+    assert sent[0].url.startswith("https://")
+    assert sent[0].body is body
+    assert base64.b64decode(sent[0].headers["x-amz-checksum-crc32"]) == zlib.crc32(b"headerpixels").to_bytes(4, "big")
 
 
 @pytest.mark.parametrize("lines", [b"1,2\n3\n", b'{"a": 1}{"b": 2}\n', b"[1\n2]\n", b'1\n{"a": ', b'"\xff"\n'])

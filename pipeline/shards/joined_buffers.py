@@ -5,6 +5,7 @@ copying.
 """
 
 import io
+import zlib
 
 
 class JoinedBuffers(io.RawIOBase):
@@ -17,6 +18,13 @@ class JoinedBuffers(io.RawIOBase):
 
     def __len__(self) -> int:
         return self._size
+
+    def crc32(self) -> int:
+        """The CRC-32 of all bytes."""
+        value = 0
+        for part in self._parts:
+            value = zlib.crc32(part, value)
+        return value
 
     def readable(self) -> bool:
         return True

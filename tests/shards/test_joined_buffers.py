@@ -1,6 +1,7 @@
 """Several buffers read as one file: whatever is read, in whatever pieces, is what the joined bytes would give."""
 
 import io
+import zlib
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,11 @@ def test_it_is_read_from_anywhere_as_any_file(parts: list[bytes], offset: int, w
     distance = -min(offset, len(joined)) if whence == io.SEEK_END else offset
     assert joined.seek(distance, whence) == plain.seek(distance, whence)
     assert joined.read() == plain.read()
+
+
+@given(buffers)
+def test_its_checksum_is_that_of_the_joined_bytes(parts: list[bytes]) -> None:
+    assert JoinedBuffers(*parts).crc32() == zlib.crc32(b"".join(parts))
 
 
 @given(buffers)
