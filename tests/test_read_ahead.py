@@ -1,6 +1,7 @@
 """Reading ahead: in order, within its budget, and an error comes in its item's place."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
@@ -57,3 +58,39 @@ def test_reading_goes_on_while_an_item_is_worked_on() -> None:
 
     assert second.wait(timeout=30)
     results.close()  # type: ignore[attr-defined]
+
+
+def test_who_reads_again_does_so_on_the_threads_that_there_are() -> None:
+    with ThreadPoolExecutor(1) as own:
+        read_by = [read_ahead(lambda _: threading.get_ident(), [1, 2], threads=own, budget=2) for _ in range(2)]
+
+        assert len({thread for results in read_by for _, thread in results}) == 1
+
+
+def test_an_error_is_raised_when_nothing_is_being_read_any_more() -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def read(number: int) -> None:
+        if number == 1:
+            assert begun.wait(timeout=30)
+            raise RuntimeError("the first fails")
+        begun.set()
+        assert goes_on.wait(timeout=30)
+
+    with ThreadPoolExecutor(2) as own, ThreadPoolExecutor(1) as consumer:
+        consumed = consumer.submit(lambda: list(read_ahead(read, [1, 2], threads=own, budget=2)))
+        with pytest.raises(TimeoutError):
+            consumed.result(timeout=0.1)
+        goes_on.set()
+
+        with pytest.raises(RuntimeError, match="the first fails"):
+            consumed.result(timeout=30)
+
+
+def test_a_slow_source_is_asked_by_all_threads_at_once() -> None:
+    together = threading.Barrier(16)
+
+    with ThreadPoolExecutor(16) as own:
+        results = read_ahead(lambda _: together.wait(timeout=30), range(16), threads=own, budget=16)
+
+        assert sorted(place for _, place in results) == list(range(16))

@@ -16,6 +16,7 @@ run.
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# S3 answers after 20 ms and more: four threads would keep a core waiting for photos half of the time.
-_READING_THREADS = 16
+# S3 answers after 20 ms and more: four threads would keep a core waiting for photos half of the time. They stay for the
+# batches that the process is given later.
+_READERS = ThreadPoolExecutor(16, "read-ahead")
 _BYTES_AHEAD = 64_000_000
 # What an image weighs whose listing does not tell: a photo of a large camera, so that eight are read ahead.
 _SIZE_UNTOLD = 8_000_000
@@ -152,7 +154,7 @@ def _open(
     def weight(item: ListedImage) -> int:
         return min(_SIZE_UNTOLD if item.size is None else item.size, limits.max_bytes)
 
-    for item, content in read_ahead(read, images, threads=_READING_THREADS, budget=_BYTES_AHEAD, weight=weight):
+    for item, content in read_ahead(read, images, threads=_READERS, budget=_BYTES_AHEAD, weight=weight):
         if not isinstance(content, _Object):
             yield content
             continue
