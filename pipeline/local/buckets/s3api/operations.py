@@ -3,7 +3,7 @@
 The table is that of the S3 API reference; a test holds it against botocore's model.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -19,7 +19,15 @@ class _Operation(NamedTuple):
     header: str | None = None
 
 
-_ON_OBJECTS = (
+def _by_method(*operations: _Operation) -> dict[str, list[_Operation]]:
+    """The operations of each method, those first that want most of a request."""
+    found: dict[str, list[_Operation]] = {}
+    for operation in sorted(operations, key=lambda each: (len(each.query), each.header is not None), reverse=True):
+        found.setdefault(operation.method, []).append(operation)
+    return found
+
+
+_ON_OBJECTS = _by_method(
     _Operation("GetObject", "GET"),
     _Operation("HeadObject", "HEAD"),
     _Operation("PutObject", "PUT"),
@@ -51,7 +59,7 @@ _ON_OBJECTS = (
     _Operation("PutObjectAnnotation", "PUT", ("annotation", "annotationName")),
     _Operation("DeleteObjectAnnotation", "DELETE", ("annotation", "annotationName")),
 )
-_ON_BUCKETS = (
+_ON_BUCKETS = _by_method(
     _Operation("ListObjects", "GET"),
     _Operation("ListObjectsV2", "GET", ("list-type",)),
     _Operation("ListObjectVersions", "GET", ("versions",)),
@@ -91,13 +99,11 @@ def operation_on_bucket(request: Request, query: Mapping[str, str]) -> str | Non
     return None if bare and not _BARE_PARAMETERS.issuperset(query) else name
 
 
-def _most_specific(operations: Iterable[_Operation], request: Request, query: Mapping[str, str]) -> str | None:
-    fitting = [
-        operation
-        for operation in operations
-        if operation.method == request.method
-        and all(name in query for name in operation.query)
-        and (operation.header is None or operation.header in request.headers)
-    ]
-    most = max(fitting, key=lambda operation: (len(operation.query), operation.header is not None), default=None)
-    return most.name if most else None
+def _most_specific(
+    operations: Mapping[str, Sequence[_Operation]], request: Request, query: Mapping[str, str]
+) -> str | None:
+    for operation in operations.get(request.method, ()):
+        fits = all(name in query for name in operation.query)
+        if fits and (operation.header is None or operation.header in request.headers):
+            return operation.name
+    return None
