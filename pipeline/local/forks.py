@@ -61,7 +61,10 @@ class Kind(Enum):
     def modules(self) -> tuple[str, ...]:
         if self is Kind.JOB:
             # Not onnxruntime: it has a thread from the moment that it is loaded.
-            return ("numpy", "json", "logging", "multiprocessing.queues", "concurrent.futures.process")
+            return (
+                *("numpy", "json", "logging", "multiprocessing.queues", "concurrent.futures.process"),
+                *("pipeline.inference.gpus", "pipeline.inference.workers", "pipeline.telemetry.throughput"),
+            )
         return (
             *("boto3", "boto3.s3.inject", "numpy", "tarfile", "zoneinfo", "difflib", "encodings.idna"),
             *("pyarrow.parquet", "pyarrow.compute", "pyarrow.json", "jinja2", "pygal", "aws_lambda_powertools.metrics"),
@@ -76,7 +79,9 @@ class Kind(Enum):
     def variables(self) -> dict[str, str]:
         """What a process of this kind always has of what is read then."""
         if self is Kind.JOB:
-            return {**_NO_PROFILES, "PYTHONPATH": str(_SOURCES), "PYTHONUNBUFFERED": "1"}
+            # As the image says it (processing_scripts/Dockerfile).
+            of_the_image = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "PYTHONUNBUFFERED": "1"}
+            return {**_NO_PROFILES, **of_the_image, "PYTHONPATH": str(_SOURCES)}
         return {**_NO_PROFILES, "LANG": "en_US.UTF-8", "TZ": ":UTC"}
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.local.forks import Kind
+
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "processing_scripts/Dockerfile").read_text()
 LOCKS = ["container-cpu.lock", "container-cuda.lock"]
@@ -33,6 +35,12 @@ def test_every_base_is_named_with_a_version() -> None:
     bases = re.findall(r"^ARG \w+_BASE=(\S+)$", DOCKERFILE, re.MULTILINE)
     assert len(bases) == 2
     assert all(re.search(r":\d+\.\d+\.\d+", base) for base in bases)
+
+
+def test_jobs_on_a_laptop_have_the_variables_of_the_image() -> None:
+    image = dict(re.findall(r"^(?:ENV)? +(\w+)=(\S+)(?: \\)?$", DOCKERFILE, re.MULTILINE))
+    names = ("GLIBC_TUNABLES", "PYTHONUNBUFFERED")
+    assert {name: Kind.JOB.variables[name] for name in names} == {name: image[name] for name in names}
 
 
 @pytest.mark.parametrize("source", re.findall(r"^COPY (?!--from)(\S+)", DOCKERFILE, re.MULTILINE))

@@ -125,8 +125,8 @@ class ProcessingJob(Job):
         command = [*application["ContainerEntrypoint"], *application.get("ContainerArguments", ())]
         environment = {
             **self._environment,
+            **Kind.JOB.variables,
             "PYTHONPATH": str(self._image_root),
-            "PYTHONUNBUFFERED": "1",
             "IMAGEBATCH_ROOT": str(self._root(host)),
             **self._request.get("Environment", {}),
         }

@@ -111,8 +111,8 @@ class ModelServer:
         port = _free_port()
         environment = {
             **self._environment,
+            **Kind.JOB.variables,
             "PYTHONPATH": str(self._image.folder),
-            "PYTHONUNBUFFERED": "1",
             **self._container.get("Environment", {}),
             **self._variables,
             "IMAGEBATCH_ROOT": str(self._root),
