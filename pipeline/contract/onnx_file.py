@@ -25,7 +25,7 @@ ReadAt = Callable[[int, int], bytes]
 """Reads `length` bytes at `offset`: read_at(offset, length). Fewer where the file ends."""
 
 # Behind a large weight lies the next one, of which a few bytes tell enough; nodes and small weights follow one another.
-# The run waits for each read in turn: of a model of 5 MB these sizes make 11.
+# The run waits for each read in turn: of the example model of 5 MB these sizes make 11.
 _SHORTEST_READ, _LONGEST_READ = 64 * 1024, 1024 * 1024
 _NEAR = 256 * 1024
 # StartRun has a minute, and a read from S3 takes some 20 ms. The largest vision models have some 500 large weights.

@@ -42,14 +42,25 @@ def test_a_package_whose_files_fit_gives_its_contract(s3: Any, store: Store, con
 
 def test_of_a_large_model_little_is_read(s3: Any, store: Store, classifier: Callable[..., bytes]) -> None:
     model = onnx.load(io.BytesIO(classifier()))
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(1 << 20, np.float32), "large"))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(3 << 20, np.float32), "large"))
     store(model.SerializeToString())
     received = []
     s3.meta.events.register("after-call.s3.GetObject", lambda parsed, **_: received.append(parsed))
     read_package(s3, BUCKET, "tiny")
     of_the_model = [each["ContentLength"] for each in received if "ContentRange" in each]
     assert of_the_model
-    assert sum(of_the_model) < 200_000  # of 4 MB
+    assert sum(of_the_model) < 200_000  # of 12 MB
+
+
+def test_a_small_model_takes_one_request(s3: Any, store: Store, classifier: Callable[..., bytes]) -> None:
+    model = onnx.load(io.BytesIO(classifier()))
+    # Large enough to be read in pieces, which would be several.
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones(1 << 20, np.float32), "large"))
+    store(model.SerializeToString())
+    asked = []
+    s3.meta.events.register("provide-client-params.s3.GetObject", lambda params, **_: asked.append(params["Key"]))
+    read_package(s3, BUCKET, "tiny")
+    assert asked.count("models/tiny/model.onnx") == 1
 
 
 def test_a_contract_without_labels_fits_any_number_of_classes(
