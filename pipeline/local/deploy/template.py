@@ -8,9 +8,8 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from pipeline.deploying.templates import load
+from pipeline.local import translations
 from pipeline.local.deploy.errors import TemplateError
 
 __all__ = ["LOCAL_SOURCE", "SAM", "load", "package", "translate"]
@@ -48,20 +47,10 @@ def translate(template: dict[str, Any], parameters: dict[str, Any], region: str)
     if transforms not in (SAM, [SAM]):
         raise TemplateError(f"Transform: expected {SAM}, got {transforms!r}")
 
-    # Importing the translator takes a third of a second, so a plain CloudFormation template does without.
-    from samtranslator.model.exceptions import InvalidDocumentException
-    from samtranslator.parser.parser import Parser
-    from samtranslator.translator.translator import Translator
-
-    session = boto3.Session(region_name=region)  # else the translator asks for the region of the user's own account
-    translator = Translator(None, Parser(), boto_session=session)
-    try:
-        translated: dict[str, Any] = translator.translate(copy.deepcopy(template), parameters)
-    except InvalidDocumentException as error:
-        raise TemplateError(*(cause.message for cause in error.causes)) from error
-    translator.metrics.publish()  # to nobody; unpublished, they are complained about when they are collected
-    translated.pop("Transform", None)
-    return translated
+    answer = translations.translated({"template": template, "parameters": parameters, "region": region})
+    if answer["problems"]:
+        raise TemplateError(*answer["problems"])
+    return answer["template"]
 
 
 def _package_properties(kind: str, properties: dict[str, Any], folder: Path, path: str) -> None:
