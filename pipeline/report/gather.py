@@ -12,8 +12,8 @@ Shards and previews are deleted after some days, and histories after 90.
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -35,10 +35,10 @@ from pipeline.report.content import (
     Span,
 )
 from pipeline.report.earlier import Earlier
-from pipeline.report.thumbnails import Pixels, SheetMaker
+from pipeline.report.thumbnails import Pixels, SheetMaker, most_pixels, reduced
 from pipeline.runs import keys
 from pipeline.runs.files import RunFiles, load_summary
-from pipeline.shards import MAX_PIXEL_BYTES, MEBIBYTE
+from pipeline.shards import MEBIBYTE
 
 _THUMBNAIL_BYTES = MOST_BYTES * 2 // 3
 """As the page holds them. The rest is for keys and labels, some 1.5 MB of ten thousand images, and the charts."""
@@ -46,12 +46,9 @@ _THUMBNAIL_BYTES = MOST_BYTES * 2 // 3
 _ANSWERS_SHOWN = 3
 _ROWS_AT_ONCE = 4_096
 _THREADS = 8
-_BYTES_AHEAD = 64 * MEBIBYTE
+_BYTES_AHEAD = 16 * MEBIBYTE
 
 _COLUMNS = ["bucket", "key", "width", "height", "labels", "scores", "shard", "shard_row"]
-
-Place = tuple[str, int]
-"""A shard, and a row of it."""
 
 
 def gather(
@@ -65,13 +62,10 @@ def gather(
     summary = load_summary(files)
     expected.check(summary)
     chooser = Chooser(MOST_IMAGES)
-    places: dict[str, Place] = {}
-    for image, place in _predictions(files):
+    for image in _predictions(files):
         chooser.add(image)
-        if place is not None:
-            places[image.uri] = place
     before = _Before(files)
-    images, sheets = _with_thumbnails(files, chooser.chosen(), places, before)
+    images, sheets = _with_thumbnails(files, chooser.chosen(), before)
     spans, definition, failure = _execution(stepfunctions, summary["execution_arn"], before)
     counts = summary["counts"]
     return Content(
@@ -105,49 +99,62 @@ class _Before:
             return Earlier()
 
 
-def _predictions(files: RunFiles) -> Iterator[tuple[ShownImage, Place | None]]:
+def _predictions(files: RunFiles) -> Iterator[ShownImage]:
     with files.fetch(f"results/{keys.PREDICTIONS}") as file:
         for batch in pq.ParquetFile(file).iter_batches(_ROWS_AT_ONCE, columns=_COLUMNS):
-            for row in batch.to_pylist():
-                yield _image(row), None if row["shard"] is None else (row["shard"], row["shard_row"])
+            # Column by column: a row would be made as a dictionary first.
+            yield from map(_image, *(batch[name].to_pylist() for name in _COLUMNS))
 
 
-def _image(row: Mapping[str, Any]) -> ShownImage:
-    answers = zip(row["labels"] or (), row["scores"] or (), strict=True)
-    shown = tuple(Answer(label, score) for label, score in answers)[:_ANSWERS_SHOWN]
-    return ShownImage(row["key"], objects.s3_uri(row["bucket"], row["key"]), row["width"], row["height"], shown)
+def _image(
+    bucket: str,
+    key: str,
+    width: int,
+    height: int,
+    labels: Sequence[str] | None,
+    scores: Sequence[float] | None,
+    shard: str | None,
+    row: int,
+) -> ShownImage:
+    answers = tuple(map(Answer, labels[:_ANSWERS_SHOWN], scores[:_ANSWERS_SHOWN])) if labels and scores else ()
+    pixels = None if shard is None else (shard, row)
+    return ShownImage(key, objects.s3_uri(bucket, key), width, height, answers, None, pixels)
 
 
 def _with_thumbnails(
-    files: RunFiles, images: Sequence[ShownImage], places: Mapping[str, Place], before: _Before
+    files: RunFiles, images: Sequence[ShownImage], before: _Before
 ) -> tuple[list[ShownImage], Sequence[Sheet]]:
-    maker = SheetMaker(len(images), _THUMBNAIL_BYTES)
-    by_shard: defaultdict[str, list[int]] = defaultdict(list)
+    by_shard: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     for index, image in enumerate(images):
-        if image.uri in places:
-            by_shard[places[image.uri][0]].append(index)
-    shown = list(images)
+        if image.pixels is not None:
+            shard, row = image.pixels
+            by_shard[shard].append((row, index))
+    most = most_pixels(len(images))
 
     def read(shard: str) -> list[tuple[int, Pixels]]:
-        rows, indexes = zip(*sorted((places[images[index].uri][1], index) for index in by_shard[shard]), strict=True)
+        rows, indexes = zip(*sorted(by_shard[shard]), strict=True)
         try:
-            return list(zip(indexes, pixels.rows(files, shard, rows), strict=True))
+            # A body that breaks off is read again, from its beginning.
+            found = objects.unbroken(lambda: [reduced(some, most) for some in pixels.rows(files, shard, rows)])
         except FileNotFoundError:
             return []
+        return list(zip(indexes, chain.from_iterable(found), strict=True))
 
     def weight(shard: str) -> int:
-        return min(len(by_shard[shard]) * MEBIBYTE, MAX_PIXEL_BYTES)
+        return len(by_shard[shard]) * most * most * 3
 
+    shown = list(images)
+    maker = SheetMaker(_THUMBNAIL_BYTES)
     for _, found in read_ahead(read, by_shard, threads=_THREADS, budget=_BYTES_AHEAD, weight=weight):
-        for index, image_pixels in found:
-            shown[index] = replace(images[index], thumbnail=maker.add(image_pixels))
+        for index, thumbnail in found:
+            shown[index] = images[index]._replace(thumbnail=maker.add(thumbnail))
         if maker.is_full:
             break
     maker.finish()
     if maker.sheets or not by_shard:
         return shown, maker.sheets
     report = before.report
-    return [replace(image, thumbnail=report.places.get(image.uri)) for image in images], report.sheets
+    return [image._replace(thumbnail=report.places.get(image.uri)) for image in images], report.sheets
 
 
 def _rejected(files: RunFiles, before: _Before) -> Sequence[RejectedImage]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -24,12 +24,15 @@ from pipeline.report.content import PICTURE_OF, Content, ShownImage
 from pipeline.report.thumbnails import MEDIA_TYPE
 from pipeline.results.messages import HINTS
 
+_FILES = Path(__file__).with_name("page")
+_PAGE = "page.html"
+
 
 def render(content: Content) -> str:
     """The page as text, to be stored as UTF-8."""
     script = _file("page.js")
     states = _states(content, content.definition) if content.definition else {}
-    return _template().render(
+    return _ENVIRONMENT.get_template(_PAGE).render(
         content=content,
         summary=content.summary,
         counts=content.summary["counts"],
@@ -50,9 +53,17 @@ def render(content: Content) -> str:
     )
 
 
-def _template() -> jinja2.Template:
+def _file(name: str) -> str:
+    return (_FILES / name).read_text(encoding="utf-8")
+
+
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(_FILES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["count"] = lambda number: f"{number:,}"
     environment.filters["duration"] = duration
@@ -62,11 +73,7 @@ def _template() -> jinja2.Template:
     environment.filters["quantity"] = costs.quantity
     environment.filters["duration_or_unknown"] = costs.duration_or_unknown
     environment.globals["dated"] = costs.dated
-    return environment.from_string(_file("page.html"))
-
-
-def _file(name: str) -> str:
-    return (resources.files("pipeline.report") / "page" / name).read_text(encoding="utf-8")
+    return environment
 
 
 def _data(content: Content) -> dict[str, Any]:
@@ -162,3 +169,8 @@ def _by_reason(content: Content) -> dict[str, list[Any]]:
         reasons.setdefault(image.reason, []).append(image)
     counted: Mapping[str, int] = content.summary["rejected_by_reason"]
     return dict(sorted(reasons.items(), key=lambda item: -counted.get(item[0], 0)))
+
+
+_ENVIRONMENT = _environment()
+# Compiled when a function starts and not when a run waits for its page; compiled again where the file has changed.
+_ENVIRONMENT.get_template(_PAGE)

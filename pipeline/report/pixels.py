@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.report.thumbnails import Pixels
 from pipeline.runs.files import RunFiles
-from pipeline.shards import SUFFIX
+from pipeline.shards import MEBIBYTE, SUFFIX
 
 _HEADER_AT_ONCE = 65_536
 """Bytes: the header of 160 images with keys of a usual length."""
@@ -17,13 +17,35 @@ _HEADER_AT_ONCE = 65_536
 _ROWS_NEAR = 8
 """Rows that are read along with others, and not looked at: a request costs more than a megabyte."""
 
+PIXELS_AT_ONCE = MEBIBYTE
+"""Bytes: they are still in the processor's cache when they are worked on, and no shard needs its memory all at once."""
+
 
 def rows(files: RunFiles, shard: str, wanted: Sequence[int]) -> Iterator[Pixels]:
-    """The images of some rows of a shard, in ascending order, uint8 [H, W, C].
+    """The images of some rows of a shard, in ascending order, uint8 [N, H, W, C]: as they come, some at a time.
 
-    Raises FileNotFoundError where the shard is there no more, ValueError where it is none.
+    Raises FileNotFoundError where the shard is there no more, ValueError where it is none, and what botocore raises for
+    a body that breaks off.
     """
     name = f"shards/{shard}{SUFFIX}"
+    start, shape = _read_header(files, name)
+    size = shape[0] * shape[1] * shape[2]
+    at_once = max(PIXELS_AT_ONCE // size, 1)
+    for first, count in stretches(wanted):
+        with files.stream(name, start + first * size, count * size) as body:
+            for begin in range(first, first + count, at_once):
+                end = min(begin + at_once, first + count)
+                data = body.read((end - begin) * size)
+                if len(data) < (end - begin) * size:
+                    raise ValueError(f"{name} is no shard: it ends within row {begin + len(data) // size}")
+                images = np.frombuffer(data, np.uint8).reshape(-1, *shape)
+                found = [row - begin for row in wanted[bisect_left(wanted, begin) : bisect_left(wanted, end)]]
+                if found:
+                    yield images if len(found) == len(images) else images[found]
+
+
+def _read_header(files: RunFiles, name: str) -> tuple[int, tuple[int, int, int]]:
+    """Where the pixels begin, and [H, W, C] of an image."""
     beginning = files.read(name, 0, _HEADER_AT_ONCE)
     try:
         (length,) = struct.unpack_from("<Q", beginning)
@@ -33,12 +55,7 @@ def rows(files: RunFiles, shard: str, wanted: Sequence[int]) -> Iterator[Pixels]
         _, height, width, channels = json.loads(beginning[8:start])["images"]["shape"]
     except (struct.error, KeyError, TypeError) as error:
         raise ValueError(f"{name} is no shard: {error!r}") from error
-    size = height * width * channels
-    for first, count in stretches(wanted):
-        data = files.read(name, start + first * size, count * size)
-        images = np.frombuffer(data, np.uint8).reshape(count, height, width, channels)
-        for row in wanted[bisect_left(wanted, first) : bisect_left(wanted, first + count)]:
-            yield images[row - first]
+    return start, (height, width, channels)
 
 
 def stretches(wanted: Sequence[int]) -> list[tuple[int, int]]:

@@ -7,7 +7,9 @@ run has in S3, or of its results alone.
 
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _RESULTS = "results"
+_COPIED_AT_ONCE = 1024 * 1024
 
 
 class RunFiles(Protocol):
@@ -38,6 +41,9 @@ class RunFiles(Protocol):
 
     def read(self, name: str, offset: int, length: int) -> bytes:
         """At most `length` bytes from `offset` on, which lies inside the file."""
+
+    def stream(self, name: str, offset: int, length: int) -> AbstractContextManager[IO[bytes]]:
+        """The same bytes, to be read once, as they come."""
 
     def names(self, folder: str) -> Iterator[str]:
         """The files below a folder, `previews/`, in the order of their names."""
@@ -60,7 +66,7 @@ class StoredFiles:
         # A file of its own: it may be larger than what memory is for.
         file = TemporaryFile()  # noqa: SIM115 - the caller closes it
         try:
-            self._there(name, lambda key: self._s3.download_fileobj(self._bucket, key, file))
+            self._there(name, lambda key: objects.unbroken(lambda: self._copy(key, file)))
         except BaseException:
             file.close()
             raise
@@ -71,9 +77,21 @@ class StoredFiles:
         data: bytes = self._there(name, lambda key: objects.get_range(self._s3, self._bucket, key, offset, length))
         return data
 
+    def stream(self, name: str, offset: int, length: int) -> AbstractContextManager[IO[bytes]]:
+        span = f"bytes={offset}-{offset + length - 1}"
+        answer = self._there(name, lambda key: self._s3.get_object(Bucket=self._bucket, Key=key, Range=span))
+        return closing(answer["Body"])
+
     def names(self, folder: str) -> Iterator[str]:
         for item in objects.list_objects(self._s3, self._bucket, self._prefix + folder):
             yield item.key.removeprefix(self._prefix)
+
+    def _copy(self, key: str, file: IO[bytes]) -> None:
+        file.seek(0)
+        file.truncate()
+        # In one piece: the threads of download_fileobj cost more than most of a run's files.
+        with closing(self._s3.get_object(Bucket=self._bucket, Key=key)["Body"]) as body:
+            shutil.copyfileobj(body, file, _COPIED_AT_ONCE)
 
     def _there(self, name: str, ask: Callable[[str], Any]) -> Any:
         try:
@@ -101,6 +119,11 @@ class CopiedFiles:
         with self.open(name) as file:
             file.seek(offset)
             return file.read(length)
+
+    def stream(self, name: str, offset: int, length: int) -> IO[bytes]:
+        file = self.open(name)
+        file.seek(offset)
+        return file
 
     def names(self, folder: str) -> Iterator[str]:
         below = self._path(folder)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.report.content import Answer, Content, RejectedImage, ShownImage, Span
-from pipeline.report.thumbnails import SheetMaker
+from pipeline.report.thumbnails import SheetMaker, most_pixels, reduced
 
 HOSTILE = [
     "single/<img src=x onerror=alert(1)>.jpg",
@@ -42,6 +42,11 @@ def summary(**changes: Any) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="session")
+def summarised() -> Callable[..., dict[str, Any]]:
+    return summary
+
+
 @pytest.fixture
 def images() -> Callable[..., list[ShownImage]]:
     """So many images with hostile keys among them; with thumbnails where a maker is given."""
@@ -60,7 +65,8 @@ def images() -> Callable[..., list[ShownImage]]:
                 # As hard to compress as a photo: some shapes, and some noise.
                 pixels = np.full((224, 224, 3), noise.integers(0, 160, 3), np.uint8)
                 pixels[40:180, 20 : 20 + number % 180] = noise.integers(0, 160, 3)
-                place = maker.add(pixels + np.roll(grain, number, axis=(0, 1)))
+                pixels += np.roll(grain, number, axis=(0, 1))
+                place = maker.add(reduced(pixels[np.newaxis], most_pixels(count))[0])
             found.append(ShownImage(key, f"s3://images/{key}", 500, 375, answers, place))
         if maker is not None:
             maker.finish()
@@ -72,7 +78,7 @@ def images() -> Callable[..., list[ShownImage]]:
 @pytest.fixture
 def content(images: Callable[..., list[ShownImage]]) -> Content:
     """A small report with something in every part of it."""
-    maker = SheetMaker(6, 1_000_000)
+    maker = SheetMaker(1_000_000)
     shown = images(6, maker)
     began = datetime(2026, 11, 20, 2, tzinfo=UTC)
     return Content(

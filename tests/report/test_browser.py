@@ -188,7 +188,7 @@ def test_more_images_come_when_they_are_asked_for(browser: Any, content: Content
 def test_the_benchmark_ends_whatever_a_page_has_to_show(has: str, content: Content, tmp_path: Path) -> None:
     shown = {
         "thumbnails": content,
-        "images": replace(content, images=[replace(image, thumbnail=None) for image in content.images], sheets=()),
+        "images": replace(content, images=[image._replace(thumbnail=None) for image in content.images], sheets=()),
         "nothing": replace(content, images=(), sheets=()),
     }[has]
     path = tmp_path / "report.html"

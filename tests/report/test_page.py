@@ -226,7 +226,7 @@ def test_a_run_of_next_to_nothing_has_a_report(images: Callable[..., Any], count
 
 
 def test_ten_thousand_images_stay_under_fifteen_megabytes(images: Callable[..., Any]) -> None:
-    maker = SheetMaker(10_000, 10_000_000)
+    maker = SheetMaker(10_000_000)
     shown = images(10_000, maker)
     page = render(Content(summary=MINIMAL | {"sources": [], "problems": []}, images=shown, sheets=maker.sheets))
     assert len(page.encode()) < 15_000_000

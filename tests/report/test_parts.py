@@ -67,7 +67,7 @@ def test_a_rare_label_is_shown_among_many_of_a_common_one() -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_thumbnail_stands_where_its_place_says(channels: int) -> None:
-    maker = SheetMaker(200, 10_000_000)
+    maker = SheetMaker(10_000_000)
     colours = np.random.default_rng(3).integers(30, 256, (123, 1, 1, channels), np.uint8)
     places = [maker.add(np.broadcast_to(colour, (60, 80, channels))) for colour in colours]
     maker.finish()
@@ -82,7 +82,7 @@ def test_a_thumbnail_stands_where_its_place_says(channels: int) -> None:
 
 def test_thumbnails_end_where_their_budget_does() -> None:
     noise = np.random.default_rng(1)
-    maker = SheetMaker(1_000, 200_000)
+    maker = SheetMaker(200_000)
     places = [maker.add(noise.integers(0, 256, (96, 96, 3), np.uint8)) for _ in range(1_000)]
     maker.finish()
     assert None in places
