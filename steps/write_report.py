@@ -8,10 +8,13 @@ from pipeline.runs.run import load_run
 from pipeline.settings import WriteReportSettings
 from pipeline.telemetry.functions import logged
 
+SETTINGS = WriteReportSettings.from_env()
+aws.prepare("s3", "stepfunctions")
+
 
 @logged
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """`{"run", "message"}` -> the message, which says where the report is."""
     s3, stepfunctions = aws.client("s3"), aws.client("stepfunctions")
-    threshold = WriteReportSettings.from_env().certainty_threshold
-    return write_report(load_run(s3, event["run"]), event["message"], s3, stepfunctions, threshold)
+    run = load_run(s3, event["run"])
+    return write_report(run, event["message"], s3, stepfunctions, SETTINGS.certainty_threshold)
