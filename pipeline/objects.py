@@ -113,7 +113,7 @@ def put_bytes(
     """Store an object, guarded by its CRC32.
 
     Where none is given, botocore works one out. Over TLS it then sends the body in chunks, and copies what is left of
-    one for every 16 KB that go out: 48 ms for a shard, against 4 ms for the checksum.
+    one for every 128 KB that go out: 38 ms for a shard, against 4 ms for the checksum.
     """
     crc32 = zlib.crc32(body) if isinstance(body, bytes) else body.crc32()
     # Even an empty Tagging takes s3:PutObjectTagging, which most functions do not have.

@@ -33,7 +33,7 @@ class Request:
 
 @dataclass(slots=True)
 class FilePart:
-    """`length` bytes of an open file from `offset`, sent without passing through Python. The server closes the file.
+    """`length` bytes of an open file from `offset`, read only when they are sent. The server closes the file.
 
     `stays` says that nobody will ever write to the file again.
     """

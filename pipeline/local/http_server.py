@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server: one thread a connection, connections kept alive, files sent by the kernel where it can.
+"""A small HTTP/1.1 server: one thread a connection, connections kept alive, large files sent by the kernel.
 
 The standard library's `http.server` spends more on parsing one head than serving a photo from disk costs, and
 werkzeug's server closes every connection after one answer. What AWS's clients need is little: keep-alive,
