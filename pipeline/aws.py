@@ -49,8 +49,8 @@ def client(service: str) -> Any:
 def prepare(*services: str) -> None:
     """Make these clients while a function starts, so that its first invocation need not.
 
-    Lambda gives a function that starts a whole core, and one of 512 MB then a third of it (AWS Lambda Developer Guide,
-    "Understanding the Lambda execution environment lifecycle" and "Configure Lambda function memory").
+    Lambda gives a function that starts a whole core, and afterwards as much as its memory makes of one (AWS Serverless
+    Land, "Utilize initialization phase"; AWS Lambda Developer Guide, "Best practices" and "Configure function memory").
     """
     for service in services:
         client(service)
