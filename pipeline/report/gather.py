@@ -47,6 +47,7 @@ _ANSWERS_SHOWN = 3
 _ROWS_AT_ONCE = 4_096
 _THREADS = 8
 _BYTES_AHEAD = 16 * MEBIBYTE
+"""Of thumbnails: ten shards of small ones, two or three of large ones."""
 
 _COLUMNS = ["bucket", "key", "width", "height", "labels", "scores", "shard", "shard_row"]
 
