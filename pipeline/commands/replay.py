@@ -58,8 +58,7 @@ def _replay(options: argparse.Namespace) -> int:
 def _replay_here(options: argparse.Namespace) -> int:
     from pipeline.local import forks, translations
 
-    translations.prepare()
-    forks.prepare()
+    forks.prepare(after=translations.prepare())
     from pipeline.laptop.replay_local import LocalRun, find_run, replay_local
     from pipeline.laptop.terminal import report_document, show_report
     from pipeline.runs.replay import told

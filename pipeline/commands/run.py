@@ -60,8 +60,7 @@ def _run(options: argparse.Namespace) -> int:
     # Imported here: `imagebatch --help` and a wrong option answer at once.
     from pipeline.local import forks, translations
 
-    translations.prepare()
-    forks.prepare()
+    forks.prepare(after=translations.prepare())
     from pipeline.laptop.run_local import run_local
     from pipeline.laptop.terminal import report_document, show_report
 

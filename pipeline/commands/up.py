@@ -72,8 +72,7 @@ def _up(options: argparse.Namespace) -> int:
     # Imported here: `imagebatch --help` and a wrong option answer at once.
     from pipeline.local import forks, translations
 
-    translations.prepare()
-    forks.prepare()
+    forks.prepare(after=translations.prepare())
     from botocore.exceptions import BotoCoreError, ClientError
 
     from pipeline.laptop.standing_cloud import CloudRequest

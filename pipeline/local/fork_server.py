@@ -1,7 +1,8 @@
 """A Python process that has loaded modules, and forks: each child begins with them, as another program.
 
-Run as a script: `python -P fork_server.py SOURCES MODULE...`, with one end of a Unix socket as standard input. The
-modules that are there are loaded first, the product's from the folder SOURCES. Each message on the socket is then an
+Run as a script: `python -P fork_server.py AFTER LOADS SOURCES MODULE...`, with one end of a Unix socket as standard
+input. The modules that are there are loaded first, the product's from the folder SOURCES: once the pipe whose file
+descriptor AFTER is has ended, and then LOADS is closed; `-` is neither. Each message on the socket is then an
 order, in JSON (`Order`), with two file descriptors: the child's output, and a pipe that it waits at until a byte comes.
 Answers: `{"pid"}` for each order, `{"refused"}` where a program may not begin with what is loaded (`Loaded`), or
 `{"error"}` where there can be no process; and `{"pid", "status"}` when a child has ended.
@@ -238,11 +239,17 @@ def main() -> None:
     connection = socket.socket(fileno=os.dup(0))
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - the interpreter that starts this is to load little
         os.dup2(nothing.fileno(), 0)
-    _, sources, *modules = sys.argv
+    _, after, loads, sources, *modules = sys.argv
+    if after != "-":
+        os.read(int(after), 1)
+        os.close(int(after))
     if "boto3" in modules:
         # As AWS's runtime has boto3: local/lambdas/runtime.py.
         sys.modules["awscrt"] = None  # type: ignore[assignment]
-    order = serve(connection, load(modules, sources))
+    loaded = load(modules, sources)
+    if loads != "-":
+        os.close(int(loads))
+    order = serve(connection, loaded)
     if order is None:
         os._exit(0)  # nothing to put away: Python would go through all that was loaded once more
     become(order["arguments"])

@@ -4,7 +4,7 @@ A function's process takes 0.4 seconds of a core to load boto3, numpy and what i
 eight of them. Whoever knows that a cloud comes says so first thing, and the modules are loaded on another core while
 this process loads its own:
 
-    forks.prepare()
+    forks.prepare(after=translations.prepare())
     from pipeline.local.cloud import LocalCloud  # its processes are forks from now on, where they can be
 
 What a fork may not be is started as any other command: elsewhere than on Linux, where libraries of the system do not
@@ -117,17 +117,26 @@ class Forked:
 class ForkServer:
     """A process that forks (fork_server.py), from the moment that it starts to load its libraries until `close`.
 
-    Raises OSError where there is none to be had.
+    It begins to load when the pipe `after` ends, and then holds the pipe `loads` until it has loaded: file descriptors,
+    which stay the caller's. Raises OSError where there is none to be had.
     """
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, *, after: int | None = None, loads: int | None = None) -> None:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         self._variables = {**inherited, **kind.variables}
         self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(fork_server.__file__), str(_SOURCES), *kind.modules],
+                [
+                    sys.executable,
+                    "-P",
+                    str(fork_server.__file__),
+                    *map(_given, (after, loads)),
+                    str(_SOURCES),
+                    *kind.modules,
+                ],
                 env=self._variables,
+                pass_fds=[descriptor for descriptor in (after, loads) if descriptor is not None],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -236,15 +245,28 @@ class ForkServer:
 _prepared: dict[Kind, ForkServer] = {}
 
 
-def prepare() -> None:
-    """Let the next cloud of this process have forks."""
-    if sys.platform != "linux":
-        return
-    # Where there is no such socket (WSL 1), or no process more, interpreters do.
-    with contextlib.suppress(OSError):
-        for kind in Kind:
-            if kind not in _prepared:
-                _prepared[kind] = ForkServer(kind)
+def prepare(after: int | None = None) -> None:
+    """Let the next cloud of this process have forks. Closes `after`, the file descriptor of a pipe.
+
+    Their servers load one after another, once that pipe has ended: each is needed later than the one before, and
+    together they would keep the cores from what is needed first.
+    """
+    turn = after
+    for kind in Kind if sys.platform == "linux" else ():
+        if kind in _prepared:
+            continue
+        loaded, loads = os.pipe()
+        try:
+            _prepared[kind] = ForkServer(kind, after=turn, loads=loads)
+        except OSError:
+            # Where there is no such socket (WSL 1), or no process more, interpreters do.
+            os.close(loaded)
+            break
+        finally:
+            os.close(loads)
+        _close(turn)
+        turn = loaded
+    _close(turn)
 
 
 def take() -> dict[Kind, ForkServer]:
@@ -252,3 +274,12 @@ def take() -> dict[Kind, ForkServer]:
     taken = dict(_prepared)
     _prepared.clear()
     return taken
+
+
+def _given(descriptor: int | None) -> str:
+    return "-" if descriptor is None else str(descriptor)
+
+
+def _close(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.close(descriptor)

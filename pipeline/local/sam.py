@@ -1,8 +1,8 @@
 """SAM's translator, the one that CloudFormation itself applies, as a function and as a process.
 
-Run as a script, `python -P sam.py`, it loads the translator, reads an order from standard input and writes what
-`translated` gives, both in JSON. It ends when nobody is there any more to order something. It imports nothing of the
-product: translations.py starts it before anything else is loaded.
+Run as a script, `python -P sam.py LOADS`, it loads the translator and closes the file descriptor LOADS; then it reads
+an order from standard input and writes what `translated` gives, both in JSON. It ends when nobody is there any more to
+order something. It imports nothing of the product: translations.py starts it before anything else is loaded.
 """
 
 import copy
@@ -50,6 +50,7 @@ def main() -> None:
     sys.modules["awscrt"] = None  # type: ignore[assignment]  # botocore would load it, and has no use for it here
     import samtranslator.translator.translator  # noqa: F401 - what takes long, before there is an order
 
+    os.close(int(sys.argv[1]))
     if order := sys.stdin.read():
         sys.stdout.write(json.dumps(translated(json.loads(order))))
         sys.stdout.flush()

@@ -4,11 +4,10 @@ Loading SAM's translator takes a quarter of a second of a core, an eighth of the
 knows that a template comes says so first thing, and the translator is loaded on another core while this process loads
 its own:
 
-    translations.prepare()
+    forks.prepare(after=translations.prepare())
     from pipeline.local.deploy import deploy
 """
 
-import contextlib
 import json
 import os
 import subprocess
@@ -23,22 +22,33 @@ _LONGEST = 60  # seconds
 _prepared: "list[subprocess.Popen[str]]" = []
 
 
-def prepare() -> None:
-    """Let another process translate the next template of this one."""
+def prepare() -> int | None:
+    """Let another process translate the next template of this one.
+
+    Returns the file descriptor of a pipe that ends when that process has loaded; None where there is none.
+    """
     if _prepared or available_cores() == 1:
-        return
-    with contextlib.suppress(OSError):
+        return None
+    loaded, loads = os.pipe()
+    try:
         _prepared.append(
             subprocess.Popen(
-                [sys.executable, "-P", sam.__file__],
+                [sys.executable, "-P", sam.__file__, str(loads)],
                 env={name: os.environ[name] for name in INHERITED if name in os.environ},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 encoding="utf-8",
                 start_new_session=True,
+                pass_fds=[loads],
             )
         )
+    except OSError:
+        os.close(loaded)
+        return None
+    finally:
+        os.close(loads)
+    return loaded
 
 
 def translated(order: sam.Order) -> sam.Translated:

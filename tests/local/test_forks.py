@@ -245,7 +245,7 @@ def test_a_file_of_the_product_that_was_changed_starts_interpreters_from_then_on
     (package / "older").write_text("COLOUR = 'blue'")
     (tmp_path / "elsewhere").mkdir()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    command = [sys.executable, "-P", str(fork_server.__file__), str(package.parent), "pipeline.settings"]
+    command = [sys.executable, "-P", str(fork_server.__file__), "-", "-", str(package.parent), "pipeline.settings"]
     (tmp_path / "script.py").write_text("")
     with ours, theirs, subprocess.Popen(command, stdin=theirs.fileno()):
 
@@ -372,6 +372,30 @@ def test_what_was_prepared_is_taken_once() -> None:
     finally:
         for server in taken.values():
             server.close()
+
+
+def test_a_server_loads_when_what_it_waits_for_has_loaded(tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text("from pathlib import Path; print(Path('flag').exists(), flush=True)")
+    after, loads = os.pipe()
+    loaded, holds = os.pipe()
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, "-P", str(fork_server.__file__), str(after), str(holds), str(tmp_path), "late"]
+    with (
+        ours,
+        theirs,
+        os.fdopen(loaded, "rb") as until_loaded,
+        subprocess.Popen(
+            command, stdin=theirs.fileno(), stdout=subprocess.PIPE, pass_fds=[after, holds], cwd=tmp_path
+        ) as server,
+    ):
+        for descriptor in (after, holds):
+            os.close(descriptor)
+        (tmp_path / "flag").touch()
+        os.close(loads)
+        assert until_loaded.read() == b""
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"True\n"
+        server.kill()
 
 
 def no_socket(*_: Any) -> None:

@@ -32,11 +32,13 @@ def order(template: dict[str, Any]) -> sam.Order:
 @pytest.fixture
 def process(monkeypatch: pytest.MonkeyPatch) -> "Iterator[subprocess.Popen[str]]":
     """The one that is prepared, on however few cores."""
-    monkeypatch.setattr(translations, "_prepared", prepared := [])
+    prepared: list[subprocess.Popen[str]] = []
+    monkeypatch.setattr(translations, "_prepared", prepared)
     monkeypatch.setattr(translations, "available_cores", lambda: 2)
-    translations.prepare()
+    loaded = translations.prepare()
+    assert loaded is not None
     (process,) = prepared
-    with process:
+    with process, os.fdopen(loaded, "rb"):
         yield process
         process.kill()
 
@@ -56,6 +58,24 @@ def test_it_refuses_what_this_one_refuses() -> None:
 
     assert refused == sam.translated(order(template))
     assert "[F]" in refused["problems"][0]
+
+
+def test_a_pipe_tells_when_it_has_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[subprocess.Popen[str]] = []
+    monkeypatch.setattr(translations, "_prepared", prepared)
+    monkeypatch.setattr(translations, "available_cores", lambda: 2)
+    loaded = translations.prepare()
+    assert loaded is not None
+    with prepared[0] as process, os.fdopen(loaded, "rb") as until_loaded:
+        assert until_loaded.read() == b""
+        assert process.poll() is None
+        process.kill()
+
+
+def test_on_one_core_this_process_translates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translations, "_prepared", [])
+    monkeypatch.setattr(translations, "available_cores", lambda: 1)
+    assert translations.prepare() is None
 
 
 def test_a_process_that_has_ended_leaves_it_to_this_one(process: "subprocess.Popen[str]") -> None:
