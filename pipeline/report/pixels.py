@@ -4,6 +4,7 @@ import json
 import struct
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from typing import IO
 
 import numpy as np
 
@@ -35,13 +36,21 @@ def rows(files: RunFiles, shard: str, wanted: Sequence[int]) -> Iterator[Pixels]
         with files.stream(name, start + first * size, count * size) as body:
             for begin in range(first, first + count, at_once):
                 end = min(begin + at_once, first + count)
-                data = body.read((end - begin) * size)
+                data = _read(body, (end - begin) * size)
                 if len(data) < (end - begin) * size:
                     raise ValueError(f"{name} is no shard: it ends within row {begin + len(data) // size}")
                 images = np.frombuffer(data, np.uint8).reshape(-1, *shape)
                 found = [row - begin for row in wanted[bisect_left(wanted, begin) : bisect_left(wanted, end)]]
                 if found:
                     yield images if len(found) == len(images) else images[found]
+
+
+def _read(body: IO[bytes], length: int) -> bytes:
+    data = body.read(length)
+    # A connection that is closed too early only ends what comes: botocore says so to who reads on.
+    while len(data) < length and (more := body.read(length - len(data))):
+        data += more
+    return data
 
 
 def _read_header(files: RunFiles, name: str) -> tuple[int, tuple[int, int, int]]:
