@@ -180,6 +180,7 @@ class LocalCloud:
         # Before the services that they call: what fails because those are gone has not failed.
         cleanup.callback(deliveries.close)
         cleanup.callback(self._timers.close)
+        cleanup.callback(self._gateway.hurry)
 
     @property
     def endpoint_url(self) -> str:
