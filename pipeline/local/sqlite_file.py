@@ -32,8 +32,9 @@ class SqliteFile:
     def transaction(self) -> Iterator[None]:
         """Nobody else reads or writes inside the block; what it writes is kept as a whole, or not at all."""
         with self._lock:
-            self._execute("BEGIN IMMEDIATE")
             try:
+                # Inside: Ctrl-C interrupts whoever calls a service on the main thread, and may do so just behind it.
+                self._execute("BEGIN IMMEDIATE")
                 yield
                 self._execute("COMMIT")
             except BaseException:
