@@ -278,8 +278,11 @@ def _download(cloud: LocalCloud, bucket: str, prefix: str, folder: Path) -> None
         path.parent.mkdir(parents=True, exist_ok=True)
 
         def copy(key: str = item.key, path: Path = path) -> None:
-            with closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body, path.open("wb") as file:
+            # Under its name only when it is whole, whoever stops the run.
+            part = path.with_name(f".{path.name}.part")
+            with closing(s3.get_object(Bucket=bucket, Key=key)["Body"]) as body, part.open("wb") as file:
                 shutil.copyfileobj(body, file, _CHUNK)
+            part.replace(path)
 
         # One after another, and each as it comes: download_file's threads cost more than such files.
         objects.unbroken(copy)

@@ -53,13 +53,16 @@ def prepare() -> int | None:
 
 def translated(order: sam.Order) -> sam.Translated:
     """What sam.py gives, by the process that was prepared, or here."""
-    while _prepared:
-        with _prepared.pop() as process:
-            try:
-                answer, _ = process.communicate(json.dumps(order), timeout=_LONGEST)
-                given: sam.Translated = json.loads(answer)
-            except (OSError, subprocess.TimeoutExpired, ValueError):
-                process.kill()
-            else:
-                return given
+    try:
+        process = _prepared.pop()
+    except IndexError:  # there was none, or it has translated already
+        return sam.translated(order)
+    with process:
+        try:
+            answer, _ = process.communicate(json.dumps(order), timeout=_LONGEST)
+            given: sam.Translated = json.loads(answer)
+        except (OSError, subprocess.TimeoutExpired, ValueError):
+            process.kill()
+        else:
+            return given
     return sam.translated(order)
