@@ -201,3 +201,13 @@ def test_closing_cuts_connections_that_wait() -> None:
         assert client.recv(65536)
         server.close()
         assert client.recv(1) == b""
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="Linux alone has a choice")
+def test_what_is_sent_is_not_paced_as_bbr_does() -> None:
+    server = HttpServer(echo)
+    try:
+        chosen = server._listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16)
+    finally:
+        server.close()
+    assert chosen.rstrip(b"\0") == b"reno"
