@@ -14,6 +14,7 @@ import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 
+from pipeline import service_models
 from pipeline.validation.s3_reader import S3Reader
 
 if TYPE_CHECKING:
@@ -36,13 +37,19 @@ COPY_IN_ONE_REQUEST = TransferConfig(multipart_threshold=5 * 1024**3 + 1, use_th
 _making = Lock()
 
 
+@cache
+def _session() -> boto3.Session:
+    """Not boto3's own, which reads botocore's data as botocore does."""
+    return boto3.Session(botocore_session=service_models.session())
+
+
 @overload
 def client(service: Literal["s3"]) -> "S3Client": ...
 @overload
 def client(service: str) -> Any: ...
 def client(service: str) -> Any:
     """The process-wide client of `service`, by boto3's name for it. Safe to call from any thread."""
-    with _making:  # boto3's default session may not be shared while clients are being made
+    with _making:  # a session may not be shared while clients are being made
         return _client(service)
 
 
@@ -58,7 +65,7 @@ def prepare(*services: str) -> None:
 
 @cache
 def _client(service: str) -> Any:
-    return boto3.client(service, config=CONFIG)  # type: ignore[call-overload]
+    return _session().client(service, config=CONFIG)  # type: ignore[call-overload]
 
 
 def object_reader() -> "S3Client":
@@ -82,7 +89,7 @@ SIGNING = Config(
 def signing_client(credentials: Mapping[str, str]) -> "S3Client":
     """An S3 client that signs URLs with `credentials`, as STS answers them; with the process's where there are none."""
     with _making:
-        return boto3.client(
+        return _session().client(
             "s3",
             aws_access_key_id=credentials.get("AccessKeyId"),
             aws_secret_access_key=credentials.get("SecretAccessKey"),
@@ -99,13 +106,13 @@ def endpoint_client(timeout: float) -> Any:
     """
     once = Config(retries={"total_max_attempts": 1}, connect_timeout=min(5.0, timeout), read_timeout=timeout)
     with _making:
-        return boto3.client("sagemaker-runtime", config=CONFIG.merge(once))
+        return _session().client("sagemaker-runtime", config=CONFIG.merge(once))
 
 
 def client_in(region: str, service: str) -> Any:
     """A client of `service` in a region, whichever the environment names."""
     with _making:
-        return boto3.client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
+        return _session().client(service, region_name=region, config=CONFIG)  # type: ignore[call-overload]
 
 
 def forget_clients() -> None:
@@ -114,5 +121,5 @@ def forget_clients() -> None:
         endpoint_client.cache_clear()
         _object_reader.cache_clear()
         _client.cache_clear()
-        # boto3's own session keeps the credentials that it found first.
-        boto3.setup_default_session()
+        # A session keeps the credentials that it found first.
+        _session.cache_clear()

@@ -8,16 +8,14 @@ import datetime
 from typing import Any
 
 import boto3
-import botocore.session
 from botocore.utils import parse_timestamp
 
-from pipeline.local.models import LOADER
+from pipeline import service_models
 
 
 def session(access_key: str, region: str) -> Any:
     """A session of its own. (Any: its client() is typed per service by literals, and here the name is a variable.)"""
-    core = botocore.session.get_session()
-    core.register_component("data_loader", LOADER)
+    core = service_models.session()
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=read_time)
     return boto3.Session(
         aws_access_key_id=access_key, aws_secret_access_key=access_key, region_name=region, botocore_session=core

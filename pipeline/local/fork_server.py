@@ -90,7 +90,7 @@ def load(modules: list[str], sources: str) -> Loaded:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
     sys.path.remove(sources)
-    if "botocore" in sys.modules:
+    if "pipeline.service_models" in sys.modules:
         _read_models()
     if "pyarrow" in sys.modules:
         _pass_over_pandas()
@@ -100,19 +100,18 @@ def load(modules: list[str], sources: str) -> Loaded:
 
 
 def _read_models() -> None:
-    """boto3's default session, which has read of botocore's data what clients are made of: half of a worker's
-    start. Everything that it takes from the environment, it takes when a client is made."""
+    """What clients are made of: half of a worker's start. boto3's own session has it, too, for functions that are not
+    the product's: everything that it takes from the environment, it takes when a client is made."""
     import boto3
-    import botocore.session
 
-    session = botocore.session.get_session()
-    loader = session.get_component("data_loader")
+    from pipeline.service_models import LOADER, session
+
     for data in ("endpoints", "partitions", "sdk-default-configuration", "_retry"):
-        loader.load_data(data)
+        LOADER.load_data(data)
     for service in ("s3", "stepfunctions", "sagemaker", "service-quotas"):
         for part in ("service-2", "endpoint-rule-set-1", "paginators-1"):
-            loader.load_service_model(service, part)
-    boto3.setup_default_session(botocore_session=session)
+            LOADER.load_service_model(service, part)
+    boto3.setup_default_session(botocore_session=session())
 
 
 def _pass_over_pandas() -> None:

@@ -72,7 +72,7 @@ class Kind(Enum):
             *("pipeline.settings", "pipeline.runs.start", "pipeline.runs.resuming", "pipeline.runs.planning"),
             *("pipeline.validation.batch", "pipeline.validation.stored", "pipeline.telemetry.throughput"),
             *("pipeline.results.aggregate", "pipeline.report.writing", "pipeline.telemetry.log_lines"),
-            *("pipeline.results.announcing", "pipeline.runs.retrying"),
+            *("pipeline.results.announcing", "pipeline.runs.retrying", "pipeline.service_models"),
         )
 
     @property

@@ -1,16 +1,11 @@
-"""botocore's models of AWS's services, each read once in a process.
-
-Reading one takes 5 to 100 ms, and several parts of the local cloud ask for the same: clients, the services that are
-served here, the check of a state machine's tasks.
-"""
+"""AWS's services as botocore models them, each understood once in a process: for the services that are served here, and
+for the check of a state machine's tasks."""
 
 from functools import lru_cache
 
-from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-LOADER = Loader()
-"""Keeps what it has read. What it gives is shared: to be read only."""
+from pipeline.service_models import LOADER
 
 
 @lru_cache

@@ -9,7 +9,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import OperationModel
 
-from pipeline.local.models import LOADER, service_model
+from pipeline.local.models import service_model
 from pipeline.local.states.documents import dump
 from pipeline.local.states.errors import StateError
 from pipeline.local.states.integrations import responses
@@ -17,6 +17,7 @@ from pipeline.local.states.integrations.base import Attempt, ServiceIntegration,
 from pipeline.local.states.integrations.errors import Naming, sdk_naming, state_error
 from pipeline.local.states.integrations.shaping import request_of
 from pipeline.local.states.scope import Json
+from pipeline.service_models import LOADER
 
 _BOTO_NAMES = {
     "cloudwatchlogs": "logs",
