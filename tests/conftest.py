@@ -1,6 +1,8 @@
 """What many tests need: S3 in memory, a contract small enough to be quick, photos, and a run over them."""
 
 import io
+import os
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +27,13 @@ from pipeline.validation.batches import Batch
 
 IMAGES, RESULTS, LEDGER = "example-images", "example-results", "example-ledger"
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:imagebatch:first"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What is kept from one run to the next is kept for these tests alone, and for the processes that they start."""
+    folder = tempfile.TemporaryDirectory(prefix="imagebatch-cache-")
+    os.environ["IMAGEBATCH_CACHE"] = folder.name
+    config.add_cleanup(folder.cleanup)
 
 
 @pytest.fixture

@@ -56,9 +56,9 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _replay_here(options: argparse.Namespace) -> int:
-    from pipeline.local import forks, translations
+    from pipeline.local import forks
 
-    forks.prepare(after=translations.prepare())
+    forks.prepare()
     from pipeline.laptop.replay_local import LocalRun, find_run, replay_local
     from pipeline.laptop.terminal import report_document, show_report
     from pipeline.runs.replay import told

@@ -58,9 +58,9 @@ def _run(options: argparse.Namespace) -> int:
     if not local.is_installed("run"):
         return EXIT_USAGE
     # Imported here: `imagebatch --help` and a wrong option answer at once.
-    from pipeline.local import forks, translations
+    from pipeline.local import forks
 
-    forks.prepare(after=translations.prepare())
+    forks.prepare()
     from pipeline.laptop.run_local import run_local
     from pipeline.laptop.terminal import report_document, show_report
 

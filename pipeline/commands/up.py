@@ -70,9 +70,9 @@ def _up(options: argparse.Namespace) -> int:
     if not local.is_installed("up"):
         return EXIT_USAGE
     # Imported here: `imagebatch --help` and a wrong option answer at once.
-    from pipeline.local import forks, translations
+    from pipeline.local import forks
 
-    forks.prepare(after=translations.prepare())
+    forks.prepare()
     from botocore.exceptions import BotoCoreError, ClientError
 
     from pipeline.laptop.standing_cloud import CloudRequest

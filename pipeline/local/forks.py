@@ -4,7 +4,7 @@ A function's process takes 0.4 seconds of a core to load boto3, numpy and what i
 eight of them. Whoever knows that a cloud comes says so first thing, and the modules are loaded on another core while
 this process loads its own:
 
-    forks.prepare(after=translations.prepare())
+    forks.prepare()
     from pipeline.local.cloud import LocalCloud  # its processes are forks from now on, where they can be
 
 What a fork may not be is started as any other command: elsewhere than on Linux, where libraries of the system do not
@@ -245,13 +245,13 @@ class ForkServer:
 _prepared: dict[Kind, ForkServer] = {}
 
 
-def prepare(after: int | None = None) -> None:
-    """Let the next cloud of this process have forks. Closes `after`, the file descriptor of a pipe.
+def prepare() -> None:
+    """Let the next cloud of this process have forks.
 
-    Their servers load one after another, once that pipe has ended: each is needed later than the one before, and
-    together they would keep the cores from what is needed first.
+    Their servers load one after another: each is needed later than the one before, and together they would keep the
+    cores from what is needed first.
     """
-    turn = after
+    turn: int | None = None
     for kind in Kind if sys.platform == "linux" else ():
         if kind in _prepared:
             continue

@@ -1,96 +1,107 @@
-"""SAM's translator in another process, against the same in this one."""
+"""Templates translated once, against SAM's translator itself."""
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from pipeline.local import sam, translations
 from pipeline.local.deploy.template import load, package
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "infra" / "template.yaml"
-FUNCTION = {"Type": "AWS::Serverless::Function", "Properties": {"Handler": "a.b"}}
-GONE = """
-import os
-from pipeline.local import translations
-translations.available_cores = lambda: 2
-translations.prepare()
-print(translations._prepared[0].pid, flush=True)
-os._exit(0)
-"""
+TOPIC = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"T": {"Type": "AWS::SNS::Topic"}}}
 
 
-def order(template: dict[str, Any]) -> sam.Order:
-    return {"template": template, "parameters": {"DefaultModel": "any"}, "region": "eu-west-1"}
+def order(template: dict[str, Any], region: str = "eu-west-1", **parameters: str) -> sam.Order:
+    return {"template": template, "parameters": {"DefaultModel": "any", **parameters}, "region": region}
 
 
 @pytest.fixture
-def process(monkeypatch: pytest.MonkeyPatch) -> "Iterator[subprocess.Popen[str]]":
-    """The one that is prepared, on however few cores."""
-    prepared: list[subprocess.Popen[str]] = []
-    monkeypatch.setattr(translations, "_prepared", prepared)
-    monkeypatch.setattr(translations, "available_cores", lambda: 2)
-    loaded = translations.prepare()
-    assert loaded is not None
-    (process,) = prepared
-    with process, os.fdopen(loaded, "rb"):
-        yield process
-        process.kill()
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where translations are kept: in a folder that is new."""
+    monkeypatch.setenv("IMAGEBATCH_CACHE", str(tmp_path))
+    return tmp_path / "templates"
 
 
-def test_a_prepared_process_translates_as_this_one(process: "subprocess.Popen[str]") -> None:
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[sam.Order]:
+    """What the translator is asked."""
+    asked: list[sam.Order] = []
+    translate = sam.translated
+
+    def asks(order: sam.Order) -> sam.Translated:
+        asked.append(order)
+        return translate(order)
+
+    monkeypatch.setattr(sam, "translated", asks)
+    return asked
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_template_is_the_same_whether_it_was_kept_or_not(asked: list[sam.Order]) -> None:
     template = package(load(TEMPLATE), TEMPLATE.parent)
+    theirs = sam.translated(order(template))
+    asked.clear()
 
-    assert translations.translated(order(template)) == sam.translated(order(template))
-    assert process.returncode == 0
-
-
-@pytest.mark.usefixtures("process")
-def test_it_refuses_what_this_one_refuses() -> None:
-    template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"F": FUNCTION}}
-
-    refused = translations.translated(order(template))
-
-    assert refused == sam.translated(order(template))
-    assert "[F]" in refused["problems"][0]
+    assert [translations.translated(order(template)) for _ in range(3)] == [theirs] * 3
+    assert len(asked) == 1
 
 
-def test_a_pipe_tells_when_it_has_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    prepared: list[subprocess.Popen[str]] = []
-    monkeypatch.setattr(translations, "_prepared", prepared)
-    monkeypatch.setattr(translations, "available_cores", lambda: 2)
-    loaded = translations.prepare()
-    assert loaded is not None
-    with prepared[0] as process, os.fdopen(loaded, "rb") as until_loaded:
-        assert until_loaded.read() == b""
-        assert process.poll() is None
-        process.kill()
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: order({**TOPIC, "Description": "another"}),
+        lambda: order(TOPIC, region="eu-west-2"),
+        lambda: order(TOPIC, DefaultModel="another"),
+        lambda: order(TOPIC, Another="any"),
+    ],
+)
+def test_whatever_it_depends_on_makes_another(other: Callable[[], sam.Order], asked: list[sam.Order]) -> None:
+    translations.translated(order(TOPIC))
+    translations.translated(other())
+
+    assert len(asked) == 2
 
 
-def test_on_one_core_this_process_translates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(translations, "_prepared", [])
-    monkeypatch.setattr(translations, "available_cores", lambda: 1)
-    assert translations.prepare() is None
+@pytest.mark.usefixtures("kept")
+def test_another_translator_makes_another(asked: list[sam.Order], monkeypatch: pytest.MonkeyPatch) -> None:
+    translations.translated(order(TOPIC))
+    monkeypatch.setattr(translations, "version", lambda package: "0.0.0")
+    translations.translated(order(TOPIC))
+
+    assert len(asked) == 2
 
 
-def test_a_process_that_has_ended_leaves_it_to_this_one(process: "subprocess.Popen[str]") -> None:
-    process.kill()
-    process.wait()
-    template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"T": {"Type": "AWS::SNS::Topic"}}}
+def test_what_is_broken_is_made_again(kept: Path, asked: list[sam.Order]) -> None:
+    made = translations.translated(order(TOPIC))
+    (file,) = kept.iterdir()
+    file.write_bytes(file.read_bytes()[:-1])
 
-    assert translations.translated(order(template))["template"]["Resources"] == template["Resources"]
+    assert translations.translated(order(TOPIC)) == made
+    assert len(asked) == 2
 
 
-def test_it_ends_with_whoever_prepared_it() -> None:
-    printed = subprocess.run([sys.executable, "-c", GONE], capture_output=True, text=True, check=True, env=os.environ)
-    try:
-        process = psutil.Process(int(printed.stdout))
-    except psutil.NoSuchProcess:
-        return
-    _, alive = psutil.wait_procs([process], timeout=30)
-    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+def test_where_nothing_can_be_kept_it_is_made_again(kept: Path, asked: list[sam.Order]) -> None:
+    kept.touch()
+
+    assert translations.translated(order(TOPIC)) == translations.translated(order(TOPIC))
+    assert len(asked) == 2
+
+
+def test_what_is_refused_is_not_kept(kept: Path) -> None:
+    function = {"Type": "AWS::Serverless::Function", "Properties": {"Handler": "a.b"}}
+    refused = order({**TOPIC, "Resources": {"F": function}})
+
+    assert "[F]" in translations.translated(refused)["problems"][0]
+    assert not kept.exists()
+
+
+def test_what_must_not_be_echoed_is_not_kept(kept: Path) -> None:
+    secret = copy.deepcopy(TOPIC) | {"Parameters": {"Token": {"Type": "String", "NoEcho": True}}}
+
+    translations.translated(order(secret, Token="of-somebody"))
+
+    assert not kept.exists()
