@@ -4,7 +4,6 @@ A body that is being received is a file like any other, but nobody knows its nam
 names it. Files that no index names are what an earlier process did not finish.
 """
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from pipeline.local.buckets.body_file import BodyFile
 from pipeline.local.buckets.checksums import Digests, Source, pump
 
 T = TypeVar("T")
@@ -36,16 +36,15 @@ class Bodies:
         folder.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def create(self, fill: Callable[[BinaryIO], T]) -> Iterator[tuple[str, T]]:
+    def create(self, fill: Callable[[BodyFile], T]) -> Iterator[tuple[str, T]]:
         """A new file's name, and what `fill` returned of filling it.
 
         Whoever creates gives the name to the index inside the `with` block: when the block fails, the file goes.
         """
         path = self._folder / uuid.uuid4().hex
         try:
-            with path.open("wb") as file:
+            with BodyFile(path, _READ_ONLY) as file:
                 filled = fill(file)
-                os.fchmod(file.fileno(), _READ_ONLY)
             yield path.name, filled
         except BaseException:
             path.unlink(missing_ok=True)

@@ -7,9 +7,12 @@ of the AWS CLI sends, AWS's own library awscrt computes; where it is not install
 
 import base64
 import hashlib
+import mmap
 import uuid
 import zlib
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,7 +23,9 @@ try:
 except ImportError:
     awscrt = None
 
-_CHUNK = 1 << 18
+# What is written at once, past the page cache (body_file.py), from memory that begins with a page, as that wants it.
+_CHUNK = 1 << 20
+_buffers: deque[mmap.mmap] = deque(maxlen=16)
 
 Bytes = bytes | bytearray | memoryview
 
@@ -116,24 +121,43 @@ def checksum_of(algorithm: str, data: bytes) -> Checksum:
 def pump(
     source: Source, write: Callable[[memoryview], object], algorithm: str | None, *, with_md5: bool = True
 ) -> Digests:
-    """Hand everything that `source` holds to `write`, a chunk at a time, and say what it was.
+    """Hand everything that `source` holds to `write`, a megabyte at a time, and say what it was.
 
     The ETag is the MD5; without it, an ETag that no other body has.
     """
     md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
     other = hasher(algorithm) if algorithm else None
-    chunk = memoryview(bytearray(_CHUNK))
     size = 0
-    while count := source.readinto(chunk):
-        part = chunk[:count]
-        if md5 is not None:
-            md5.update(part)
-        if other is not None:
-            other.update(part)
-        write(part)
-        size += count
+    with _buffer() as chunk:
+        while count := _fill(chunk, source):
+            part = chunk[:count]
+            if md5 is not None:
+                md5.update(part)
+            if other is not None:
+                other.update(part)
+            write(part)
+            size += count
     checksum = None
     if algorithm and other is not None:
         checksum = Checksum(algorithm, base64.b64encode(other.digest()).decode())
     digest = md5.digest() if md5 is not None else None
     return Digests(size, digest, f'"{digest.hex() if digest else uuid.uuid4().hex}"', checksum)
+
+
+@contextmanager
+def _buffer() -> Iterator[memoryview]:
+    """Memory that nobody else uses meanwhile: kept, since the system takes its time to find some anew."""
+    try:
+        buffer = _buffers.pop()
+    except IndexError:
+        buffer = mmap.mmap(-1, _CHUNK)
+    yield memoryview(buffer)
+    _buffers.append(buffer)
+
+
+def _fill(chunk: memoryview, source: Source) -> int:
+    """As much of `chunk` as there are bytes, but for the end all of it."""
+    filled = 0
+    while filled < len(chunk) and (count := source.readinto(chunk[filled:])):
+        filled += count
+    return filled

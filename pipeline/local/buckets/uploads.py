@@ -8,7 +8,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from pipeline.local.buckets.base import (
     BucketError,
@@ -20,6 +20,7 @@ from pipeline.local.buckets.base import (
     etag_matches,
 )
 from pipeline.local.buckets.bodies import Bodies, Body
+from pipeline.local.buckets.body_file import BodyFile
 from pipeline.local.buckets.changes import Change
 from pipeline.local.buckets.checksums import checksum_of, hasher
 from pipeline.local.buckets.index import Index, Part, Upload, now, to_milliseconds
@@ -134,7 +135,7 @@ class Uploads:
         self._tell(created.change)
         return info
 
-    def _join(self, upload: Upload, parts: Sequence[Part], file: BinaryIO) -> Checksum | None:
+    def _join(self, upload: Upload, parts: Sequence[Part], file: BodyFile) -> Checksum | None:
         """Write the parts one after the other, and say what the checksum of the whole is."""
         whole = hasher(upload.algorithm) if upload.algorithm and upload.checksum_type == FULL_OBJECT else None
         try:

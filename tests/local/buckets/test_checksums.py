@@ -49,6 +49,19 @@ def test_chunks_add_up(algorithm: str) -> None:
     assert pump(io.BytesIO(data), lambda _: None, algorithm).checksum == checksum_of(algorithm, data)
 
 
+class Dribble(io.BytesIO):
+    """A body of which every read brings little, as of a slow client."""
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return super().readinto(buffer[:1000])
+
+
+def test_what_comes_in_dribbles_is_written_in_large_pieces() -> None:
+    sizes: list[int] = []
+    pump(Dribble(bytes(2_500_000)), lambda part: sizes.append(len(part)), None)
+    assert sizes == [1 << 20, 1 << 20, 2_500_000 - (2 << 20)]
+
+
 @pytest.mark.parametrize("algorithm", ["CRC32", "SHA1", "SHA256", *PUBLISHED])
 def test_s3_answers_the_checksum_that_botocore_sent(shared_cloud: LocalCloud, algorithm: str) -> None:
     s3 = shared_cloud.client("s3")
