@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.session
-from botocore.loaders import JSONFileLoader, Loader
+from botocore.loaders import JSONFileLoader, Loader, instance_cache
 
 
 class Documents(JSONFileLoader):
@@ -36,6 +36,7 @@ class Models(Loader):
 
     FILE_LOADER_CLASS = Documents
 
+    @instance_cache
     def list_available_services(self, type_name: str) -> list[str]:
         """The services that have a model of any type. One that has none of this type is told of when it is loaded, by
         botocore's DataNotFoundError."""
