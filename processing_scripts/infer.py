@@ -11,7 +11,7 @@ All of it lies under the folder that IMAGEBATCH_ROOT names, "/" when it is not s
 
 The job fails (exit code 1) when nothing could be predicted: the model does not load, or not one shard reads. While some
 shards work it succeeds; AggregatePredictions reports the images of the others as failed. On SIGTERM (StopProcessingJob,
-or a time limit: SageMaker kills 120 s later) what is in work is finished, no other is begun, and the exit code is 143.
+or a time limit: SageMaker kills 120 s later) shards in work are finished, no other is begun, and the exit code is 143.
 """
 
 import json
@@ -20,18 +20,22 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Self
 
 from pipeline import shards
+from pipeline.contract import ModelContract
+from pipeline.contract.model_files import ModelFile
 from pipeline.contract.packages import load_package
 from pipeline.errors import ImageBatchError
+from pipeline.inference.assembly import ShardOutcome
+from pipeline.inference.division import Piece, divide, processes_for
 from pipeline.inference.gpus import usable_gpus
 from pipeline.inference.runtimes import RuntimeSettings
-from pipeline.inference.workers import Job, ShardOutcome, predict_partition
+from pipeline.inference.workers import Job, predict_partition
 from pipeline.telemetry.jobs import log_to_stdout
 from pipeline.telemetry.throughput import tell_job
 
@@ -104,13 +108,15 @@ def infer(folders: Folders, is_stopping: StopSignal, about: Mapping[str, str]) -
     `about` is what the job's metrics are about: its run and its partition.
     """
     started = time.monotonic()
-    paths = _largest_first(folders.shards.rglob(f"*{shards.SUFFIX}"))
+    paths = list(folders.shards.rglob(f"*{shards.SUFFIX}"))
     if not paths:
         raise JobFailedError(f"{folders.shards} holds no shards; expected those of the partition's manifest.")
-    job = _prepare(folders)
-    processes = min(len(paths), job.most_processes)
-    logger.info("%d shards, %d processes", len(paths), processes)
-    outcomes = [_log(outcome) for outcome in predict_partition(job, paths, processes, is_stopping)]
+    package = load_package(folders.model)
+    job = _prepare(folders, package.model)
+    wholes = _largest_first(paths, package.contract)
+    processes, pieces = _shared_out(job, wholes)
+    logger.info("%d shards, %d processes", len(wholes), processes)
+    outcomes = [_log(outcome) for outcome in predict_partition(job, pieces, processes, is_stopping)]
     failures = [outcome.failure for outcome in outcomes if outcome.failure]
     images = sum(outcome.images for outcome in outcomes)
     logger.info("%d images predicted, %d shards failed", images, len(failures))
@@ -123,13 +129,26 @@ def infer(folders: Folders, is_stopping: StopSignal, about: Mapping[str, str]) -
     return len(outcomes) == len(paths)
 
 
-def _largest_first(paths: Iterable[Path]) -> list[Path]:
-    """Whoever has the last shard keeps the other cores waiting: that should be a small one."""
-    return sorted(paths, key=lambda path: (-path.stat().st_size, path.name))
+def _largest_first(paths: Iterable[Path], contract: ModelContract) -> list[Piece]:
+    """Shards by their rows: the smallest are the last to be begun, and cut.
+
+    A file that is no shard has a row here, for the sake of whoever finds out what is wrong with it.
+    """
+    wholes = [Piece.whole(path, max(1, shards.count_rows(path, contract))) for path in paths]
+    return sorted(wholes, key=lambda whole: (-whole.rows, whole.path.name))
 
 
-def _prepare(folders: Folders) -> Job:
-    gpus = usable_gpus(load_package(folders.model).model, RuntimeSettings.from_env())
+def _shared_out(job: Job, wholes: Sequence[Piece]) -> tuple[int, Iterable[Piece]]:
+    """How many processes predict the shards, and what they are given, one by one."""
+    if job.gpus:
+        # Batches are filled up to a shard's size there: half a shard takes as long as a whole one.
+        return min(len(wholes), job.most_processes), wholes
+    processes = processes_for([whole.rows for whole in wholes], job.most_processes)
+    return processes, divide(wholes, processes)
+
+
+def _prepare(folders: Folders, model: ModelFile) -> Job:
+    gpus = usable_gpus(model, RuntimeSettings.from_env())
     try:
         run = json.loads(folders.run.read_bytes())
         job = Job(

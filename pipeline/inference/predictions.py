@@ -152,6 +152,11 @@ class ShardFailure:
     error: str
     cause: str
 
+    @classmethod
+    def of(cls, shard: str, error: Exception) -> Self:
+        """The failure of a shard that this error stopped."""
+        return cls(shard, type(error).__name__, str(error))
+
     def to_json(self) -> str:
         """A JSON document."""
         return json.dumps(asdict(self), indent=2) + "\n"

@@ -41,9 +41,9 @@ class Predictor:
         return self._runtime.batch_size
 
     def predict(
-        self, shard: Shard, shard_id: str, keep: Callable[[Scores], None] = lambda answers: None
+        self, shard: Shard, shard_id: str, keep: Callable[[Scores], None] = lambda answers: None, first: int = 0
     ) -> Iterator[Prediction]:
-        """One prediction for each row of the shard, in order.
+        """One prediction for each row of the shard, in order; where only some rows were read, from row `first` on.
 
         For the task raw, whose predictions only name a row of the shard's array, `keep` is given the answers of each
         batch, float32 [n, ...].
@@ -57,7 +57,7 @@ class Predictor:
             rows = shard.rows[start : start + together]
             outputs = self._outputs(shard.images[start : start + together], rows, shard_id)
             blank = [Prediction(row, contract.name, contract.digest, self._run_id, shard_id) for row in rows]
-            yield from self._answer(blank, outputs, start, keep)
+            yield from self._answer(blank, outputs, first + start, keep)
 
     @property
     def _ranked_together(self) -> int:

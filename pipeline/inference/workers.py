@@ -1,4 +1,4 @@
-"""The shards of a partition, predicted on all cores: one process per core, one shard at a time each.
+"""The shards of a partition, predicted on all cores: one process per core, one shard, or piece of one, at a time each.
 
 Where the model runs on GPUs there are two processes for each of them instead, which sees no other.
 
@@ -9,7 +9,7 @@ concerns every shard (the model does not load, the package is not the one that t
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -17,26 +17,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self
 
 from pipeline import shards
 from pipeline.contract import ModelContract, Task
 from pipeline.contract.packages import ModelPackage, load_package
 from pipeline.cores import available_cores
 from pipeline.errors import ContractMismatch, ImageBatchError
-from pipeline.inference import arrays
 from pipeline.inference.arrays import ArrayWriter
+from pipeline.inference.assembly import Answers, Assembly, ShardOutcome, assemble, partial_array
+from pipeline.inference.division import Piece
 from pipeline.inference.gpus import PROCESSES_PER_GPU, VISIBLE
-from pipeline.inference.predictions import FAILURE_SUFFIX, PREDICTIONS_SUFFIX, ShardFailure
+from pipeline.inference.predictions import ShardFailure
 from pipeline.inference.predictor import Predictor, open_predictor
 from pipeline.inference.ranking import Scores
 from pipeline.telemetry.jobs import log_to_stdout
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
-
-PARTIAL_SUFFIX = ".partial"
-"""Ends the name of a file that is being written. One that is uploaded by chance is read by nobody."""
 
 
 @dataclass(frozen=True)
@@ -57,42 +55,43 @@ class Job:
         return PROCESSES_PER_GPU * len(self.gpus) or available_cores()
 
 
-@dataclass(frozen=True, slots=True)
-class ShardOutcome:
-    """What became of one shard: so many images predicted, or why none was."""
-
-    shard: str
-    images: int = 0
-    failure: ShardFailure | None = None
-
-
 class Worker:
-    """Predicts shards with a model that is loaded once, at the first of them."""
+    """Predicts shards, and pieces of them, with a model that is loaded once, at the first of them."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def predict(self, path: Path) -> ShardOutcome:
-        """Writes `<shard>.jsonl`, or `<shard>.failed.json`. Raises what concerns every shard."""
+    def predict(self, piece: Piece) -> Answers | ShardOutcome:
+        """Answers for the rows of a piece; what became of a whole shard, which is published.
+
+        Raises what concerns every shard.
+        """
+        answers = self._answers(piece)
+        return assemble(self._job.predictions, piece.shard_id, [answers]) if piece.is_whole else answers
+
+    def _answers(self, piece: Piece) -> Answers:
         package, predictor = self._loaded
-        shard_id = _shard_id(path)
+        rows = piece.in_batches(predictor.batch_size)
         try:
-            shard = shards.read(path, package.contract)
-            with self._array(package.contract, shard_id, len(shard.rows)) as keep:
-                lines = [prediction.to_line() for prediction in predictor.predict(shard, shard_id, keep)]
+            shard = shards.read(piece.path, package.contract, rows)
+            with self._array(package.contract, piece, rows.start) as array:
+                keep = array.append if array else _nothing
+                predictions = predictor.predict(shard, piece.shard_id, keep, rows.start)
+                lines = tuple(prediction.to_line() for prediction in predictions)
         except (ImageBatchError, MemoryError) as error:
-            return _failed(self._job, ShardFailure(shard_id, type(error).__name__, str(error)))
-        _publish(self._job, f"{shard_id}{PREDICTIONS_SUFFIX}", lines)
-        return ShardOutcome(shard_id, len(lines))
+            return Answers(failure=ShardFailure.of(piece.shard_id, error))
+        return Answers(lines, array.shape if array else None)
 
     @contextmanager
-    def _array(self, contract: ModelContract, shard_id: str, rows: int) -> Iterator[Callable[[Scores], None]]:
-        """Where answers go: for the task raw into `<shard>.npy`, which is there before any line names it."""
+    def _array(self, contract: ModelContract, piece: Piece, first: int) -> Iterator[ArrayWriter | None]:
+        """Where the answers of a piece go, for the task raw: into the array of its shard."""
         if contract.task is not Task.RAW:
-            yield lambda answers: None
+            yield None
             return
-        with _publishing(self._job, arrays.file_name(shard_id)) as file:
-            yield ArrayWriter(file, rows).append
+        path = partial_array(self._job.predictions, piece.shard_id)
+        # Other processes write other rows of it: a piece does not begin by emptying the file.
+        with open(path, "wb", opener=None if piece.is_whole else _keeping) as file:
+            yield ArrayWriter(file, piece.rows, first)
 
     @cached_property
     def _loaded(self) -> tuple[ModelPackage, Predictor]:
@@ -106,50 +105,64 @@ class Worker:
 
 
 def predict_partition(
-    job: Job, paths: Iterable[Path], processes: int, is_stopping: Callable[[], bool] = lambda: False
+    job: Job, pieces: Iterable[Piece], processes: int, is_stopping: Callable[[], bool] = lambda: False
 ) -> Iterator[ShardOutcome]:
-    """Outcomes of all shards, as they come. Once `is_stopping()`, what is in work is finished and no other begun."""
-    waiting = iter(paths)
+    """Outcomes of all shards, as they come. Once `is_stopping()`, shards in work are finished and no other begun."""
     if processes == 1:
-        worker = Worker(job)
-        while not is_stopping() and (path := next(waiting, None)):
-            yield worker.predict(path)
+        worker, assembly = Worker(job), Assembly(job.predictions)
+        for piece in _to_begin(pieces, is_stopping, ()):
+            if outcome := assembly.add(piece, worker.predict(piece)):
+                yield outcome
         return
-    suspects = yield from _predict_together(job, waiting, processes, is_stopping)
-    for path in suspects:
-        if not is_stopping():
-            yield _predict_alone(job, path)
+    suspects = yield from _predict_together(job, pieces, processes, is_stopping)
+    for shard in suspects.values():
+        if not is_stopping() and (outcome := _predict_alone(job, shard)):
+            yield outcome
 
 
 def _predict_together(
-    job: Job, waiting: Iterator[Path], processes: int, is_stopping: Callable[[], bool]
-) -> Generator[ShardOutcome, None, list[Path]]:
+    job: Job, pieces: Iterable[Piece], processes: int, is_stopping: Callable[[], bool]
+) -> Generator[ShardOutcome, None, dict[Path, Piece]]:
     """Returns the shards that were in work when a process died: one of them is to blame, and nobody knows which."""
-    suspects: list[Path] = []
+    suspects: dict[Path, Piece] = {}
+    waiting, assembly = _to_begin(pieces, is_stopping, suspects), Assembly(job.predictions)
     with _Pool(job, processes) as pool:
-        in_work: dict[Future[ShardOutcome], Path] = {}
+        in_work: dict[Future[Answers | ShardOutcome], Piece] = {}
         while True:
-            # One shard for each process and none ahead, so that stopping waits for nothing but what has begun.
-            while len(in_work) < processes and not is_stopping() and (path := next(waiting, None)):
-                in_work[pool.submit(path)] = path
+            # One piece for each process and none ahead, so that stopping waits for little but what has begun.
+            while len(in_work) < processes and (piece := next(waiting, None)):
+                in_work[pool.submit(piece)] = piece
             if not in_work:
                 return suspects
             for future in wait(in_work, return_when=FIRST_COMPLETED).done:
-                path = in_work.pop(future)
+                piece = in_work.pop(future)
                 try:
-                    yield future.result()
+                    answered = future.result()
                 except BrokenProcessPool:
-                    suspects.append(path)
+                    suspects[piece.path] = Piece.whole(piece.path, piece.rows)
+                    continue
+                if outcome := assembly.add(piece, answered):
+                    yield outcome
 
 
-def _predict_alone(job: Job, path: Path) -> ShardOutcome:
+def _to_begin(pieces: Iterable[Piece], is_stopping: Callable[[], bool], suspects: Container[Path]) -> Iterator[Piece]:
+    """The pieces, as long as they are wanted: those of a suspect are not, nor is another shard where the job stops."""
+    for piece in pieces:
+        if piece.start == 0 and is_stopping():
+            return
+        if piece.path not in suspects:
+            yield piece
+
+
+def _predict_alone(job: Job, shard: Piece) -> ShardOutcome | None:
     """A suspect, in a process of its own."""
     with _Pool(job, processes=1) as pool:
         try:
-            return pool.submit(path).result()
+            answered = pool.submit(shard).result()
         except BrokenProcessPool:
-            cause = f"The process that predicted shard {path.name} was killed. It may have run out of memory."
-            return _failed(job, ShardFailure(_shard_id(path), "WorkerDied", cause))
+            cause = f"The process that predicted shard {shard.path.name} was killed. It may have run out of memory."
+            answered = Answers(failure=ShardFailure(shard.shard_id, "WorkerDied", cause))
+    return Assembly(job.predictions).add(shard, answered)
 
 
 class _Pool:
@@ -166,13 +179,13 @@ class _Pool:
     def __exit__(self, *_: object) -> None:
         self._executor.shutdown(cancel_futures=True)
 
-    def submit(self, path: Path) -> "Future[ShardOutcome]":
+    def submit(self, piece: Piece) -> "Future[Answers | ShardOutcome]":
         try:
-            return self._executor.submit(_predict, path)
+            return self._executor.submit(_predict, piece)
         except BrokenProcessPool:
             self._executor.shutdown()
             self._executor = self._start()
-            return self._executor.submit(_predict, path)
+            return self._executor.submit(_predict, piece)
 
     def _start(self) -> ProcessPoolExecutor:
         context = get_context("fork" if _may_fork() else "spawn")
@@ -217,37 +230,15 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _predict(path: Path) -> ShardOutcome:
+def _predict(piece: Piece) -> Answers | ShardOutcome:
     if _worker is None:
         raise RuntimeError("_predict runs in a process that _start_worker has prepared")
-    return _worker.predict(path)
+    return _worker.predict(piece)
 
 
-def _failed(job: Job, failure: ShardFailure) -> ShardOutcome:
-    _publish(job, f"{failure.shard}{FAILURE_SUFFIX}", [failure.to_json()])
-    return ShardOutcome(failure.shard, failure=failure)
+def _nothing(answers: Scores) -> None:
+    """Keeps no answers: predictions say all of them."""
 
 
-def _publish(job: Job, name: str, lines: Iterable[str]) -> None:
-    with _publishing(job, name) as file:
-        file.writelines(line.encode("ascii") for line in lines)
-
-
-@contextmanager
-def _publishing(job: Job, name: str) -> Iterator[IO[bytes]]:
-    """A file appears under its name whole or not at all: SageMaker uploads the folder while the job runs.
-
-    What is not whole yet lies in the same folder: each output is a mount of its own, and no file is renamed across.
-    """
-    partial = job.predictions / f"{name}{PARTIAL_SUFFIX}"
-    try:
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(job.predictions / name)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def _shard_id(path: Path) -> str:
-    return path.name.removesuffix(shards.SUFFIX)
+def _keeping(path: str, flags: int) -> int:
+    return os.open(path, flags & ~os.O_TRUNC, 0o666)

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Self, TypeAlias
 
 from pipeline.contract import ModelContract
 from pipeline.errors import ContractMismatch, CorruptShard
@@ -125,15 +125,30 @@ def _header(images: Images, metadata: Mapping[str, str]) -> bytes:
     return struct.pack("<Q", len(document)) + document
 
 
-def read(path: Path, contract: ModelContract) -> Shard:
-    """The shard in a file. Raises as `parse` does."""
+def read(path: Path, contract: ModelContract, rows: slice = slice(None)) -> Shard:
+    """The shard in a file, or some rows of it, one behind the other: no other pixels are read.
+
+    Raises as `parse` does.
+    """
     import numpy as np
 
     try:
-        data = np.fromfile(path, np.uint8)
+        with path.open("rb") as file:
+            described = _Description.of(_read_header(file), contract, path.name)
+            described.check_size(path.stat().st_size)
+            start, stop, _ = rows.indices(len(described.rows))
+            file.seek(described.start + start * contract.input.bytes_per_image)
+            pixels = np.fromfile(file, np.uint8, (stop - start) * contract.input.bytes_per_image)
     except FileNotFoundError as error:
         raise CorruptShard(f"{path.name} is not there") from error
-    return parse(data.data, contract, path.name)
+    return described.shard(pixels, contract, slice(start, stop))
+
+
+def count_rows(path: Path, contract: ModelContract) -> int:
+    """How many rows a shard has, if it is one: as many as its length has room for."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    return max(0, path.stat().st_size - 8 - length) // contract.input.bytes_per_image
 
 
 def parse(data: bytes | bytearray | memoryview, contract: ModelContract, name: str = "") -> Shard:
@@ -148,25 +163,54 @@ def parse(data: bytes | bytearray | memoryview, contract: ModelContract, name: s
     """
     import numpy as np
 
-    header, start = _parse_header(data, name or "the shard")
-    metadata, shard_id = header.get("__metadata__"), _id(header)
-    name = name or f"shard {shard_id}"
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT or header.keys() - _HEADER_KEYS:
-        raise CorruptShard(f"{name} is a safetensors file, but no shard of format {FORMAT}")
-    _check_contract(name, metadata, contract)
-    rows = _parse_rows(name, metadata)
-    shape = (len(rows), *contract.input.pixel_shape)
-    size = math.prod(shape)
-    if not rows or header.get("images") != {"dtype": "U8", "shape": list(shape), "data_offsets": [0, size]}:
-        raise CorruptShard(
-            f"{name} holds {header.get('images')!r:.200} and {len(rows)} rows;"
-            f" expected U8 {list(shape)} and at least one row. Validate its batch again."
-        )
-    pixels = memoryview(data)[start:]
-    if len(pixels) != size:
-        raise CorruptShard(f"{name} has {len(pixels)} bytes of pixels; expected {size}. Validate its batch again.")
-    images = np.frombuffer(pixels, np.uint8).reshape(shape)
-    return Shard(images, rows, metadata["contract"], shard_id)
+    described = _Description.of(data, contract, name)
+    described.check_size(len(data))
+    return described.shard(np.frombuffer(memoryview(data)[described.start :], np.uint8), contract)
+
+
+@dataclass(frozen=True, slots=True)
+class _Description:
+    """What a shard's header says, and that it is one of this contract."""
+
+    name: str
+    id: str
+    rows: tuple[Row, ...]
+    start: int
+    """Where the pixels begin."""
+    size: int
+    """How many bytes of pixels there are."""
+
+    @classmethod
+    def of(cls, data: bytes | bytearray | memoryview, contract: ModelContract, name: str) -> Self:
+        """As the beginning of a shard describes it. Raises as `parse` does."""
+        header, start = _parse_header(data, name or "the shard")
+        metadata, shard_id = header.get("__metadata__"), _id(header)
+        name = name or f"shard {shard_id}"
+        if not isinstance(metadata, dict) or metadata.get("format") != FORMAT or header.keys() - _HEADER_KEYS:
+            raise CorruptShard(f"{name} is a safetensors file, but no shard of format {FORMAT}")
+        _check_contract(name, metadata, contract)
+        rows = _parse_rows(name, metadata)
+        shape = (len(rows), *contract.input.pixel_shape)
+        size = math.prod(shape)
+        if not rows or header.get("images") != {"dtype": "U8", "shape": list(shape), "data_offsets": [0, size]}:
+            raise CorruptShard(
+                f"{name} holds {header.get('images')!r:.200} and {len(rows)} rows;"
+                f" expected U8 {list(shape)} and at least one row. Validate its batch again."
+            )
+        return cls(name, shard_id, rows, start, size)
+
+    def check_size(self, length: int) -> None:
+        """Raises CorruptShard where a shard of so many bytes has not the pixels that it describes."""
+        if length - self.start != self.size:
+            raise CorruptShard(
+                f"{self.name} has {length - self.start} bytes of pixels; expected {self.size}."
+                " Validate its batch again."
+            )
+
+    def shard(self, pixels: Images, contract: ModelContract, rows: slice = slice(None)) -> Shard:
+        """The shard, or those rows of it, with their pixels [bytes]."""
+        images = pixels.reshape(-1, *contract.input.pixel_shape)
+        return Shard(images, self.rows[rows], contract.digest, self.id)
 
 
 def id_of(data: bytes | bytearray | memoryview) -> str:
@@ -183,6 +227,12 @@ _HEADER_KEYS = {"__metadata__", "images"}
 def _id(header: Mapping[str, Any]) -> str:
     metadata = header.get("__metadata__")
     return str(metadata.get("shard", "")) if isinstance(metadata, dict) else ""
+
+
+def _read_header(file: IO[bytes]) -> bytes:
+    """The beginning of a file, as far as its header goes: `_parse_header` says what is wrong with it."""
+    beginning = file.read(8)
+    return beginning + file.read(min(int.from_bytes(beginning, "little"), MAX_HEADER_BYTES))
 
 
 def _parse_header(data: bytes | bytearray | memoryview, name: str) -> tuple[dict[str, Any], int]:

@@ -32,6 +32,16 @@ def test_an_array_that_was_written_in_batches_reads_back_as_one(whole: Any, size
     assert np.array_equal(found, whole)
 
 
+@given(answers, st.integers(0, 4), st.booleans())
+def test_an_array_that_two_write_reads_back_as_one(whole: Any, edge: int, is_last_first: bool) -> None:
+    file = io.BytesIO()
+    for part in sorted((slice(0, edge), slice(edge, None)), key=lambda part: part.start, reverse=is_last_first):
+        if len(whole[part]):
+            file.seek(0)
+            ArrayWriter(file, len(whole), part.start).append(whole[part])
+    assert np.array_equal(np.load(io.BytesIO(file.getvalue()), allow_pickle=False), whole)
+
+
 def test_rows_that_lie_scattered_in_memory_are_written_in_their_order() -> None:
     whole = np.arange(24, dtype=np.float32).reshape(2, 3, 4).transpose(0, 2, 1)
     assert np.array_equal(written(2, whole), whole)

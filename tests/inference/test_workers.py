@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import chain, repeat
 from multiprocessing import get_context
 from pathlib import Path, PosixPath
 from typing import Any
@@ -21,9 +22,11 @@ from pipeline.contract.packages import load_package
 from pipeline.cores import available_cores
 from pipeline.errors import ContractMismatch, InvalidPrediction
 from pipeline.inference import workers
+from pipeline.inference.assembly import ShardOutcome
+from pipeline.inference.division import Piece
 from pipeline.inference.predictions import read_lines
 from pipeline.inference.runtimes.onnx import OnnxRuntime
-from pipeline.inference.workers import Job, ShardOutcome, predict_partition
+from pipeline.inference.workers import Job, predict_partition
 from pipeline.shards import Row
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +57,7 @@ def job(tmp_path: Path) -> Job:
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
-    """Three good shards of two images."""
+    """Three good shards of two images: their files."""
     contract = load_package(EXAMPLE).contract
     made = []
     for number in range(3):
@@ -65,21 +68,32 @@ def paths(tmp_path: Path) -> list[Path]:
     return made
 
 
+@pytest.fixture
+def wholes(paths: list[Path]) -> list[Piece]:
+    """The same shards, none of them cut."""
+    return [Piece.whole(path, rows=2) for path in paths]
+
+
+def cut(path: Path) -> list[Piece]:
+    """A shard of two rows, each of them a piece."""
+    return [Piece(path, 0, 1, rows=2), Piece(path, 1, 2, rows=2)]
+
+
 def keys(job: Job, shard: str) -> list[str]:
     lines = (job.predictions / f"{shard}.jsonl").read_bytes().split(b"\n")
     return [prediction.row.key for prediction in read_lines(lines)]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_every_shard_gets_a_file_of_predictions(job: Job, paths: list[Path], processes: int) -> None:
-    outcomes = list(predict_partition(job, paths, processes))
+def test_every_shard_gets_a_file_of_predictions(job: Job, wholes: list[Piece], processes: int) -> None:
+    outcomes = list(predict_partition(job, wholes, processes))
     assert sorted(outcomes, key=lambda each: each.shard) == [ShardOutcome(f"b-{n}", images=2) for n in range(3)]
     assert [keys(job, f"b-{n}") for n in range(3)] == [[f"{n}-0.jpg", f"{n}-1.jpg"] for n in range(3)]
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_nothing_incomplete_is_left_behind(job: Job, paths: list[Path], processes: int) -> None:
-    list(predict_partition(job, paths, processes))
+def test_nothing_incomplete_is_left_behind(job: Job, wholes: list[Piece], processes: int) -> None:
+    list(predict_partition(job, wholes, processes))
     assert sorted(path.name for path in job.predictions.iterdir()) == [f"b-{n}.jsonl" for n in range(3)]
 
 
@@ -101,11 +115,11 @@ def raw_job(job: Job, paths: list[Path], tmp_path: Path) -> Job:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_raw_answer_lies_in_the_row_that_its_prediction_names(
-    raw_job: Job, paths: list[Path], processes: int
+    raw_job: Job, wholes: list[Piece], processes: int
 ) -> None:
-    list(predict_partition(raw_job, paths, processes))
+    list(predict_partition(raw_job, wholes, processes))
     package = load_package(raw_job.package)
-    shard = shards.read(paths[1], package.contract)
+    shard = shards.read(wholes[1].path, package.contract)
     expected = OnnxRuntime(package).predict(shard.images)
     lines = read_lines((raw_job.predictions / "b-1.jsonl").read_bytes().split(b"\n"))
     assert [(line.array, line.array_row) for line in lines] == [("b-1.npy", 0), ("b-1.npy", 1)]
@@ -115,22 +129,24 @@ def test_a_raw_answer_lies_in_the_row_that_its_prediction_names(
 class GivesUp:
     """A predictor that fails after its first batch."""
 
-    def predict(self, shard: shards.Shard, shard_id: str, keep: Callable[[Any], None]) -> Iterator[Any]:
+    batch_size = 1
+
+    def predict(self, shard: shards.Shard, shard_id: str, keep: Callable[[Any], None], first: int) -> Iterator[Any]:
         keep(np.zeros((1, 3), np.float32))
         raise InvalidPrediction("enough")
         yield
 
 
 def test_a_shard_that_fails_half_way_leaves_no_array(
-    raw_job: Job, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+    raw_job: Job, wholes: list[Piece], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workers, "open_predictor", lambda *arguments: GivesUp())
-    list(predict_partition(raw_job, paths[:1], processes=1))
+    list(predict_partition(raw_job, wholes[:1], processes=1))
     assert [path.name for path in raw_job.predictions.iterdir()] == ["b-0.failed.json"]
 
 
 def test_an_array_is_there_before_the_lines_that_name_it(
-    raw_job: Job, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+    raw_job: Job, wholes: list[Piece], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published: list[str] = []
     rename = Path.replace
@@ -140,13 +156,13 @@ def test_an_array_is_there_before_the_lines_that_name_it(
         return rename(partial, target)
 
     monkeypatch.setattr(Path, "replace", replace_noting)
-    list(predict_partition(raw_job, paths[:1], processes=1))
+    list(predict_partition(raw_job, wholes[:1], processes=1))
     assert published == ["b-0.npy", "b-0.jsonl"]
 
 
-def test_a_corrupt_shard_costs_only_itself(job: Job, paths: list[Path]) -> None:
-    paths[1].write_bytes(b"not a shard")
-    outcomes = {each.shard: each.failure for each in predict_partition(job, paths, processes=1)}
+def test_a_corrupt_shard_costs_only_itself(job: Job, wholes: list[Piece]) -> None:
+    wholes[1].path.write_bytes(b"not a shard")
+    outcomes = {each.shard: each.failure for each in predict_partition(job, wholes, processes=1)}
     assert {shard: failure and failure.error for shard, failure in outcomes.items()} == {
         "b-0": None,
         "b-1": "CorruptShard",
@@ -154,16 +170,16 @@ def test_a_corrupt_shard_costs_only_itself(job: Job, paths: list[Path]) -> None:
     }
 
 
-def test_why_a_shard_failed_lies_beside_the_predictions(job: Job, paths: list[Path]) -> None:
-    paths[1].write_bytes(b"not a shard")
-    list(predict_partition(job, paths, processes=1))
+def test_why_a_shard_failed_lies_beside_the_predictions(job: Job, wholes: list[Piece]) -> None:
+    wholes[1].path.write_bytes(b"not a shard")
+    list(predict_partition(job, wholes, processes=1))
     assert json.loads((job.predictions / "b-1.failed.json").read_text())["error"] == "CorruptShard"
     assert not (job.predictions / "b-1.jsonl").exists()
 
 
-def test_a_shard_that_kills_its_process_costs_only_itself(job: Job, paths: list[Path]) -> None:
-    killer = KillsItsProcess("b-9.safetensors")
-    outcomes = {each.shard: each.failure for each in predict_partition(job, [paths[0], killer, *paths[1:]], 2)}
+def test_a_shard_that_kills_its_process_costs_only_itself(job: Job, wholes: list[Piece]) -> None:
+    killer = Piece.whole(KillsItsProcess("b-9.safetensors"), rows=2)
+    outcomes = {each.shard: each.failure for each in predict_partition(job, [wholes[0], killer, *wholes[1:]], 2)}
     assert {shard: failure and failure.error for shard, failure in outcomes.items()} == {
         "b-0": None,
         "b-1": None,
@@ -174,24 +190,73 @@ def test_a_shard_that_kills_its_process_costs_only_itself(job: Job, paths: list[
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_package_that_was_replaced_since_the_run_began_stops_everything(
-    job: Job, paths: list[Path], processes: int
+    job: Job, wholes: list[Piece], processes: int
 ) -> None:
     with pytest.raises(ContractMismatch, match="The package was replaced in between"):
-        list(predict_partition(replace(job, contract="another"), paths, processes))
+        list(predict_partition(replace(job, contract="another"), wholes, processes))
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_after_a_stop_no_other_shard_is_begun(job: Job, paths: list[Path], processes: int) -> None:
-    assert list(predict_partition(job, paths, processes, is_stopping=lambda: True)) == []
+def test_after_a_stop_no_other_shard_is_begun(job: Job, wholes: list[Piece], processes: int) -> None:
+    assert list(predict_partition(job, wholes, processes, is_stopping=lambda: True)) == []
 
 
-def test_the_shard_in_work_is_finished_when_a_stop_comes(job: Job, paths: list[Path]) -> None:
+def test_the_shard_in_work_is_finished_when_a_stop_comes(job: Job, wholes: list[Piece]) -> None:
     stops = iter([False, True, True])
-    assert [each.shard for each in predict_partition(job, paths, 1, lambda: next(stops))] == ["b-0"]
+    assert [each.shard for each in predict_partition(job, wholes, 1, lambda: next(stops))] == ["b-0"]
+
+
+def test_a_shard_in_pieces_has_the_predictions_of_a_whole_one(
+    job: Job, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGEBATCH_BATCH_SIZE", "1")
+    assert list(predict_partition(job, cut(paths[0]), processes=2)) == [ShardOutcome("b-0", images=2)]
+    in_pieces = (job.predictions / "b-0.jsonl").read_bytes()
+    list(predict_partition(job, [Piece.whole(paths[0], rows=2)], processes=1))
+    assert in_pieces == (job.predictions / "b-0.jsonl").read_bytes()
+
+
+def test_an_array_in_pieces_is_that_of_a_whole_shard(
+    raw_job: Job, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGEBATCH_BATCH_SIZE", "1")
+    list(predict_partition(raw_job, cut(paths[0]), processes=2))
+    in_pieces = [(raw_job.predictions / name).read_bytes() for name in ("b-0.npy", "b-0.jsonl")]
+    list(predict_partition(raw_job, [Piece.whole(paths[0], rows=2)], processes=1))
+    assert in_pieces == [(raw_job.predictions / name).read_bytes() for name in ("b-0.npy", "b-0.jsonl")]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_shard_in_pieces_fails_once(job: Job, paths: list[Path], processes: int) -> None:
+    paths[1].write_bytes(b"not a shard")
+    outcomes = list(predict_partition(job, [*cut(paths[1]), *cut(paths[0])], processes))
+    assert sorted((each.shard, bool(each.failure)) for each in outcomes) == [("b-0", False), ("b-1", True)]
+    assert sorted(path.name for path in job.predictions.iterdir()) == ["b-0.jsonl", "b-1.failed.json"]
+
+
+def test_a_shard_in_pieces_that_kills_its_process_is_tried_again_as_a_whole_one(job: Job, paths: list[Path]) -> None:
+    killer = cut(KillsItsProcess("b-9.safetensors"))
+    outcomes = {each.shard: each.failure for each in predict_partition(job, [*cut(paths[0]), *killer], 2)}
+    assert {shard: failure and failure.error for shard, failure in outcomes.items()} == {
+        "b-0": None,
+        "b-9": "WorkerDied",
+    }
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_all_pieces_of_a_shard_in_work_are_predicted_when_a_stop_comes(
+    job: Job, paths: list[Path], processes: int
+) -> None:
+    stops = chain([False], repeat(True))
+    pieces = [*cut(paths[0]), *cut(paths[1])]
+    outcomes = list(predict_partition(job, pieces, processes, lambda: next(stops)))
+    assert outcomes == [ShardOutcome("b-0", images=2)]
 
 
 @pytest.mark.parametrize("environment", [ONE_THREAD, TWO_THREADS], ids=["forks", "interpreters"])
-def test_no_worker_outlives_a_parent_that_was_killed(job: Job, paths: list[Path], environment: dict[str, str]) -> None:
+def test_no_worker_outlives_a_parent_that_was_killed(
+    job: Job, wholes: list[Piece], environment: dict[str, str]
+) -> None:
     program = (
         "import pickle, sys\n"
         "from pipeline.inference.workers import predict_partition\n"
@@ -204,7 +269,7 @@ def test_no_worker_outlives_a_parent_that_was_killed(job: Job, paths: list[Path]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdin is not None
         assert parent.stdout is not None
-        parent.stdin.write(pickle.dumps((job, paths)))
+        parent.stdin.write(pickle.dumps((job, wholes)))
         parent.stdin.flush()
         assert parent.stdout.readline() == b"working\n"
         parent.kill()

@@ -14,7 +14,9 @@ import pytest
 
 from pipeline import shards
 from pipeline.contract.packages import load_package
-from pipeline.inference.workers import Job, ShardOutcome
+from pipeline.inference.assembly import ShardOutcome
+from pipeline.inference.division import Piece
+from pipeline.inference.workers import Job
 from pipeline.shards import Row
 from processing_scripts import infer
 
@@ -85,15 +87,15 @@ def test_the_largest_shards_are_predicted_first(root: Path, monkeypatch: pytest.
         rows = [Row("bucket", f"{index}.jpg", "etag", 1, 2, 3) for index in range(count)]
         packed = shards.pack(np.zeros((count, 224, 224, 3), np.uint8), rows, contract)
         (root / f"opt/ml/processing/input/shards/of-{count}.safetensors").write_bytes(packed.read())
-    begun: list[Path] = []
+    begun: list[Piece] = []
 
-    def begin(job: Job, paths: Iterable[Path], *others: object) -> Iterator[ShardOutcome]:
-        begun.extend(paths)
+    def begin(job: Job, pieces: Iterable[Piece], *others: object) -> Iterator[ShardOutcome]:
+        begun.extend(pieces)
         return iter(())
 
     monkeypatch.setattr(infer, "predict_partition", begin)
     run_job(root)
-    assert [path.name.partition(".")[0] for path in begun] == ["of-3", "b-0", "of-1"]
+    assert [piece.shard_id for piece in begun] == ["of-3", "b-0", "of-1"]
 
 
 def test_a_prediction_has_as_many_answers_as_the_run_asks_for(root: Path) -> None:

@@ -52,6 +52,29 @@ def test_a_shard_reads_back_as_it_was_packed(contract: ModelContract, path: Path
     assert np.array_equal(shard.images, images)
 
 
+@fixed
+@given(start=st.integers(0, 4), stop=st.integers(0, 4))
+def test_some_rows_of_a_shard_are_read_without_the_others(
+    contract: ModelContract, path: Path, packed: bytes, start: int, stop: int
+) -> None:
+    path.write_bytes(packed)
+    shard, some = shards.read(path, contract), shards.read(path, contract, slice(start, max(start, stop)))
+    assert some.rows == shard.rows[start:stop]
+    assert np.array_equal(some.images, shard.images[start : max(start, stop)])
+
+
+def test_a_shard_has_as_many_rows_as_were_packed(contract: ModelContract, path: Path, packed: bytes) -> None:
+    path.write_bytes(packed)
+    assert shards.count_rows(path, contract) == 3
+
+
+@fixed
+@given(data=st.binary(max_size=200))
+def test_a_file_that_is_no_shard_has_no_rows_to_speak_of(contract: ModelContract, path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+    assert shards.count_rows(path, contract) <= len(data) // contract.input.bytes_per_image
+
+
 @pytest.mark.parametrize("key", ["k" * length for length in range(8)])
 def test_pixels_begin_where_they_can_be_mapped_into_memory(contract: ModelContract, key: str) -> None:
     (header,) = struct.unpack_from("<Q", shards.pack(pixels(1, contract), [row(key)], contract).read())
