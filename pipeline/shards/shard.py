@@ -14,6 +14,7 @@ numpy is imported by what has pixels: every function knows shards by name, and m
 
 import json
 import math
+import os
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -137,11 +138,23 @@ def read(path: Path, contract: ModelContract, rows: slice = slice(None)) -> Shar
             described = _Description.of(_read_header(file), contract, path.name)
             described.check_size(path.stat().st_size)
             start, stop, _ = rows.indices(len(described.rows))
-            file.seek(described.start + start * contract.input.bytes_per_image)
-            pixels = np.fromfile(file, np.uint8, (stop - start) * contract.input.bytes_per_image)
+            size = contract.input.bytes_per_image
+            place, length = described.start + start * size, (stop - start) * size
+            file.seek(place)
+            pixels = np.fromfile(file, np.uint8, length)
+            _give_back(file, place, length)
     except FileNotFoundError as error:
         raise CorruptShard(f"{path.name} is not there") from error
     return described.shard(pixels, contract, slice(start, stop))
+
+
+def _give_back(file: IO[bytes], place: int, length: int) -> None:
+    """Leave the next shard the memory that the system keeps these bytes in: nobody reads them again.
+
+    To find memory that is free costs a processor more than to read into it: 0.4 ms for each image of 150 KB.
+    """
+    if length and hasattr(os, "posix_fadvise"):  # a length of 0 would be the rest of the file
+        os.posix_fadvise(file.fileno(), place, length, os.POSIX_FADV_DONTNEED)
 
 
 def count_rows(path: Path, contract: ModelContract) -> int:
