@@ -14,7 +14,7 @@ from pipeline.commands import EXIT_FAILED, EXIT_INTERRUPTED, exit_now, on_interr
 
 # When the garbage collector looks, by how many objects are new. Modules and botocore's models are many objects that
 # stay: by Python's own thresholds it went through all of them again and again, for two fifths of a small run's time.
-_COLLECTION = (100_000, 20, 20)
+_COLLECTION = (500_000, 4, 20)
 
 
 def process() -> int:

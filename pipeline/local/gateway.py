@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from moto.core import loaders, utils
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from pipeline.local import wsgi
+from pipeline.local import moto_data, wsgi
 from pipeline.local.buckets import Bucket
 from pipeline.local.buckets.service import BucketService, Listener
 from pipeline.local.faults import Faults
@@ -26,7 +25,6 @@ from pipeline.local.http_server import HttpServer
 from pipeline.local.lambdas.urls import PREFIX as FUNCTION_URLS
 from pipeline.local.permissions import Guard
 from pipeline.local.protocol import JsonService
-from pipeline.service_models import Models
 
 _SCOPE = re.compile(r"Credential=[^/]+/[0-9]{8}/[^/]+/([^/]+)/aws4_request", re.IGNORECASE)
 _LAMBDA_PATH = re.compile(r"/20[0-9]{2}-[0-9]{2}-[0-9]{2}/(functions|tags|layers|account-settings)")
@@ -124,20 +122,12 @@ class Gateway:
         return wsgi.call(self._moto, environ)
 
 
-class _MotoModels(Models, loaders.Loader):
-    """AWS's models with what moto adds to them."""
-
-
-_MOTO_MODELS = _MotoModels(extra_search_paths=[loaders.moto_root])
-# moto makes a loader for each model that it reads, and each looks through the folders of all services.
-utils.create_loader = lambda: _MOTO_MODELS  # type: ignore[attr-defined]
-
-
 class _Moto(DomainDispatcherApplication):
     """moto's application. It goes through all folders of moto for the backend of a host, for each request anew: half of
     what an answer took. Here it is looked up once."""
 
     def __init__(self, create_app: Any) -> None:
+        moto_data.adopt()
         super().__init__(create_app)
         self._backend_of = lru_cache(maxsize=256)(super().get_backend_for_host)
 
