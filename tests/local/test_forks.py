@@ -167,6 +167,24 @@ def test_the_exit_status_is_the_programs(run: Any) -> None:
     assert run("raise SystemExit(7)").wait() == 7
 
 
+def test_a_program_that_gives_up_says_why(run: Any, tmp_path: Path) -> None:
+    assert run("import sys; sys.exit('enough')").wait() == 1
+    assert (tmp_path / "log").read_text() == "enough\n"
+
+
+def test_what_a_program_has_planned_for_its_end_is_done(run: Any, tmp_path: Path) -> None:
+    script = """
+        import atexit, sys, threading
+        atexit.register(print, "done", end="")
+        going_on = threading.Event()
+        threading.Thread(target=lambda: (going_on.wait(), print("finished"))).start()
+        threading.Timer(0.01, going_on.set).start()
+        sys.exit(7)
+    """
+    assert run(script).wait() == 7
+    assert (tmp_path / "log").read_text() == "finished\ndone"
+
+
 def test_an_error_that_nobody_catches_is_told_and_ends_the_fork(run: Any, tmp_path: Path) -> None:
     assert run("raise ValueError('this one')").wait() == 1
     assert "ValueError: this one" in (tmp_path / "log").read_text()
