@@ -65,7 +65,7 @@ def _replay_here(options: argparse.Namespace) -> int:
 
     def work(live: "LiveRun") -> tuple[LocalRun, "Comparison", "RunReport | None"]:
         run = find_run(options.out, options.run)
-        return (run, *replay_local(run, options.reason, live.looked, live.update, live.note))
+        return (run, *replay_local(run, options.reason, live))
 
     def show(console: "Console", result: tuple[LocalRun, "Comparison", "RunReport | None"]) -> int:
         run, comparison, report = result

@@ -84,4 +84,4 @@ def _run(options: argparse.Namespace) -> int:
             show_report(console, report)
         return 0 if report.succeeded else EXIT_FAILED
 
-    return local.carry_out(options, lambda live: run_local(request, live.update, live.note), show)
+    return local.carry_out(options, lambda live: run_local(request, live), show)

@@ -14,6 +14,9 @@ from pipeline.deployed.live_view import draw
 from pipeline.deployed.pace import PaceMaker
 from pipeline.deployed.progress import Progress
 
+_PAUSE_OF_A_VIEW = 0.2
+_PAUSE_OF_LINES = 2.0
+
 
 class LiveRun:
     """The progress of one run, wherever it runs."""
@@ -25,6 +28,12 @@ class LiveRun:
         self._live = Live(console=console, transient=True, auto_refresh=False) if is_drawn else None
         self._lines = LiveLines(self._say)
         self._pace = PaceMaker()
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two looks at the run, at least. Lines tell of the states that it comes to, and are read
+        later."""
+        return _PAUSE_OF_LINES if self._live is None else _PAUSE_OF_A_VIEW
 
     @contextmanager
     def shown(self, first: str = "starting the local cloud, deploying infra/template.yaml") -> Iterator["LiveRun"]:

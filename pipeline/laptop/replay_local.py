@@ -7,12 +7,16 @@ The new run gets a folder of its own.
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import InvalidReplay, UnknownRun
-from pipeline.laptop.run_local import Note, RunReport, Watch, local_stack
+from pipeline.laptop.run_local import RunReport, local_stack
 from pipeline.laptop.run_request import REQUEST_FILE, RunRequest
 from pipeline.objects import parse_s3_uri
-from pipeline.runs.replay import Comparison, Looked, Rejection, choose, compare, list_for_replay, read_rejections
+from pipeline.runs.replay import Comparison, Rejection, choose, compare, list_for_replay, read_rejections
+
+if TYPE_CHECKING:
+    from pipeline.laptop.live_run import LiveRun
 
 _REJECTED = "rejected.csv"
 _RUNS_TOLD = 5
@@ -49,9 +53,7 @@ def find_run(out: Path, name: str) -> LocalRun:
     return LocalRun(run_id, request, read_rejections(table, str(folder / _REJECTED)))
 
 
-def replay_local(
-    run: LocalRun, reasons: Collection[str], looked: Looked, watch: Watch, note: Note
-) -> tuple[Comparison, RunReport | None]:
+def replay_local(run: LocalRun, reasons: Collection[str], live: "LiveRun") -> tuple[Comparison, RunReport | None]:
     """Compare what `run` rejected with what is there now, and run over what is fixed; no report where nothing is.
 
     Raises InvalidReplay for an unknown reason, and UsageError where the images or the model are no longer there.
@@ -59,12 +61,12 @@ def replay_local(
     chosen = choose(run.rejections, reasons)
     if not chosen:
         return Comparison((), 0, 0, 0), None
-    with local_stack(run.request, note) as here:
+    with local_stack(run.request, live) as here:
         s3 = here.cloud.client("s3")
         # All images of a run on this machine come from one bucket, whatever it is called this time.
         bucket, _ = parse_s3_uri(here.prefix)
-        comparison = compare([replace(rejection, bucket=bucket) for rejection in chosen], s3, looked)
+        comparison = compare([replace(rejection, bucket=bucket) for rejection in chosen], s3, live.looked)
         if not comparison.fixed:
             return comparison, None
         images = list_for_replay(run.run_id, comparison, s3, here.stack.outputs["ResultsBucket"])
-        return comparison, here.run(images, watch)
+        return comparison, here.run(images, live)

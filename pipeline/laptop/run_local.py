@@ -13,15 +13,15 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import objects
 from pipeline.deployed.history import find_pointer
-from pipeline.deployed.progress import Progress, RunWatcher
+from pipeline.deployed.progress import RunWatcher
 from pipeline.laptop.deployment import CLOUD_LOG, deploy_stack, logging_to, open_model
 from pipeline.laptop.run_request import RunRequest
 from pipeline.local.cloud import LocalCloud
@@ -35,17 +35,16 @@ from pipeline.runs.run_input import TRANSFORM
 from pipeline.telemetry.reading import text_of
 from pipeline.validation.quarantine_files import save_copies
 
+if TYPE_CHECKING:
+    from pipeline.laptop.live_run import LiveRun
+
 # Names the machine: whether a process is alive is known only of those of this one, and folders can be shared.
 SCRATCH = f".scratch-{fingerprint(socket.gethostname(), length=8)}-"
-# Seconds between two looks at how far a run is. Looking takes a fortieth of the time at most.
-SHORTEST_PAUSE = 0.2
-LOOKING = 40
+_LOOKING = 100
+"""Looking at how far a run is takes a hundredth of a core at most."""
 # What `imagebatch show` and `imagebatch report` read, and what is small. Shards are not: the report has the thumbnails.
 _KEPT_BESIDE_RESULTS = ("verdicts/", "previews/")
 _CHUNK = 1 << 20
-
-Watch = Callable[[Progress], None]
-Note = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -69,18 +68,17 @@ class RunReport:
         return self.status == "SUCCEEDED"
 
 
-def run_local(request: RunRequest, watch: Watch, note: Note) -> RunReport:
+def run_local(request: RunRequest, live: "LiveRun") -> RunReport:
     """Run the batch state machine over `request.source` and copy its results to `request.out / run_id`.
 
-    `watch` is called every now and then while the run is under way; `note` with sentences for a person who
-    asked for detail. Raises UsageError when there is nothing that could be started.
+    `live` is told every now and then how far the run is. Raises UsageError when there is nothing that could be started.
     """
-    with local_stack(request, note) as here:
-        return here.run({"name": here.source.name, "prefixes": [here.prefix]}, watch)
+    with local_stack(request, live) as here:
+        return here.run({"name": here.source.name, "prefixes": [here.prefix]}, live)
 
 
 @contextmanager
-def local_stack(request: RunRequest, note: Note) -> Iterator["LocalStack"]:
+def local_stack(request: RunRequest, live: "LiveRun") -> Iterator["LocalStack"]:
     """A local cloud with the stack deployed, the images served and the model uploaded, ready for a run."""
     started = time.perf_counter()
     model = open_model(request.model)
@@ -90,13 +88,13 @@ def local_stack(request: RunRequest, note: Note) -> Iterator["LocalStack"]:
         refuse_end_of_cloud(plan)
     source = open_source(request.source, results=request.out)
     with _scratch(request.out) as state, logging_to(state / CLOUD_LOG), LocalCloud(state, faults=faults) as cloud:
-        note(f"local cloud: {cloud.endpoint_url}")
+        live.note(f"local cloud: {cloud.endpoint_url}")
         for_sagemaker = request.engine == TRANSFORM
         # What a table would remember is gone with the cloud.
         parameters = {"Incremental": "no", **source.parameters, **request.parameters}
         stack = deploy_stack(cloud, [model], parameters, for_sagemaker=for_sagemaker, warm_functions=True)
         for ignored in stack.ignored:
-            note(f"means nothing on one machine: {ignored}")
+            live.note(f"means nothing on one machine: {ignored}")
         prefix = source.serve(cloud, stack.outputs["ImagesBucket"])
         if faults is not None and plan is not None:
             faults.use(plan)
@@ -118,14 +116,14 @@ class LocalStack:
     started: float
     faults: Faults | None = None
 
-    def run(self, images: Mapping[str, Any], watch: Watch) -> RunReport:
+    def run(self, images: Mapping[str, Any], live: "LiveRun") -> RunReport:
         """Run the state machine; `images` are the fields of its input that say over what."""
         cloud, request = self.cloud, self.request
         inbox = _subscribe(cloud, self.stack)
         execution = _start(cloud, self.stack, {**_run_input(request, self.model), **images})
         running_since = time.perf_counter()
         try:
-            described = _follow(cloud, execution, watch)
+            described = _follow(cloud, execution, live)
         except BaseException:
             cloud.client("stepfunctions").stop_execution(executionArn=execution, cause="stopped from the terminal")
             raise
@@ -226,14 +224,14 @@ def _start(cloud: LocalCloud, stack: Stack, run_input: dict[str, Any]) -> str:
     return arn
 
 
-def _follow(cloud: LocalCloud, execution: str, watch: Watch) -> dict[str, Any]:
+def _follow(cloud: LocalCloud, execution: str, live: "LiveRun") -> dict[str, Any]:
     watcher = RunWatcher(cloud.client("stepfunctions"), cloud.client("s3"), execution)
-    pause = 0.0
+    pause = live.pause
     while not cloud.has_ended(execution, pause):
-        started = time.monotonic()
-        watch(watcher.poll())
-        pause = max(SHORTEST_PAUSE, LOOKING * (time.monotonic() - started))
-    watch(watcher.poll())
+        before = time.thread_time()
+        live.update(watcher.poll())
+        pause = max(live.pause, _LOOKING * (time.thread_time() - before))
+    live.update(watcher.poll())
     described: dict[str, Any] = cloud.client("stepfunctions").describe_execution(executionArn=execution)
     return described
 

@@ -56,6 +56,12 @@ def test_a_terminal_that_cannot_be_redrawn_gets_lines_too(monkeypatch: pytest.Mo
     assert watched(force_terminal=True) == watched()
 
 
+def test_a_terminal_is_looked_for_more_often_than_a_pipe() -> None:
+    terminal, pipe = (LiveRun(Console(file=io.StringIO(), force_terminal=is_one)) for is_one in (True, False))
+
+    assert terminal.pause < 1 < pipe.pause
+
+
 def test_without_colour_nothing_is_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     colours = {
