@@ -93,24 +93,21 @@ class Gateway:
             return refusal
         changes_roles = self._guard is not None and service == "iam" and self._guard.changes_roles(request)
         if self._faults is None:
-            response = self._answer(request, service)
+            response = self._answer(request, service, place)
         else:
-            response = self._faults.answer(request, service, place, lambda asked: self._answer(asked, service))
+            response = self._faults.answer(request, service, place, lambda asked: self._answer(asked, service, place))
         if self._guard is None:
             return response
         if changes_roles:
             self._guard.forget()
         return self._guard.hide(request, service or "s3", place, response)
 
-    def _answer(self, request: Request, service: str) -> Response:
+    def _answer(self, request: Request, service: str, place: tuple[str, str]) -> Response:
         ours = self._services.get(service)
         if ours is not None:
             return ours.serve(request)
-        if service in ("s3", ""):
-            name, key = bucket_and_key(request)
-            if name:
-                return self._buckets.answer(request, name, key)
-        return self.moto(request)
+        name, key = place
+        return self._buckets.answer(request, name, key) if name else self.moto(request)
 
     def moto(self, request: Request) -> Response:
         """Let moto answer."""

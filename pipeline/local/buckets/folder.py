@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from pipeline.local.buckets.base import (
@@ -37,6 +38,7 @@ class FolderBucket(ReadOnlyBucket):
     def __init__(self, root: Path, *, exclude: Collection[Path] = ()) -> None:
         super().__init__()
         self.root = root.resolve()
+        self._path_of_root = str(self.root).removesuffix("/")
         self._exclude = frozenset(str(path.resolve()) for path in exclude)
         self._unlistable: set[str] = set()
 
@@ -61,7 +63,7 @@ class FolderBucket(ReadOnlyBucket):
     def head(self, key: str) -> ObjectInfo:
         path = self._path(key)
         try:
-            status = path.stat()
+            status = os.stat(path)  # noqa: PTH116
         except OSError as error:
             raise _read_error(key, error) from error
         return _file_info(key, status)
@@ -124,10 +126,10 @@ class FolderBucket(ReadOnlyBucket):
             return
         yield _info(key, status)
 
-    def _path(self, key: str) -> Path:
+    def _path(self, key: str) -> str:
         if not _is_key(key) or self._is_excluded(key):
             raise no_such_key(key)
-        return self.root / key
+        return f"{self._path_of_root}/{key}"
 
     def _leads_to_excluded(self, folder: os.stat_result) -> bool:
         """Whether a folder is an excluded one by another name: a link, or other letters where case does not count."""
@@ -138,10 +140,8 @@ class FolderBucket(ReadOnlyBucket):
         return False
 
     def _is_excluded(self, key: str) -> bool:
-        if not self._exclude:
-            return False
-        path = self.root / key
-        return any(str(candidate) in self._exclude for candidate in (path, *path.parents))
+        path = f"{self._path_of_root}/{key}"
+        return any(path == excluded or path.startswith(f"{excluded}/") for excluded in self._exclude)
 
 
 def _is_key(key: str) -> bool:
@@ -169,8 +169,14 @@ def _info(key: str, status: os.stat_result) -> ObjectInfo:
         size=status.st_size,
         last_modified=datetime.datetime.fromtimestamp(status.st_mtime, datetime.UTC),
         etag=f'"{digest}-1"',
-        description=Description(mimetypes.guess_type(key)[0] or "binary/octet-stream"),
+        description=_description(".".join(key.rsplit(".", 2)[1:])),
     )
+
+
+@lru_cache(maxsize=1024)
+def _description(suffixes: str) -> Description:
+    """Of a file whose name ends so; the last but one says what is in the last: tar.gz."""
+    return Description(mimetypes.guess_type(f"file.{suffixes}")[0] or "binary/octet-stream")
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

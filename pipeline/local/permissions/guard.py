@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from pipeline.local.http_messages import Request, Response
 from pipeline.local.permissions.callers import role_of
 from pipeline.local.permissions.calls import calls_of, operation_of
-from pipeline.local.permissions.policies import Call, Statement, allowed
+from pipeline.local.permissions.policies import Call, Policy, Statement
 
 _XML = ("s3", "sns", "sts", "iam")
 
@@ -24,7 +24,7 @@ class Guard:
         self._account_id = account_id
         self._region = region
         self._lock = threading.Lock()
-        self._roles: dict[str, list[Statement] | None] = {}
+        self._roles: dict[str, Policy | None] = {}
 
     def forget(self) -> None:
         """Ask IAM again: roles have changed."""
@@ -40,11 +40,11 @@ class Guard:
         role = role_of(request)
         if role is None:
             return None
-        statements = self._statements(role)
-        if statements is None:
+        policy = self._policy(role)
+        if policy is None:
             return None
         for call in calls_of(request, service, place, self._region, self._account_id):
-            if not allowed(call, statements):
+            if not policy.allows(call):
                 return self._refusal(request, service, role, call)
         return None
 
@@ -54,24 +54,25 @@ class Guard:
         Amazon S3 API Reference, "GetObject". The key is the prefix that the permission to list is asked for.
         """
         role = role_of(request) if response.status == 404 and service == "s3" and place[1] else None
-        statements = self._statements(role) if role else None
-        if role is None or statements is None or not _names_no_object(response):
+        policy = self._policy(role) if role else None
+        if role is None or policy is None or not _names_no_object(response):
             return response
         for call in calls_of(request, service, place, self._region, self._account_id):
             if call.action.startswith("s3:Get"):
                 bucket, _, key = call.resource.removeprefix("arn:aws:s3:::").partition("/")
                 listing = Call("s3:ListBucket", f"arn:aws:s3:::{bucket}", (("s3:prefix", key),))
-                if not allowed(listing, statements):
+                if not policy.allows(listing):
                     return self._refusal(request, service, role, listing)
         return response
 
-    def _statements(self, role: str) -> list[Statement] | None:
+    def _policy(self, role: str) -> Policy | None:
+        """What a role may do; None where there is none of that name."""
         with self._lock:
             if role not in self._roles:
                 self._roles[role] = self._ask(role)
             return self._roles[role]
 
-    def _ask(self, role: str) -> list[Statement] | None:
+    def _ask(self, role: str) -> Policy | None:
         iam = self._client("iam")
         try:
             names = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -87,7 +88,7 @@ class Guard:
         for document in read:
             statements = document["Statement"]
             found += statements if isinstance(statements, list) else [statements]
-        return found
+        return Policy(found)
 
     def _refusal(self, request: Request, service: str, role: str, call: Call) -> Response:
         message = (

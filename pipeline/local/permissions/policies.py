@@ -19,26 +19,43 @@ class Call(NamedTuple):
     context: tuple[tuple[str, str], ...] = ()
 
 
-def allowed(call: Call, statements: Iterable[Statement]) -> bool:
-    """Whether these statements, taken together, allow a call."""
-    matching = [statement["Effect"] for statement in statements if _matches(statement, call)]
-    return "Allow" in matching and "Deny" not in matching
+class Policy:
+    """What statements allow, taken together."""
+
+    def __init__(self, statements: Iterable[Statement]) -> None:
+        self._statements = tuple(statements)
+        # A function asks for the same few actions, thousands of times.
+        self._about = lru_cache(maxsize=256)(self._find)
+
+    def allows(self, call: Call) -> bool:
+        effects = [rule.effect for rule in self._about(call.action) if rule.matches(call)]
+        return "Allow" in effects and "Deny" not in effects
+
+    def _find(self, action: str) -> list["_Rule"]:
+        """What says something of an action."""
+        return [
+            _Rule(statement["Effect"], _patterns(statement.get("Resource", ())), statement.get("Condition", {}))
+            for statement in self._statements
+            if any(each.fullmatch(action.lower()) for each in _patterns(statement.get("Action", ()), lower=True))
+        ]
 
 
-def _matches(statement: Statement, call: Call) -> bool:
-    return (
-        _any_of(statement.get("Action", ()), call.action.lower(), lower=True)
-        and _any_of(statement.get("Resource", ()), call.resource)
-        and all(
-            _condition(operator, tests, dict(call.context))
-            for operator, tests in statement.get("Condition", {}).items()
+class _Rule(NamedTuple):
+    """What a statement says of an action."""
+
+    effect: str
+    resources: list[re.Pattern[str]]
+    conditions: Mapping[str, Mapping[str, Any]]
+
+    def matches(self, call: Call) -> bool:
+        return any(each.fullmatch(call.resource) for each in self.resources) and all(
+            _condition(operator, tests, dict(call.context)) for operator, tests in self.conditions.items()
         )
-    )
 
 
-def _any_of(patterns: Any, text: str, *, lower: bool = False) -> bool:
-    listed = [patterns] if isinstance(patterns, str) else patterns
-    return any(_pattern(each.lower() if lower else each).fullmatch(text) for each in listed)
+def _patterns(given: Any, *, lower: bool = False) -> list[re.Pattern[str]]:
+    listed = [given] if isinstance(given, str) else given
+    return [_pattern(each.lower() if lower else each) for each in listed]
 
 
 def _condition(operator: str, tests: Mapping[str, Any], context: Mapping[str, str]) -> bool:

@@ -64,6 +64,30 @@ def test_excluded_folders_are_neither_listed_nor_read(tmp_path: Path) -> None:
             bucket.head(key)
 
 
+def test_what_only_begins_like_an_excluded_folder_is_read(tmp_path: Path) -> None:
+    (tmp_path / "outing.jpg").touch()
+    assert FolderBucket(tmp_path, exclude=[tmp_path / "out"]).head("outing.jpg").key == "outing.jpg"
+
+
+@pytest.mark.parametrize(
+    ("key", "content_type"),
+    [
+        ("a.jpg", "image/jpeg"),
+        ("a.JPG", "image/jpeg"),
+        ("a.b.png", "image/png"),
+        ("a.tar.gz", "application/x-tar"),
+        ("plain", "binary/octet-stream"),
+        ("folder.jpg/plain", "binary/octet-stream"),
+        ("a.unheard", "binary/octet-stream"),
+    ],
+)
+def test_a_name_says_of_which_type_a_file_is(tmp_path: Path, key: str, content_type: str) -> None:
+    path = tmp_path / key
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert FolderBucket(tmp_path).head(key).description.content_type == content_type
+
+
 def test_an_excluded_folder_is_not_listed_by_another_name_either(tmp_path: Path) -> None:
     put(tmp_path, "seen", "out/results")
     (tmp_path / "alias").symlink_to(tmp_path / "out")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.local.permissions.policies import Call, allowed
+from pipeline.local.permissions.policies import Call, Policy
 
 READ = Call("s3:GetObject", "arn:aws:s3:::photos/a/b.jpg")
 
@@ -12,34 +12,34 @@ def statement(action="s3:GetObject", resource="arn:aws:s3:::photos/*", effect="A
 
 
 def test_what_a_statement_names_is_allowed():
-    assert allowed(READ, [statement()])
+    assert Policy([statement()]).allows(READ)
 
 
 def test_what_no_statement_names_is_refused():
-    assert not allowed(READ, [])
+    assert not Policy([]).allows(READ)
 
 
 def test_actions_are_compared_without_their_case():
-    assert allowed(READ, [statement("S3:getobject")])
+    assert Policy([statement("S3:getobject")]).allows(READ)
 
 
 def test_resources_are_compared_with_their_case():
-    assert not allowed(READ, [statement(resource="arn:aws:s3:::Photos/*")])
+    assert not Policy([statement(resource="arn:aws:s3:::Photos/*")]).allows(READ)
 
 
 def test_one_of_several_resources_is_enough():
-    assert allowed(READ, [statement(resource=["arn:aws:s3:::other/*", "arn:aws:s3:::photos/*"])])
+    assert Policy([statement(resource=["arn:aws:s3:::other/*", "arn:aws:s3:::photos/*"])]).allows(READ)
 
 
 @pytest.mark.parametrize(
     ("pattern", "matches"), [("a/*", True), ("?/b.jpg", True), ("a/b.jp", False), ("[a]/*", False)]
 )
 def test_wildcards_are_a_star_and_a_question_mark(pattern, matches):
-    assert allowed(READ, [statement(resource=f"arn:aws:s3:::photos/{pattern}")]) is matches
+    assert Policy([statement(resource=f"arn:aws:s3:::photos/{pattern}")]).allows(READ) is matches
 
 
 def test_a_deny_wins():
-    assert not allowed(READ, [statement(), statement(effect="Deny")])
+    assert not Policy([statement(), statement(effect="Deny")]).allows(READ)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def test_a_deny_wins():
 )
 def test_every_condition_has_to_hold(condition, matches):
     call = Call("s3:ListBucket", "arn:aws:s3:::results", (("s3:prefix", "runs/1/"),))
-    assert allowed(call, [statement("s3:ListBucket", "arn:aws:s3:::results", Condition=condition)]) is matches
+    assert Policy([statement("s3:ListBucket", "arn:aws:s3:::results", Condition=condition)]).allows(call) is matches

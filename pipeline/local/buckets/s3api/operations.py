@@ -19,11 +19,13 @@ class _Operation(NamedTuple):
     header: str | None = None
 
 
-def _by_method(*operations: _Operation) -> dict[str, list[_Operation]]:
-    """The operations of each method, those first that want most of a request."""
-    found: dict[str, list[_Operation]] = {}
+def _by_method(*operations: _Operation) -> dict[tuple[str, bool], list[_Operation]]:
+    """The operations of each method, with a query and without one, those first that want most of a request."""
+    found: dict[tuple[str, bool], list[_Operation]] = {}
     for operation in sorted(operations, key=lambda each: (len(each.query), each.header is not None), reverse=True):
-        found.setdefault(operation.method, []).append(operation)
+        for has_query in (True, False):
+            if has_query or not operation.query:
+                found.setdefault((operation.method, has_query), []).append(operation)
     return found
 
 
@@ -79,6 +81,8 @@ def query_of(request: Request) -> dict[str, str]:
 
     Bytes that are not UTF-8 are kept as surrogates.
     """
+    if not request.query:
+        return {}
     pairs = parse_qsl(request.query, keep_blank_values=True, errors="surrogateescape")
     return {
         name: value
@@ -100,9 +104,9 @@ def operation_on_bucket(request: Request, query: Mapping[str, str]) -> str | Non
 
 
 def _most_specific(
-    operations: Mapping[str, Sequence[_Operation]], request: Request, query: Mapping[str, str]
+    operations: Mapping[tuple[str, bool], Sequence[_Operation]], request: Request, query: Mapping[str, str]
 ) -> str | None:
-    for operation in operations.get(request.method, ()):
+    for operation in operations.get((request.method, bool(query)), ()):
         fits = all(name in query for name in operation.query)
         if fits and (operation.header is None or operation.header in request.headers):
             return operation.name

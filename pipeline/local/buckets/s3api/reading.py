@@ -1,7 +1,7 @@
 """HeadObject, GetObject and GetObjectAttributes."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from email.utils import format_datetime
 
 from pipeline.local.buckets.base import Bucket, BucketError, Checksum, Conditions, ObjectInfo, Span, select
@@ -18,6 +18,8 @@ _RESPONSE_OVERRIDES = {
     "response-expires": "Expires",
 }
 PARAMETERS = frozenset(_RESPONSE_OVERRIDES)
+
+Headers = list[tuple[str, str]]
 
 
 def head_object(call: Call[Bucket]) -> Response:
@@ -90,16 +92,19 @@ def _answer(call: Call[Bucket], info: ObjectInfo, span: Span) -> Response:
         headers.append(("x-amz-storage-class", info.description.storage_class))
     if info.description.tags:
         headers.append(("x-amz-tagging-count", str(len(info.description.tags))))
-    overridden = {header.lower() for parameter, header in _RESPONSE_OVERRIDES.items() if parameter in call.query}
-    headers = [(name, value) for name, value in headers if name.lower() not in overridden]
-    return Response(206 if span.ranged else 200, [*headers, *_overrides(call.query)])
+    return Response(206 if span.ranged else 200, _overridden(headers, call.query) if call.query else headers)
 
 
-def _overrides(query: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for parameter, header in _RESPONSE_OVERRIDES.items():
-        if parameter in query:
-            text = re.sub(r"[\r\n]", " ", query[parameter])
-            yield header, text.encode("utf-8", "replace").decode("latin-1")
+def _overridden(headers: Headers, query: Mapping[str, str]) -> Headers:
+    """The headers, with those that the query has others for."""
+    asked = {header: query[parameter] for parameter, header in _RESPONSE_OVERRIDES.items() if parameter in query}
+    names = {header.lower() for header in asked}
+    kept = [(name, value) for name, value in headers if name.lower() not in names]
+    return kept + [(header, _header_text(value)) for header, value in asked.items()]
+
+
+def _header_text(value: str) -> str:
+    return re.sub(r"[\r\n]", " ", value).encode("utf-8", "replace").decode("latin-1")
 
 
 def _last_modified(info: ObjectInfo) -> tuple[str, str]:
