@@ -3,7 +3,8 @@
     with ModelServer(package) as server:
         spent = server.send(requests, connections=4)
 
-The container's folders lie below a temporary folder; the port is any that is free.
+The container's folders lie below a temporary folder; the port is any that is free; the variables are the image's, as
+a laptop's jobs have them.
 """
 
 import http.client
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import Self
 
 import psutil
+
+from pipeline.local.forks import Kind
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARD = "application/x-imagebatch-shard"
@@ -76,6 +79,7 @@ class ModelServer:
                 cwd=ROOT,
                 env={
                     **os.environ,
+                    **Kind.JOB.variables,
                     **self.environment,
                     "IMAGEBATCH_ROOT": str(self._root),
                     "SAGEMAKER_BIND_TO_PORT": str(self._port),
