@@ -122,7 +122,8 @@ def fixed_quantities(work: Workload) -> Quantities:
     batches, answers = work.batches, _answers(work)
     pages = math.ceil(work.images / _LIST_PAGE) + math.ceil(answers / _LIST_PAGE) + work.sources
     written = 2 * batches + answers + len(work.jobs) + _RESULT_FILES + work.sources
-    written += 0 if work.sends_originals else work.shards
+    # A shard has its thumbnails beside it.
+    written += 0 if work.sends_originals else 2 * work.shards
     arrays = work.shards if work.arrays else 0
     # A job reads its inputs; a photo that is sent as it is, is read twice.
     taken = work.accepted if work.sends_originals else work.shards

@@ -65,9 +65,11 @@ class Decoded:
 
     `pixels` is uint8 [H, W, C] as the contract's input says, RGB or grey. `width` and `height` are the original's as a
     person sees it, EXIF orientation applied where the contract applies it. `conversions` says what was done to it.
+    `picture` is the same pixels, RGB or L.
     """
 
     pixels: npt.NDArray[np.uint8]
+    picture: Image.Image
     width: int
     height: int
     format: str
@@ -145,7 +147,7 @@ def _decode(
     target = np.empty(contract.input.pixel_shape, np.uint8) if out is None else out
     np.copyto(target, fitted.pixels)
     name = "JPEG" if image.format == "MPO" else str(image.format)
-    return Decoded(target, fitted.width, fitted.height, name, conversions)
+    return Decoded(target, fitted.picture, fitted.width, fitted.height, name, conversions)
 
 
 def _read(data: bytes, contract: ModelContract, limits: Limits) -> tuple[Image.Image, pixels.Fitted]:

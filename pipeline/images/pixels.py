@@ -55,9 +55,10 @@ _RESIZABLE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """`pixels` uint8 [H, W, C]; the upright size of the original; what was converted."""
+    """`pixels` uint8 [H, W, C], and the picture that has them; the upright size of the original; what was converted."""
 
     pixels: npt.NDArray[np.uint8]
+    picture: Image.Image
     width: int
     height: int
     conversions: tuple[str, ...]
@@ -95,7 +96,8 @@ def fit(image: Image.Image, contract: ModelContract) -> Fitted:
         notes.append(f"EXIF orientation {orientation} applied")
     fitted = _to_colour(fitted, profile, contract, notes)
     fitted = _on_canvas(fitted, contract)
-    return Fitted(np.asarray(fitted).reshape(contract.input.pixel_shape), width, height, tuple(notes))
+    pixels = np.asarray(fitted).reshape(contract.input.pixel_shape)
+    return Fitted(pixels, fitted, width, height, tuple(notes))
 
 
 def _swapped(size: Size) -> Size:

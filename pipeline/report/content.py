@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 MOST_IMAGES = 10_000
 """Images on a page. Of a larger run the least certain are shown, and a sample of every label."""
@@ -18,6 +18,10 @@ CERTAIN = 0.8
 
 PICTURE_OF = "data-of"
 """The attribute of a picture that says whose it is, for a report that is made when the picture is gone."""
+
+
+ShardRow: TypeAlias = tuple[str, int]
+"""A shard, and a row of it."""
 
 
 # Tuples, of which there are three and one for each image of a run: a frozen dataclass takes four times as long to make.
@@ -36,8 +40,8 @@ class ShownImage(NamedTuple):
     answers: tuple[Answer, ...]
     thumbnail: int | None = None
     """Its place among the thumbnails."""
-    pixels: tuple[str, int] | None = None
-    """The shard that has them, and their row in it."""
+    pixels: ShardRow | None = None
+    """Where they are; none of a photo that was sent as it is."""
 
     @property
     def certainty(self) -> float:

@@ -8,8 +8,8 @@ from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
 
+from pipeline.images.thumbnails import MEDIA_TYPE
 from pipeline.report.content import CERTAIN, PICTURE_OF, Failure, Sheet, Span
-from pipeline.report.thumbnails import MEDIA_TYPE
 
 _MEDIA_TYPES = {MEDIA_TYPE, "image/webp"}
 """Of thumbnails; nothing else becomes a part of a page."""

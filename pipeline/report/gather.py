@@ -1,27 +1,24 @@
 """Gather a report of what a run left, in S3 or in a folder, and of the history of its execution.
 
     results/summary.json, predictions.parquet, rejected.csv, failed.csv     what is shown
-    shards/<shard>.safetensors                                             the thumbnails: single rows of it are read
-    previews/<batch>.jsonl                                                 those of rejected images
+    thumbnails/<shard>.jpg                                                 those of the images that are shown
+    previews/<batch>.jsonl                                                 pictures of rejected images
     GetExecutionHistory, DescribeStateMachineForExecution                  how long each state took, and the graph
     results/report.html                                                    an earlier report, for what is gone of these
 
-Shards and previews are deleted after some days, and histories after 90.
+Thumbnails and previews are deleted after some days, and histories after 90.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain
 from typing import Any
 
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
 from pipeline import objects
-from pipeline.read_ahead import read_ahead
-from pipeline.report import earlier, expected, pixels, timeline, unpredicted
+from pipeline.report import earlier, expected, thumbnails, timeline, unpredicted
 from pipeline.report.choose import Chooser
 from pipeline.report.content import (
     MOST_BYTES,
@@ -35,19 +32,14 @@ from pipeline.report.content import (
     Span,
 )
 from pipeline.report.earlier import Earlier
-from pipeline.report.thumbnails import Pixels, SheetMaker, most_pixels, reduced
 from pipeline.runs import keys
 from pipeline.runs.files import RunFiles, load_summary
-from pipeline.shards import MEBIBYTE
 
 _THUMBNAIL_BYTES = MOST_BYTES * 2 // 3
 """As the page holds them. The rest is for keys and labels, some 1.5 MB of ten thousand images, and the charts."""
 
 _ANSWERS_SHOWN = 3
 _ROWS_AT_ONCE = 4_096
-_THREADS = 8
-_BYTES_AHEAD = 16 * MEBIBYTE
-"""Of thumbnails: ten shards of small ones, two or three of large ones."""
 
 _COLUMNS = ["bucket", "key", "width", "height", "labels", "scores", "shard", "shard_row"]
 
@@ -125,35 +117,10 @@ def _image(
 def _with_thumbnails(
     files: RunFiles, images: Sequence[ShownImage], before: _Before
 ) -> tuple[list[ShownImage], Sequence[Sheet]]:
-    by_shard: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for index, image in enumerate(images):
-        if image.pixels is not None:
-            shard, row = image.pixels
-            by_shard[shard].append((row, index))
-    most = most_pixels(len(images))
-
-    def read(shard: str) -> list[tuple[int, Pixels]]:
-        rows, indexes = zip(*sorted(by_shard[shard]), strict=True)
-        try:
-            # A body that breaks off is read again, from its beginning.
-            found = objects.unbroken(lambda: [reduced(some, most) for some in pixels.rows(files, shard, rows)])
-        except FileNotFoundError:
-            return []
-        return list(zip(indexes, chain.from_iterable(found), strict=True))
-
-    def weight(shard: str) -> int:
-        return len(by_shard[shard]) * most * most * 3
-
-    shown = list(images)
-    maker = SheetMaker(_THUMBNAIL_BYTES)
-    for _, found in read_ahead(read, by_shard, threads=_THREADS, budget=_BYTES_AHEAD, weight=weight):
-        for index, thumbnail in found:
-            shown[index] = images[index]._replace(thumbnail=maker.add(thumbnail))
-        if maker.is_full:
-            break
-    maker.finish()
-    if maker.sheets or not by_shard:
-        return shown, maker.sheets
+    packed = [image.pixels for image in images if image.pixels]
+    places, sheets = thumbnails.find(files, packed, _THUMBNAIL_BYTES)
+    if sheets or not packed:
+        return [image._replace(thumbnail=image.pixels and places.get(image.pixels)) for image in images], sheets
     report = before.report
     return [image._replace(thumbnail=report.places.get(image.uri)) for image in images], report.sheets
 

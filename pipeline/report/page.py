@@ -19,9 +19,9 @@ from pipeline import state_graph
 from pipeline.costs import telling as costs
 from pipeline.durations import duration
 from pipeline.given import printable
+from pipeline.images.thumbnails import MEDIA_TYPE
 from pipeline.report import charts, graph
 from pipeline.report.content import PICTURE_OF, Content, ShownImage
-from pipeline.report.thumbnails import MEDIA_TYPE
 from pipeline.results.messages import HINTS
 
 _FILES = Path(__file__).with_name("page")

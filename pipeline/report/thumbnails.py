@@ -1,50 +1,98 @@
-"""Thumbnails of the images that a report shows, made of the pixels of packed shards: nothing is decoded again.
+"""Thumbnails of the images that a report shows, from the sheets that validation made of them.
 
-They stand side by side in a few pictures: ten thousand pictures of their own would cost a browser more than the photos,
-and compress worse. JPEG, since WebP saves an eighth of the bytes and takes thirty times as long.
+The page of a small run has those sheets as they are. Of a larger run, for which they are too many bytes, libjpeg
+decodes them at half their size, and the thumbnails that are shown stand side by side in new ones.
 """
 
 import io
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from pipeline.report.content import Sheet
+from pipeline.images import thumbnails
+from pipeline.images.thumbnails import COLUMNS
+from pipeline.read_ahead import read_ahead
+from pipeline.report.content import ShardRow, Sheet
+from pipeline.runs import keys
+from pipeline.runs.files import RunFiles
 
-COLUMNS = ROWS = 10
-MEDIA_TYPE = "image/jpeg"
-_QUALITY = 60
+logger = logging.getLogger(__name__)
 
-Pixels = npt.NDArray[np.uint8]
+MOST_AS_THEY_ARE = 3_000
+"""Images: their thumbnails are some 7 MB, as are those of ten thousand at half the size."""
+
+_AT_ONCE = 100
+"""Thumbnails of a new sheet."""
+
+_THREADS = 8
+_SHEETS_AHEAD = 16
+"""Of 160 images each, which are 2 MB at half the size."""
 
 
-def most_pixels(images: int) -> int:
-    """Of a thumbnail's side, where so many images are shown: ten thousand at 64 are some 9 MB."""
-    return 112 if images <= 3_000 else 64
+def find(files: RunFiles, shown: Iterable[ShardRow], budget: int) -> tuple[dict[ShardRow, int], list[Sheet]]:
+    """The places of thumbnails, and the sheets, which end where they have taken `budget` bytes of a page (base64).
 
-
-def reduced(images: Pixels, most: int) -> Pixels:
-    """Images, uint8 [N, H, W, C], with neither side longer than `most`, by means of squares of pixels.
-
-    The scale is a whole number, and what is left over of the right and the lower edge is cut off. numpy takes a third
-    of what Pillow does, which copies each image into a layout of its own first, and lets other threads work meanwhile.
+    An image whose sheet is gone, or does not read, has no place.
     """
-    count, height, width, channels = images.shape
-    scale = -(-max(height, width) // most)
-    y, x = min(scale, height), min(scale, width)
-    images = images[:, : height // y * y, : width // x * x]
-    # 16 bits hold the sum of 256 pixels and a half.
-    kind = np.uint16 if y * x <= 256 else np.uint32
-    rows = np.add.reduce(images.reshape(count, height // y, y, -1), axis=2, dtype=kind)
-    rows = rows.reshape(count, height // y, width // x, x, channels)
-    sums = np.full((count, height // y, width // x, channels), y * x // 2, kind)
-    # Channel by channel: numpy's inner loop is then a row of pixels, and not the three numbers of one.
-    for channel in range(channels):
-        for column in range(x):
-            sums[..., channel] += rows[..., column, channel]
-    means: Pixels = (sums // (y * x)).astype(np.uint8)
-    return means
+    by_shard: defaultdict[str, list[int]] = defaultdict(list)
+    for shard, row in shown:
+        by_shard[shard].append(row)
+    is_halved = sum(map(len, by_shard.values())) > MOST_AS_THEY_ARE
+
+    def read(shard: str) -> tuple[Sheet, Image.Image | None] | None:
+        name = keys.thumbnails_name(shard)
+        try:
+            sheet = _read(files, name)
+            return sheet, _halved(sheet) if is_halved else None
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            logger.warning("%s does not read (%s): its images are shown without their thumbnails", name, error)
+            return None
+
+    maker = SheetMaker(budget)
+    places: dict[ShardRow, int | None] = {}
+    for shard, found in read_ahead(read, by_shard, threads=_THREADS, budget=_SHEETS_AHEAD):
+        if found is not None:
+            sheet, halved = found
+            rows = [row for row in sorted(by_shard[shard]) if row < sheet.columns * sheet.rows]
+            if halved is None:
+                first = maker.add_sheet(sheet)
+                places.update({(shard, row): first + row for row in rows})
+            else:
+                places.update({(shard, row): maker.add(_square(halved, row)) for row in rows})
+        if maker.is_full:
+            break
+    maker.finish()
+    return {row: place for row, place in places.items() if place is not None}, maker.sheets
+
+
+def _read(files: RunFiles, name: str) -> Sheet:
+    """A sheet of validation's. Raises OSError or ValueError where it is none."""
+    with files.fetch(name) as file:
+        data = file.read()
+    width, height = Image.open(io.BytesIO(data), formats=["JPEG"]).size
+    side, more = divmod(width, COLUMNS)
+    if more or side % 2 or height % side:
+        raise ValueError(f"{width} x {height} pixels are no squares, {COLUMNS} in a row")
+    return Sheet(data, thumbnails.MEDIA_TYPE, COLUMNS, height // side, side, first=0)
+
+
+def _halved(sheet: Sheet) -> Image.Image:
+    """A sheet at half its size, decoded."""
+    picture = Image.open(io.BytesIO(sheet.data), formats=["JPEG"])
+    picture.draft("RGB", (picture.width // 2, picture.height // 2))
+    picture.load()
+    return picture
+
+
+def _square(picture: Image.Image, row: int) -> Image.Image:
+    side = picture.width // COLUMNS
+    y, x = divmod(row, COLUMNS)
+    return picture.crop((x * side, y * side, (x + 1) * side, (y + 1) * side))
 
 
 class SheetMaker:
@@ -52,7 +100,7 @@ class SheetMaker:
 
     def __init__(self, budget: int) -> None:
         self._left = budget
-        self._waiting: list[Pixels] = []
+        self._filling = thumbnails.Sheet(_AT_ONCE)
         self._count = 0
         self.sheets: list[Sheet] = []
 
@@ -60,34 +108,33 @@ class SheetMaker:
     def is_full(self) -> bool:
         return self._left <= 0
 
-    def add(self, thumbnail: Pixels) -> int | None:
-        """Take a thumbnail, uint8 [H, W, C] with C 1 or 3, and say its place; None where the budget is spent."""
+    def add_sheet(self, sheet: Sheet) -> int:
+        """Take a sheet as it is, and say the place of its first thumbnail."""
+        self.finish()
+        first = self._count
+        self._count += sheet.columns * sheet.rows
+        self._keep(replace(sheet, first=first))
+        return first
+
+    def add(self, thumbnail: Image.Image) -> int | None:
+        """Take a thumbnail, as large as the others, and say its place; None where the budget is spent."""
         if self.is_full:
             return None
-        self._waiting.append(thumbnail)
+        self._filling.add(thumbnail)
         place = self._count
         self._count += 1
-        if len(self._waiting) == COLUMNS * ROWS:
+        if self._filling.count == _AT_ONCE:
             self.finish()
         return place
 
     def finish(self) -> None:
         """Make the last sheet of what is waiting."""
-        if not self._waiting:
-            return
-        rows = -(-len(self._waiting) // COLUMNS)
-        columns = min(len(self._waiting), COLUMNS)
-        side = max(max(thumbnail.shape[:2]) for thumbnail in self._waiting)
-        sheet = np.zeros((rows * side, columns * side, 3), np.uint8)
-        for place, thumbnail in enumerate(self._waiting):
-            height, width = thumbnail.shape[:2]
-            row, column = divmod(place, COLUMNS)
-            y = row * side + (side - height) // 2
-            x = column * side + (side - width) // 2
-            sheet[y : y + height, x : x + width] = thumbnail
-        file = io.BytesIO()
-        Image.fromarray(sheet).save(file, "JPEG", quality=_QUALITY)
-        first = self._count - len(self._waiting)
-        self.sheets.append(Sheet(file.getvalue(), MEDIA_TYPE, columns, rows, side, first))
-        self._left -= len(file.getvalue()) * 4 // 3
-        self._waiting = []
+        sheet = self._filling
+        if sheet.count:
+            first = self._count - sheet.count
+            self._keep(Sheet(sheet.encode(), thumbnails.MEDIA_TYPE, COLUMNS, sheet.rows, sheet.side, first))
+            self._filling = thumbnails.Sheet(_AT_ONCE)
+
+    def _keep(self, sheet: Sheet) -> None:
+        self.sheets.append(sheet)
+        self._left -= len(sheet.data) * 4 // 3

@@ -9,7 +9,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -42,9 +42,6 @@ class RunFiles(Protocol):
     def read(self, name: str, offset: int, length: int) -> bytes:
         """At most `length` bytes from `offset` on, which lies inside the file."""
 
-    def stream(self, name: str, offset: int, length: int) -> AbstractContextManager[IO[bytes]]:
-        """The same bytes, to be read once, as they come."""
-
     def names(self, folder: str) -> Iterator[str]:
         """The files below a folder, `previews/`, in the order of their names."""
 
@@ -76,11 +73,6 @@ class StoredFiles:
     def read(self, name: str, offset: int, length: int) -> bytes:
         data: bytes = self._there(name, lambda key: objects.get_range(self._s3, self._bucket, key, offset, length))
         return data
-
-    def stream(self, name: str, offset: int, length: int) -> AbstractContextManager[IO[bytes]]:
-        span = f"bytes={offset}-{offset + length - 1}"
-        answer = self._there(name, lambda key: self._s3.get_object(Bucket=self._bucket, Key=key, Range=span))
-        return closing(answer["Body"])
 
     def names(self, folder: str) -> Iterator[str]:
         for item in objects.list_objects(self._s3, self._bucket, self._prefix + folder):
@@ -119,11 +111,6 @@ class CopiedFiles:
         with self.open(name) as file:
             file.seek(offset)
             return file.read(length)
-
-    def stream(self, name: str, offset: int, length: int) -> IO[bytes]:
-        file = self.open(name)
-        file.seek(offset)
-        return file
 
     def names(self, folder: str) -> Iterator[str]:
         below = self._path(folder)

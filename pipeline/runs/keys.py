@@ -9,6 +9,7 @@ All keys lie in the results bucket:
     runs/<run_id>/verdicts/<batch>.jsonl
     runs/<run_id>/previews/<batch>.jsonl                    small pictures of rejected images
     runs/<run_id>/shards/<shard>.safetensors
+    runs/<run_id>/thumbnails/<shard>.jpg                    the shard's images, small and side by side
     runs/<run_id>/batches/<batch>.json                      the batch's result
     runs/<run_id>/plan.json, plan/<partition>.manifest, <partition>-retry.manifest
     runs/<run_id>/predictions/<partition>/<shard>.jsonl, <shard>.npy, <shard>.failed.json    of a Processing job
@@ -96,6 +97,15 @@ def shard_key(run_id: str, shard: str) -> str:
     return f"{shards_prefix(run_id)}{shard}{shards.SUFFIX}"
 
 
+def thumbnails_name(shard: str) -> str:
+    """Of what lies below a run's prefix (files.py)."""
+    return f"thumbnails/{shard}.jpg"
+
+
+def thumbnails_key(run_id: str, shard: str) -> str:
+    return run_prefix(run_id) + thumbnails_name(shard)
+
+
 def plan_key(run_id: str) -> str:
     return f"runs/{run_id}/plan.json"
 
@@ -163,7 +173,7 @@ PREDICTIONS, REJECTED, FAILED = "predictions.parquet", "rejected.csv", "failed.c
 REPORT = "report.html"
 
 SHARD_TAGS = {"imagebatch": "shard"}
-"""Shards are large and soon of no use, and so are arrays of which the results have a copy.
+"""Shards are large and soon of no use, and so are arrays of which the results have a copy. Thumbnails go with them.
 
 infra/template.yaml deletes what has this tag after some days.
 """

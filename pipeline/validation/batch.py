@@ -162,7 +162,7 @@ def _open(
         if isinstance(decoded, Decoded):
             row = Row(bucket, item.key, content.etag, len(content.data), decoded.width, decoded.height)
             notes = content.notes(item, decoded.format)
-            yield Accepted(row, decoded.format, decoded.conversions, notes, packer.take(row))
+            yield Accepted(row, decoded.format, decoded.conversions, notes, packer.take(row, decoded.picture))
         else:
             notes = content.notes(item, recognise(content.data))
             size = len(content.data)

@@ -1,4 +1,5 @@
-"""What becomes of the accepted images of a batch: pixels in shards, or, for a container that is not ours, nothing.
+"""What becomes of the accepted images of a batch: pixels in shards, and thumbnails of them for the report; or, for a
+container that is not ours, nothing.
 
 A `Packer` gives the decoder a place for an image's pixels, and takes the images whose pixels are to stay. Both kinds
 answer with the batch's shards, of which the verdicts name one for each accepted image.
@@ -7,9 +8,11 @@ answer with the batch's shards, of which the verdicts name one for each accepted
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from PIL import Image
 
 from pipeline import names, objects, shards
 from pipeline.contract import ImagePayload
+from pipeline.images import thumbnails
 from pipeline.runs import keys
 from pipeline.runs.originals import why_not_sent
 from pipeline.runs.run import Run
@@ -27,8 +30,8 @@ class Packer(Protocol):
     def next_row(self) -> Images:
         """Where the next image's pixels go, uint8 [H, W, C]; they are kept by `take`, and written over otherwise."""
 
-    def take(self, row: Row) -> str:
-        """Keep the image whose pixels were written last. Returns the id of its shard."""
+    def take(self, row: Row, picture: Image.Image) -> str:
+        """Keep the image whose pixels, those of `picture`, were written last. Returns the id of its shard."""
 
     def close(self) -> None: ...
 
@@ -51,6 +54,7 @@ class _ShardPacker:
         self._rows: list[Row] = []
         capacity = min(shards.rows_per_shard(run.contract), images)
         self._pixels = np.empty((capacity, *run.contract.input.pixel_shape), np.uint8)
+        self._sheet = thumbnails.Sheet(capacity)
 
     @property
     def _shard(self) -> str:
@@ -63,8 +67,9 @@ class _ShardPacker:
         row: Images = self._pixels[len(self._rows)]
         return row
 
-    def take(self, row: Row) -> str:
+    def take(self, row: Row, picture: Image.Image) -> str:
         self._rows.append(row)
+        self._sheet.add(thumbnails.reduced(picture))
         return self._shard
 
     def close(self) -> None:
@@ -72,11 +77,15 @@ class _ShardPacker:
             self._write()
 
     def _write(self) -> None:
-        data = shards.pack(self._pixels[: len(self._rows)], self._rows, self._run.contract, self._shard)
-        key = keys.shard_key(self._run.run_id, self._shard)
-        objects.put_bytes(self._s3, self._run.bucket, key, data, tags=keys.SHARD_TAGS)
-        self.shards.append(BatchShard(self._shard, len(self._rows), len(data)))
+        run, shard = self._run, self._shard
+        data = shards.pack(self._pixels[: len(self._rows)], self._rows, run.contract, shard)
+        key = keys.shard_key(run.run_id, shard)
+        objects.put_bytes(self._s3, run.bucket, key, data, tags=keys.SHARD_TAGS)
+        sheet, key = self._sheet.encode(), keys.thumbnails_key(run.run_id, shard)
+        objects.put_bytes(self._s3, run.bucket, key, sheet, thumbnails.MEDIA_TYPE, tags=keys.SHARD_TAGS)
+        self.shards.append(BatchShard(shard, len(self._rows), len(data)))
         self._rows = []
+        self._sheet = thumbnails.Sheet(len(self._pixels))
 
 
 class _OriginalPacker:
@@ -94,7 +103,7 @@ class _OriginalPacker:
     def next_row(self) -> Images:
         return self._pixels
 
-    def take(self, row: Row) -> str:
+    def take(self, row: Row, picture: Image.Image) -> str:
         is_sent = why_not_sent(row, self._payload, self._run_id) is None
         self._sizes[is_sent].append(row.size)
         return self._ids[is_sent]

@@ -27,9 +27,9 @@ def test_quantities_are_those_that_a_hand_works_out(work: Workload, rates: Rates
             "lambda_gb_second_arm64": 4.5607 + 1 + 1.01728 + 64.7148,
             "lambda_request": 2 + 4,
             "states_transition": 11 + 2 + 2 * 2 + 2,
-            # Pages: 1 of images, 1 of predictions, 1 more; verdicts, results of batches and shards: 6; predictions: 2;
-            # a manifest, 8 results, a listing of the map's.
-            "s3_put_request": 3 + 6 + 2 + 1 + 8 + 1,
+            # Pages: 1 of images, 1 of predictions, 1 more; verdicts, results of batches, shards and thumbnails: 8;
+            # predictions: 2; a manifest, 8 results, a listing of the map's.
+            "s3_put_request": 3 + 8 + 2 + 1 + 8 + 1,
             # Images; run.json for each batch; shards; 3 inputs of the job; verdicts and predictions.
             "s3_get_request": 320 + 2 + 2 + 3 + 2 + 2,
             "s3_gb_month": 0.048 * 7 * 24 / 730,

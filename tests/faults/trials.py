@@ -194,6 +194,7 @@ def _left(cloud: Cloud, run_id: str) -> list[str]:
         r"batches/[0-9a-f]+\.json",
         *(rf"(verdicts|previews)/{batch}\.jsonl?" for batch in batches),
         *(rf"shards/{shard}\.safetensors" for shard in shards),
+        *(rf"thumbnails/{shard}\.jpg" for shard in shards),
         # Of jobs that did not get there: what they say of why is kept beside what others predicted.
         *(rf"predictions/\w+/{shard}\.failed\.json" for shard in shards),
         # A job may end after the run was taken over: what it has predicted by then is nobody's, and right.

@@ -94,7 +94,7 @@ def test_a_folder_has_a_report_like_that_of_its_run(folder: Path, imagebatch: Ca
     results = folder / "results"
     before = facts(results / "report.html")
     if of == "its results alone":
-        shutil.rmtree(folder / "shards")
+        shutil.rmtree(folder / "thumbnails")
         shutil.rmtree(folder / "previews")
 
     made = imagebatch("report", results)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from pipeline.images.thumbnails import reduced
 from pipeline.report.content import Answer, Content, RejectedImage, ShownImage, Span
-from pipeline.report.thumbnails import SheetMaker, most_pixels, reduced
+from pipeline.report.thumbnails import MOST_AS_THEY_ARE, SheetMaker
 
 HOSTILE = [
     "single/<img src=x onerror=alert(1)>.jpg",
@@ -66,7 +68,8 @@ def images() -> Callable[..., list[ShownImage]]:
                 pixels = np.full((224, 224, 3), noise.integers(0, 160, 3), np.uint8)
                 pixels[40:180, 20 : 20 + number % 180] = noise.integers(0, 160, 3)
                 pixels += np.roll(grain, number, axis=(0, 1))
-                place = maker.add(reduced(pixels[np.newaxis], most_pixels(count))[0])
+                thumbnail = reduced(Image.fromarray(pixels))
+                place = maker.add(thumbnail if count <= MOST_AS_THEY_ARE else thumbnail.reduce(2))
             found.append(ShownImage(key, f"s3://images/{key}", 500, 375, answers, place))
         if maker is not None:
             maker.finish()

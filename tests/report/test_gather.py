@@ -1,10 +1,10 @@
-"""What a report shows of a run's files, however fast and in whatever order its shards come."""
+"""What a report shows of a run's files, in whatever order its thumbnails come, and with whatever is left of them."""
 
 import io
 import json
+import shutil
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,11 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from botocore.exceptions import ResponseStreamingError
-from botocore.response import StreamingBody
 from PIL import Image
-from safetensors.numpy import save_file
 
+from pipeline.images.thumbnails import Sheet
+from pipeline.report import thumbnails
 from pipeline.report.content import Content
 from pipeline.report.gather import gather
 from pipeline.report.page import render
@@ -31,17 +30,22 @@ def colour(shard: int, row: int) -> tuple[int, int, int]:
     return 80 * shard + 20, 6 * row, 120
 
 
+def write_sheet(folder: Path, shard: int, rows: int) -> None:
+    sheet = Sheet(160)
+    for row in range(rows):
+        sheet.add(Image.new("RGB", (112, 112), colour(shard, row)))
+    (folder / "thumbnails" / f"b-{shard}.jpg").write_bytes(sheet.encode())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, summarised: Callable[..., dict[str, Any]]) -> Path:
     """A run whose images are each of a colour of their own, and whose certainty has nothing to do with their order."""
     folder = tmp_path_factory.mktemp("run")
-    (folder / "shards").mkdir()
+    (folder / "thumbnails").mkdir()
     certainty = iter(np.random.default_rng(0).permutation(SHARDS * ROWS) / 128)  # as floats of 32 bits have it
     predictions = []
     for shard in range(SHARDS):
-        colours = np.array([colour(shard, row) for row in range(ROWS)], np.uint8)
-        images = np.ascontiguousarray(np.broadcast_to(colours[:, None, None], (ROWS, 224, 224, 3)))
-        save_file({"images": images}, folder / "shards" / f"b-{shard}.safetensors", {"rows": "[]"})
+        write_sheet(folder, shard, ROWS)
         for row in range(ROWS):
             score = float(next(certainty))
             predicted = ["b", f"{shard}/{row}.jpg", 500, 375, list("abcd"), [score, 0.0, 0.0, 0.0], f"b-{shard}", row]
@@ -54,48 +58,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory, summarised: Callable[..., d
 
 
 class OneAtATime(CopiedFiles):
-    """Shards that come in the order that is told, whoever asks for them first."""
+    """Sheets that come in the order that is told, whoever asks for them first."""
 
     def __init__(self, folder: Path, order: list[int]) -> None:
         super().__init__(folder)
-        self._left = [f"shards/b-{shard}.safetensors" for shard in order]
+        self._left = [f"thumbnails/b-{shard}.jpg" for shard in order]
         self._changed = threading.Condition()
 
-    def stream(self, name: str, offset: int, length: int) -> IO[bytes]:
-        with self._changed:
-            assert self._changed.wait_for(lambda: self._left[0] == name, timeout=30)
-            data = self.read(name, offset, length)
-            self._left.pop(0)
-            self._changed.notify_all()
-        return io.BytesIO(data)
-
-
-class Breaking(io.BytesIO):
-    def read(self, size: int | None = -1) -> bytes:
-        if self.tell():
-            raise ResponseStreamingError(error="the connection was closed")
-        return super().read(size)
-
-
-def closed_early(data: bytes) -> AbstractContextManager[IO[bytes]]:
-    """An answer of S3 whose connection was closed within a row, and not reset."""
-    return closing(StreamingBody(io.BytesIO(data[: len(data) // 2 + 1]), len(data)))  # type: ignore[arg-type]
-
-
-class BrokenOnce(CopiedFiles):
-    """Each shard breaks off once, behind some of its rows."""
-
-    def __init__(self, folder: Path, broken: Callable[[bytes], AbstractContextManager[IO[bytes]]]) -> None:
-        super().__init__(folder)
-        self.broken: set[str] = set()
-        self._break = broken
-
-    def stream(self, name: str, offset: int, length: int) -> AbstractContextManager[IO[bytes]]:  # type: ignore[override]
-        data = self.read(name, offset, length)
-        if name in self.broken:
-            return io.BytesIO(data)
-        self.broken.add(name)
-        return self._break(data)
+    def fetch(self, name: str) -> IO[bytes]:
+        if name.startswith("thumbnails/"):
+            with self._changed:
+                assert self._changed.wait_for(lambda: self._left[0] == name, timeout=30)
+                self._left.pop(0)
+                self._changed.notify_all()
+        return super().fetch(name)
 
 
 def shown_of(content: Content) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
@@ -110,8 +86,12 @@ def shown_of(content: Content) -> dict[str, np.ndarray[tuple[int, ...], np.dtype
     return found
 
 
-def test_every_image_has_its_own_pixels(folder: Path) -> None:
-    shown = shown_of(gather(CopiedFiles(folder)))
+@pytest.mark.parametrize(("most", "side"), [(SHARDS * ROWS, 112), (SHARDS * ROWS - 1, 56)])
+def test_every_image_has_its_own_pixels(folder: Path, monkeypatch: pytest.MonkeyPatch, most: int, side: int) -> None:
+    monkeypatch.setattr(thumbnails, "MOST_AS_THEY_ARE", most)
+    content = gather(CopiedFiles(folder))
+    assert {sheet.side for sheet in content.sheets} == {side}
+    shown = shown_of(content)
     expected = {f"{shard}/{row}.jpg": colour(shard, row) for shard in range(SHARDS) for row in range(ROWS)}
     assert {key for key in expected if abs(shown[key] - expected[key]).max() > 12} == set()
 
@@ -123,25 +103,54 @@ def test_images_come_with_their_best_answers_the_least_certain_first(folder: Pat
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 1, 0], [1, 2, 0]])
-def test_the_page_is_the_same_in_whatever_order_shards_come(folder: Path, order: list[int]) -> None:
+def test_the_page_is_the_same_in_whatever_order_sheets_come(folder: Path, order: list[int]) -> None:
     assert render(gather(OneAtATime(folder, order))) == render(gather(CopiedFiles(folder)))
 
 
-@pytest.mark.parametrize("broken", [Breaking, closed_early])
-def test_a_shard_that_breaks_off_is_read_again(
-    folder: Path, broken: Callable[[bytes], AbstractContextManager[IO[bytes]]]
-) -> None:
-    files = BrokenOnce(folder, broken)
-    assert render(gather(files)) == render(gather(CopiedFiles(folder)))
-    assert len(files.broken) == SHARDS
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    """A copy of the run, to spoil."""
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
 
 
-def test_a_report_is_made_without_the_shards_that_are_gone(folder: Path, tmp_path: Path) -> None:
-    for path in (folder / "summary.json", folder / "predictions.parquet"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "shards").mkdir()
-    kept = "shards/b-1.safetensors"
-    (tmp_path / kept).write_bytes((folder / kept).read_bytes())
-    content = gather(CopiedFiles(tmp_path))
-    assert {image.key[:2] for image in content.images if image.thumbnail is not None} == {"1/"}
+def seen(folder: Path) -> set[str]:
+    """The shards whose images have thumbnails in the report of all images."""
+    content = gather(CopiedFiles(folder))
     assert len(content.images) == SHARDS * ROWS
+    return {image.key[:2] for image in content.images if image.thumbnail is not None}
+
+
+def test_a_report_is_made_without_the_sheets_that_are_gone(copy: Path) -> None:
+    for shard in (0, 2):
+        (copy / "thumbnails" / f"b-{shard}.jpg").unlink()
+    assert seen(copy) == {"1/"}
+
+
+def test_a_run_without_any_sheets_has_a_report(copy: Path) -> None:
+    shutil.rmtree(copy / "thumbnails")
+    assert seen(copy) == set()
+
+
+@pytest.mark.parametrize("most", [SHARDS * ROWS, 10])
+@pytest.mark.parametrize("size", [(95, 10), (1120, 30), (30, 3)])
+def test_a_sheet_that_reads_as_no_sheet_costs_its_own_thumbnails(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, size: tuple[int, int], most: int
+) -> None:
+    monkeypatch.setattr(thumbnails, "MOST_AS_THEY_ARE", most)
+    (copy / "thumbnails" / "b-0.jpg").write_bytes(b"no picture")
+    Image.new("RGB", size).save(copy / "thumbnails" / "b-2.jpg")
+    assert seen(copy) == {"1/"}
+    assert [name in caplog.text for name in ("b-0.jpg", "b-1.jpg", "b-2.jpg")] == [True, False, True]
+
+
+def test_rows_that_a_sheet_does_not_have_are_shown_without_thumbnails(copy: Path) -> None:
+    write_sheet(copy, 0, ROWS // 2)
+    without = [image.key for image in gather(CopiedFiles(copy)).images if image.thumbnail is None]
+    assert sorted(without) == sorted(f"0/{row}.jpg" for row in range(ROWS // 2, ROWS))
+
+
+def test_a_sheet_that_breaks_off_is_not_halved(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thumbnails, "MOST_AS_THEY_ARE", 10)
+    sheet = copy / "thumbnails" / "b-1.jpg"
+    sheet.write_bytes(sheet.read_bytes()[:-400])
+    assert seen(copy) == {"0/", "2/"}

@@ -60,8 +60,6 @@ def test_a_part_of_a_file_is_read_where_it_lies(files: RunFiles) -> None:
         file.seek(-300, 2)
         assert file.read(10) == body[-300:-290]
     assert files.read("shards/b-0.safetensors", 70_000, 5) == body[70_000:70_005]
-    with files.stream("shards/b-0.safetensors", 70_000, 5) as stream:
-        assert stream.read(3) + stream.read(2) == body[70_000:70_005]
 
 
 def test_the_files_of_a_folder_are_named_in_order(files: RunFiles) -> None:
@@ -70,7 +68,7 @@ def test_the_files_of_a_folder_are_named_in_order(files: RunFiles) -> None:
 
 
 def test_what_is_not_there_is_missing(files: RunFiles) -> None:
-    for ask in (files.open, files.fetch, lambda name: files.read(name, 0, 1), lambda name: files.stream(name, 0, 1)):
+    for ask in (files.open, files.fetch, lambda name: files.read(name, 0, 1)):
         with pytest.raises(FileNotFoundError):
             ask("results/predictions.parquet")
 

@@ -66,6 +66,7 @@ def test_every_key_is_one_that_the_architecture_shows() -> None:
         keys.run_key("<run_id>"),
         keys.verdicts_key("<run_id>", "<batch>"),
         keys.shard_key("<run_id>", "<batch>-<n>"),
+        keys.thumbnails_key("<run_id>", "<batch>-<n>"),
         keys.plan_key("<run_id>"),
         keys.manifest_key("<run_id>", "<partition>"),
         keys.predictions_key("<run_id>", "<partition>", "<shard>"),
