@@ -23,7 +23,8 @@ try:
 except ImportError:
     awscrt = None
 
-# What is written at once, past the page cache (body_file.py), from memory that begins with a page, as that wants it.
+# What is written at once, past the page cache (body_file.py): from memory that begins with a page, and that a fork
+# shares, which is how mmap makes it, and how that wants it (open(2), O_DIRECT).
 _CHUNK = 1 << 20
 _buffers: deque[mmap.mmap] = deque(maxlen=16)
 
