@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import boto3
 import pytest
 
 from pipeline import aws
@@ -22,7 +21,7 @@ def region(monkeypatch: pytest.MonkeyPatch, s3: Any) -> Callable[[str], None]:
 
     def move(name: str) -> None:
         monkeypatch.setenv("AWS_DEFAULT_REGION", name)
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        aws.forget_clients()
 
     move("us-east-1")
     return move
