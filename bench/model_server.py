@@ -7,6 +7,7 @@ The container's folders lie below a temporary folder; the port is any that is fr
 a laptop's jobs have them.
 """
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -129,9 +130,8 @@ class ModelServer:
         images = 0
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_ANSWER_SECONDS)
         try:
-            # Nagle's algorithm would hold small requests back, and no client of AWS's uses it.
             connection.connect()
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _unpaced(connection.sock)
             for request in waiting:
                 _exchange(connection, request)
                 images += request.images
@@ -185,6 +185,16 @@ def _exchange(connection: http.client.HTTPConnection, request: Request) -> bytes
     if answer.status != 200 or lines.count(b"\n") != request.images:
         raise RuntimeError(f"{request.images} images were answered with {answer.status}: {lines[:500]!r}")
     return lines
+
+
+def _unpaced(connection: socket.socket) -> None:
+    """Have the kernel send what there is at once."""
+    # Nagle's algorithm would hold small requests back, and no client of AWS's uses it.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # BBR, where it is the system's, sends from timers, in the time of whichever thread runs then: the server's.
+    if hasattr(socket, "TCP_CONGESTION"):
+        with contextlib.suppress(OSError):  # a kernel may be without it
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
 
 
 def _free_port() -> int:
