@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -181,15 +181,28 @@ class _Pool:
 
     def submit(self, piece: Piece) -> "Future[Answers | ShardOutcome]":
         try:
-            return self._executor.submit(_predict, piece)
+            answered = self._executor.submit(_predict, piece)
         except BrokenProcessPool:
             self._executor.shutdown()
             self._executor = self._start()
-            return self._executor.submit(_predict, piece)
+            answered = self._executor.submit(_predict, piece)
+        answered.add_done_callback(_kill_survivors)
+        return answered
 
     def _start(self) -> ProcessPoolExecutor:
         context = get_context("fork" if _may_fork() else "spawn")
         return ProcessPoolExecutor(self._processes, context, _start_worker, (self._job, context.Value("i", 0)))
+
+
+def _kill_survivors(answered: "Future[Answers | ShardOutcome]") -> None:
+    """End the other workers of a pool in which one died, before the executor waits for them.
+
+    It asks them to end by SIGTERM, which they ignore. Nobody takes their answers any more; from Python 3.12 on, nobody
+    tells them either that there is nothing left to do. They would wait for ever, and so would the job.
+    """
+    if not answered.cancelled() and isinstance(answered.exception(), BrokenProcessPool):
+        for worker in active_children():
+            worker.kill()
 
 
 def _may_fork() -> bool:

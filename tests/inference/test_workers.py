@@ -243,6 +243,33 @@ def test_a_shard_in_pieces_that_kills_its_process_is_tried_again_as_a_whole_one(
     }
 
 
+def test_answers_that_nobody_takes_once_a_process_died_keep_no_job_from_its_end(job: Job, paths: list[Path]) -> None:
+    """As many as do not fit into a pipe: whoever sends them waits for somebody to read."""
+    contract = load_package(EXAMPLE).contract
+    rows = [Row("bucket", f"{index}.jpg", "etag", 1, 2, 3) for index in range(4)]
+    paths[0].write_bytes(shards.pack(np.zeros((4, 224, 224, 3), np.uint8), rows, contract).read())
+    program = (
+        "import os, pickle, sys\n"
+        "from pathlib import PosixPath\n"
+        "from pipeline.inference.division import Piece\n"
+        "from pipeline.inference.workers import predict_partition\n"
+        "class KillsItsProcess(PosixPath):\n"
+        "    def __reduce__(self):\n"
+        "        return os._exit, (9,)\n"
+        "job, first, second = pickle.load(sys.stdin.buffer)\n"
+        "killer = Piece.whole(KillsItsProcess('b-9.safetensors'), 2)\n"
+        "for outcome in predict_partition(job, [first, killer, second], processes=2):\n"
+        "    print(outcome.shard, outcome.images)\n"
+    )
+    given = pickle.dumps((replace(job, top_k=1000), Piece(paths[0], 0, 3, rows=4), Piece(paths[0], 3, 4, rows=4)))
+    environment = {**ONE_THREAD, "IMAGEBATCH_BATCH_SIZE": "1"}
+    # Who waits too long is killed, and its workers end with it.
+    told = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, input=given, capture_output=True, timeout=60
+    )
+    assert {*told.stdout.splitlines()} >= {b"b-0 4", b"b-9 0"}
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_all_pieces_of_a_shard_in_work_are_predicted_when_a_stop_comes(
     job: Job, paths: list[Path], processes: int
