@@ -270,7 +270,8 @@ def _end(status: int) -> None:
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        if stream is not None and not stream.closed:
+            stream.flush()
     os._exit(status & 0xFF)
 
 

@@ -172,6 +172,10 @@ def test_a_program_that_gives_up_says_why(run: Any, tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "enough\n"
 
 
+def test_a_program_may_close_its_output(run: Any) -> None:
+    assert run("import sys; sys.stdout.close()").wait() == 0
+
+
 def test_what_a_program_has_planned_for_its_end_is_done(run: Any, tmp_path: Path) -> None:
     script = """
         import atexit, sys, threading
