@@ -35,6 +35,8 @@ def is_cached(path: Path) -> bool:
             return os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT) == 1
         except BlockingIOError:
             return False
+        except OSError:
+            pytest.skip("this file system does not say what of it is in memory")
 
 
 def writes_past_cache(folder: Path) -> bool:
