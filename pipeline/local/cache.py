@@ -16,6 +16,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+_WHOLE, _BEGUN = ".kept", ".begun"
+"""Ends of the names of files. Whatever else lies in a folder that somebody has named is not the cache's to delete."""
+
 
 def user_folder() -> Path | None:
     """The product's folder for what it keeps; None for a user who has no home."""
@@ -43,7 +46,7 @@ class Cache:
         try:
             if not self._is_ours_alone():
                 return None
-            digest, _, content = (self._folder / key).read_bytes().partition(b"\n")
+            digest, _, content = self._file(key).read_bytes().partition(b"\n")
         except OSError:
             return None
         return content if digest == _digest(key, content) else None
@@ -54,10 +57,13 @@ class Cache:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self._is_ours_alone():
                 return
-            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
+            with tempfile.NamedTemporaryFile(dir=self._folder, suffix=_BEGUN, delete=False) as file:
                 file.write(_digest(key, content) + b"\n" + content)
-            Path(file.name).replace(self._folder / key)
+            Path(file.name).replace(self._file(key))
             self._drop_oldest()
+
+    def _file(self, key: str) -> Path:
+        return self._folder / f"{key}{_WHOLE}"
 
     def _is_ours_alone(self) -> bool:
         """Whether nobody else can have put something there: what is read is deployed, and run."""
@@ -65,11 +71,13 @@ class Cache:
         return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
     def _drop_oldest(self) -> None:
-        """Among them what a killed process left half written."""
+        """Of what is whole, and of what killed processes have begun: who is writing now takes nobody's place."""
         with os.scandir(self._folder) as entries:
-            by_age = sorted(entries, key=lambda entry: entry.stat().st_mtime_ns, reverse=True)
-        for entry in by_age[self._most :]:
-            Path(entry).unlink(missing_ok=True)
+            found = list(entries)
+        for ending in (_WHOLE, _BEGUN):
+            ours = [entry for entry in found if entry.name.endswith(ending)]
+            for entry in sorted(ours, key=lambda entry: entry.stat().st_mtime_ns, reverse=True)[self._most :]:
+                Path(entry).unlink(missing_ok=True)
 
 
 def _digest(key: str, content: bytes) -> bytes:

@@ -35,13 +35,13 @@ def test_nobody_else_may_read_it(cache: Cache, tmp_path: Path) -> None:
     cache.put("key", b"content")
 
     kept = tmp_path / "of" / "the user"
-    assert [path.stat().st_mode & 0o077 for path in (kept, kept / "key")] == [0, 0]
+    assert [path.stat().st_mode & 0o077 for path in (kept, kept / "key.kept")] == [0, 0]
 
 
 @pytest.mark.parametrize("damage", [b"", b"content", b"\n", b"\xff" * 70, b"0" * 64 + b"\ncontent"])
 def test_a_file_that_is_something_else_is_not_read(cache: Cache, tmp_path: Path, damage: bytes) -> None:
     cache.put("key", b"content")
-    (tmp_path / "of" / "the user" / "key").write_bytes(damage)
+    (tmp_path / "of" / "the user" / "key.kept").write_bytes(damage)
 
     assert cache.get("key") is None
     cache.put("key", b"content")
@@ -51,7 +51,7 @@ def test_a_file_that_is_something_else_is_not_read(cache: Cache, tmp_path: Path,
 @pytest.mark.parametrize("end", [1, 64, 65, 71])
 def test_a_file_cut_short_is_not_read(cache: Cache, tmp_path: Path, end: int) -> None:
     cache.put("key", b"content")
-    file = tmp_path / "of" / "the user" / "key"
+    file = tmp_path / "of" / "the user" / "key.kept"
     file.write_bytes(file.read_bytes()[:end])
 
     assert cache.get("key") is None
@@ -59,7 +59,7 @@ def test_a_file_cut_short_is_not_read(cache: Cache, tmp_path: Path, end: int) ->
 
 def test_a_file_of_another_key_is_not_read(cache: Cache, tmp_path: Path) -> None:
     cache.put("key", b"content")
-    (tmp_path / "of" / "the user" / "key").rename(tmp_path / "of" / "the user" / "another")
+    (tmp_path / "of" / "the user" / "key.kept").rename(tmp_path / "of" / "the user" / "another.kept")
 
     assert cache.get("another") is None
 
@@ -73,7 +73,7 @@ def test_a_folder_that_others_write_into_is_left_alone(tmp_path: Path, mode: int
 
     assert cache.get("key") is None
     cache.put("another", b"content")
-    assert [path.name for path in shared.iterdir()] == ["key"]
+    assert [path.name for path in shared.iterdir()] == ["key.kept"]
 
 
 def test_a_folder_of_another_users_is_left_alone(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,20 +95,44 @@ def test_where_there_can_be_no_folder_nothing_is_kept(tmp_path: Path) -> None:
 def test_the_oldest_go_first(cache: Cache, tmp_path: Path) -> None:
     for age, key in enumerate("edcba"):
         cache.put(key, b"content")
-        os.utime(tmp_path / "of" / "the user" / key, (1000 + age, 1000 + age))
+        os.utime(tmp_path / "of" / "the user" / f"{key}.kept", (1000 + age, 1000 + age))
     cache.put("now", b"content")
 
-    assert {path.name for path in (tmp_path / "of" / "the user").iterdir()} == {"now", "a", "b"}
+    assert {path.name for path in (tmp_path / "of" / "the user").iterdir()} == {"now.kept", "a.kept", "b.kept"}
+
+
+def test_what_killed_processes_have_begun_goes_too(cache: Cache, tmp_path: Path) -> None:
+    folder = tmp_path / "of" / "the user"
+    folder.mkdir(parents=True, mode=0o700)
+    for age in range(9):
+        (folder / f"{age}.begun").touch()
+        os.utime(folder / f"{age}.begun", (1000 + age, 1000 + age))
+    cache.put("key", b"content")
+
+    assert {path.name for path in folder.iterdir()} == {"key.kept", "8.begun", "7.begun", "6.begun"}
+
+
+def test_what_somebody_else_has_there_stays(cache: Cache, tmp_path: Path) -> None:
+    theirs = tmp_path / "of" / "the user" / "theirs.html"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    os.utime(theirs, (0, 0))
+    for key in "abcde":
+        cache.put(key, b"content")
+
+    assert theirs.exists()
+    assert len(list(theirs.parent.iterdir())) == 4
 
 
 def test_many_at_once_leave_whole_files(cache: Cache, tmp_path: Path) -> None:
     contents = [bytes([number]) * 100_000 for number in range(16)]
 
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda content: cache.put("key", content), contents))
+    for _ in range(20):
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda content: cache.put("key", content), contents))
 
-    assert cache.get("key") in contents
-    assert [path.name for path in (tmp_path / "of" / "the user").iterdir()] == ["key"]
+        assert cache.get("key") in contents
+    assert [path.name for path in (tmp_path / "of" / "the user").iterdir()] == ["key.kept"]
 
 
 @pytest.mark.parametrize(
