@@ -36,6 +36,13 @@ class Models(Loader):
 
     FILE_LOADER_CLASS = Documents
 
+    @property
+    def search_paths(self) -> list[str]:
+        """Each once: boto3 adds its own to a loader's with every session that is made."""
+        paths: list[str] = super().search_paths
+        paths[:] = dict.fromkeys(paths)
+        return paths
+
     @instance_cache
     def list_available_services(self, type_name: str) -> list[str]:
         """The services that have a model of any type. One that has none of this type is told of when it is loaded, by

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.loaders import Loader
@@ -60,3 +61,12 @@ def test_a_sessions_clients_are_made_of_them() -> None:
 
     assert isinstance(made.get_component("data_loader"), Models)
     assert made.create_client("sns", region_name="us-east-1").meta.service_model.service_name == "sns"
+
+
+def test_sessions_share_one_way_to_look_for_models() -> None:
+    for _ in range(3):
+        boto3.Session(botocore_session=session())
+
+    paths = session().get_component("data_loader").search_paths
+    assert len(paths) == len(set(paths))
+    assert boto3.Session(botocore_session=session()).resource("sqs", region_name="us-east-1")
