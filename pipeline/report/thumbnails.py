@@ -7,7 +7,7 @@ decodes them at half their size, and the thumbnails that are shown stand side by
 import io
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from PIL import Image
@@ -40,8 +40,18 @@ def find(files: RunFiles, shown: Iterable[ShardRow], budget: int) -> tuple[dict[
     by_shard: defaultdict[str, list[int]] = defaultdict(list)
     for shard, row in shown:
         by_shard[shard].append(row)
-    is_halved = sum(map(len, by_shard.values())) > MOST_AS_THEY_ARE
+    if sum(map(len, by_shard.values())) <= MOST_AS_THEY_ARE:
+        places, maker = _place(files, by_shard, budget, is_halved=False)
+        # Sheets of a few images each, and pictures full of grain, may be too many bytes all the same.
+        if not maker.is_full:
+            return places, maker.sheets
+    places, maker = _place(files, by_shard, budget, is_halved=True)
+    return places, maker.sheets
 
+
+def _place(
+    files: RunFiles, by_shard: Mapping[str, list[int]], budget: int, *, is_halved: bool
+) -> tuple[dict[ShardRow, int], "SheetMaker"]:
     def read(shard: str) -> tuple[Sheet, Image.Image | None] | None:
         name = keys.thumbnails_name(shard)
         try:
@@ -67,7 +77,7 @@ def find(files: RunFiles, shown: Iterable[ShardRow], budget: int) -> tuple[dict[
         if maker.is_full:
             break
     maker.finish()
-    return {row: place for row, place in places.items() if place is not None}, maker.sheets
+    return {row: place for row, place in places.items() if place is not None}, maker
 
 
 def _read(files: RunFiles, name: str) -> Sheet:

@@ -154,3 +154,13 @@ def test_a_sheet_that_breaks_off_is_not_halved(copy: Path, monkeypatch: pytest.M
     sheet = copy / "thumbnails" / "b-1.jpg"
     sheet.write_bytes(sheet.read_bytes()[:-400])
     assert seen(copy) == {"0/", "2/"}
+
+
+def test_sheets_that_are_too_many_bytes_as_they_are_are_halved(folder: Path) -> None:
+    files = CopiedFiles(folder)
+    shown = [(f"b-{shard}", row) for shard in range(SHARDS) for row in range(ROWS)]
+    sizes = [(folder / "thumbnails" / f"b-{shard}.jpg").stat().st_size for shard in range(SHARDS)]
+    for budget, side in ((sum(sizes) * 2, 112), (sum(sizes), 56)):
+        places, sheets = thumbnails.find(files, shown, budget)
+        assert sorted(places) == shown
+        assert {sheet.side for sheet in sheets} == {side}
