@@ -89,9 +89,13 @@ class Worker:
             yield None
             return
         path = partial_array(self._job.predictions, piece.shard_id)
-        # Other processes write other rows of it: a piece does not begin by emptying the file.
-        with open(path, "wb", opener=None if piece.is_whole else _keeping) as file:
-            yield ArrayWriter(file, piece.rows, first)
+        try:
+            # Other processes write other rows of it: a piece does not begin by emptying the file.
+            with open(path, "wb", opener=None if piece.is_whole else _keeping) as file:
+                yield ArrayWriter(file, piece.rows, first)
+        except BaseException:
+            path.unlink(missing_ok=True)  # it is never whole, and would be uploaded
+            raise
 
     @cached_property
     def _loaded(self) -> tuple[ModelPackage, Predictor]:

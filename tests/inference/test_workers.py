@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from multiprocessing import get_context
 from pathlib import Path, PosixPath
@@ -126,23 +126,34 @@ def test_a_raw_answer_lies_in_the_row_that_its_prediction_names(
     assert np.allclose(np.load(raw_job.predictions / "b-1.npy"), expected, atol=1e-4)
 
 
+@dataclass
 class GivesUp:
     """A predictor that fails after its first batch."""
 
-    batch_size = 1
+    error: Exception
+    batch_size: int = 1
 
     def predict(self, shard: shards.Shard, shard_id: str, keep: Callable[[Any], None], first: int) -> Iterator[Any]:
         keep(np.zeros((1, 3), np.float32))
-        raise InvalidPrediction("enough")
+        raise self.error
         yield
 
 
 def test_a_shard_that_fails_half_way_leaves_no_array(
     raw_job: Job, wholes: list[Piece], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "open_predictor", lambda *arguments: GivesUp())
+    monkeypatch.setattr(workers, "open_predictor", lambda *arguments: GivesUp(InvalidPrediction("enough")))
     list(predict_partition(raw_job, wholes[:1], processes=1))
     assert [path.name for path in raw_job.predictions.iterdir()] == ["b-0.failed.json"]
+
+
+def test_what_ends_a_job_leaves_no_half_of_an_array_to_be_uploaded(
+    raw_job: Job, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "open_predictor", lambda *arguments: GivesUp(OSError("No space left on device")))
+    with pytest.raises(OSError, match="No space left"):
+        list(predict_partition(raw_job, cut(paths[0]), processes=1))
+    assert list(raw_job.predictions.iterdir()) == []
 
 
 def test_an_array_is_there_before_the_lines_that_name_it(
