@@ -118,12 +118,12 @@ def _stand(request: "CloudRequest", *, verbose: bool) -> None:
         deployment = Deployment(stack.outputs["StateMachineArn"], stack.outputs["ResultsBucket"])
         runs = RunLog(cloud.client("stepfunctions"), cloud.client("s3"), deployment, _say, since)
         local_option = _local_option(request.state)
-        for line in _greeting(cloud, stack, request.state, local_option):
-            _say(line)
-        for line in stack.ignored if verbose else ():
-            print(f"means nothing on one machine: {line}", file=sys.stderr, flush=True)
-        _tell_of_ended(runs.interrupted(), "was under way when the local cloud ended, and is ABORTED", local_option)
         try:
+            for line in _greeting(cloud, stack, request.state, local_option):
+                _say(line)
+            for line in stack.ignored if verbose else ():
+                print(f"means nothing on one machine: {line}", file=sys.stderr, flush=True)
+            _tell_of_ended(runs.interrupted(), "was under way when the local cloud ended, and is ABORTED", local_option)
             while not threading.Event().wait(_SECONDS_BETWEEN_LOOKS):
                 runs.poll()
         finally:

@@ -120,7 +120,7 @@ def up() -> Iterator[Callable[..., Up]]:
             )
         cloud = Up(process, state)
         started.append(cloud)
-        waited_for(lambda: process.poll() is not None or is_found(state))
+        waited_for(lambda: process.poll() is not None or " is up at " in cloud.said)
         assert process.poll() is None, cloud.said
         return cloud
 
@@ -132,7 +132,7 @@ def up() -> Iterator[Callable[..., Up]]:
 
 def test_a_cloud_is_where_it_says_with_a_run_a_line(up: Callable[..., Up], tmp_path: Path) -> None:
     cloud = up(tmp_path / "state", "-v")
-    assert f"export AWS_ENDPOINT_URL={cloud.found.endpoint_url}" in cloud.said
+    waited_for(lambda: f"export AWS_ENDPOINT_URL={cloud.found.endpoint_url}" in cloud.said)
     cloud.put("incoming/rocket.jpg", PHOTO)
     cloud.put("incoming/_READY", b"all of them")
     waited_for(lambda: "succeeded after" in cloud.said)
@@ -141,7 +141,7 @@ def test_a_cloud_is_where_it_says_with_a_run_a_line(up: Callable[..., Up], tmp_p
     assert lines[0] == f"{run_id} started by a marker"
     assert lines[1].startswith(f"{run_id} succeeded after")
     assert lines[1].endswith(", 1 listed, 1 predicted")
-    assert f"/runs/{run_id}/results/" in cloud.said
+    waited_for(lambda: f"/runs/{run_id}/results/" in cloud.said)
     assert "means nothing on one machine: AWS::S3::BucketPolicy: " in cloud.said
     assert cloud.end() == 0
     assert f"`imagebatch up --state {cloud.state}` takes up again" in cloud.said
@@ -183,7 +183,7 @@ def test_a_run_whose_cloud_was_killed_is_told_and_goes_on_by_the_command_that_is
     states = again.client("stepfunctions")
     assert states.describe_execution(executionArn=execution)["status"] == "ABORTED"
     name = execution.rpartition(":")[2]
-    assert f"  imagebatch resume {name} --local={again.state}\n" in again.said
+    waited_for(lambda: f"  imagebatch resume {name} --local={again.state}\n" in again.said)
     assert imagebatch("resume", name, f"--local={again.state}").code == 0
     ended = again.ended(execution)
     assert ended["status"] == "SUCCEEDED", ended
