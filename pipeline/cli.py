@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parser().parse_args(arguments)
         code: int = options.command(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is where its descriptor was closed before the process began
+            sys.stdout.flush()
         # Nothing is left to stop in good order, only an interpreter that ends.
         on_interrupt(exit_now)
     except KeyboardInterrupt:

@@ -49,3 +49,11 @@ def test_streams_that_are_closed_or_none_change_nothing() -> None:
     code = f"import sys; from pipeline import cli; sys.stderr = None; cli.main = {main}; cli.process()"
 
     assert ended(code).returncode == 3
+
+
+def test_a_command_without_a_standard_output_ends_as_any() -> None:
+    done = ended(
+        "import sys; sys.stdout = None; from pipeline import cli; sys.argv[1:] = ['doctor', 'nowhere']; cli.process()"
+    )
+
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)

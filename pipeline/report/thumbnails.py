@@ -59,7 +59,7 @@ def _place(
             return sheet, _halved(sheet) if is_halved else None
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
             logger.warning("%s does not read (%s): its images are shown without their thumbnails", name, error)
             return None
 
@@ -81,7 +81,7 @@ def _place(
 
 
 def _read(files: RunFiles, name: str) -> Sheet:
-    """A sheet of validation's. Raises OSError or ValueError where it is none."""
+    """A sheet of validation's. Raises OSError, ValueError or DecompressionBombError where it is none."""
     with files.fetch(name) as file:
         data = file.read()
     width, height = Image.open(io.BytesIO(data), formats=["JPEG"]).size

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import struct
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +154,15 @@ def test_a_sheet_that_breaks_off_is_not_halved(copy: Path, monkeypatch: pytest.M
     monkeypatch.setattr(thumbnails, "MOST_AS_THEY_ARE", 10)
     sheet = copy / "thumbnails" / "b-1.jpg"
     sheet.write_bytes(sheet.read_bytes()[:-400])
+    assert seen(copy) == {"0/", "2/"}
+
+
+def test_a_sheet_that_says_that_it_is_larger_than_any_costs_its_own_thumbnails(copy: Path) -> None:
+    sheet = copy / "thumbnails" / "b-1.jpg"
+    data = bytearray(sheet.read_bytes())
+    size = data.index(b"\xff\xc0") + 5  # of a baseline frame (T.81, B.2.2): lines, and samples in each
+    data[size : size + 4] = struct.pack(">HH", 65_500, 65_500)
+    sheet.write_bytes(data)
     assert seen(copy) == {"0/", "2/"}
 
 
