@@ -31,6 +31,8 @@ from typing import TypedDict
 LARGEST_ORDER = 1 << 17
 NEVER_BEGAN = 125
 """The exit status of a child whose cloud was gone before it began."""
+ALLOCATOR = {"MALLOC_TRIM_THRESHOLD_": -1, "MALLOC_MMAP_THRESHOLD_": -3}
+"""Variables that glibc's allocator reads when a program starts, and by what they are set later (mallopt(3))."""
 
 
 class Order(TypedDict):
@@ -206,7 +208,19 @@ def _begin(order: Order, output: int, gate: int) -> Order:
     if (pillow := sys.modules.get("PIL.Image")) is not None:
         # How Pillow keeps memory, which it has asked the environment when it was loaded.
         getattr(pillow, "_apply_env_variables", lambda: None)()
+    _set_allocator(order["environment"])
     return order
+
+
+def _set_allocator(environment: dict[str, str]) -> None:
+    """What `ALLOCATOR` names, of glibc; another C library has neither the variables nor, mostly, the call."""
+    asked = {ALLOCATOR[name]: value for name, value in environment.items() if name in ALLOCATOR and value.isdecimal()}
+    if asked:
+        import ctypes
+
+        set_option = getattr(ctypes.CDLL(None), "mallopt", lambda parameter, value: 0)
+        for parameter, value in asked.items():
+            set_option(parameter, ctypes.c_int(int(value)))
 
 
 def become(arguments: list[str]) -> None:

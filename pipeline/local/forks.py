@@ -33,7 +33,8 @@ from pipeline.local import fork_server
 INHERITED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV")
 """What a child process gets of this one's environment: never credentials, profiles or endpoints of the user's."""
 
-# Variables that are read when an interpreter or a library is loaded, by how they begin, and by their names.
+# Variables that are read when an interpreter or a library is loaded, by how they begin, and by their names; but for
+# those that a fork reads once more.
 READ_AT_START = (
     *("PYTHON", "_PYTHON", "LANG", "LC_", "LD_", "MALLOC_", "GLIBC_", "TZ"),
     *("OPENBLAS_", "OMP_", "NPY_", "NUMPY_", "ARROW_", "PYARROW_"),
@@ -176,6 +177,7 @@ class ForkServer:
 
     def _has_read(self, environment: Mapping[str, str]) -> bool:
         names = {name for name in {*environment, *self._variables} if name.startswith(READ_AT_START)}
+        names -= fork_server.ALLOCATOR.keys()
         return all(environment.get(name) == self._variables.get(name) for name in {*names, *READ_BY_NAME})
 
     def _order(

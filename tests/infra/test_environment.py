@@ -24,8 +24,8 @@ SETTINGS = {
     "PredictImageFunction": [ValidationSettings, EndpointSettings, MessageSettings, DeliverySettings],
     "ProcessImageFunction": [ProcessSettings],
 }
-# Read by what all functions share, by the decoders, and by Pillow.
-READ_ELSEWHERE = {"LOG_LEVEL", "STACK_NAME", "DECODERS", "PILLOW_BLOCKS_MAX"}
+# Read by what all functions share, by the decoders, and by glibc.
+READ_ELSEWHERE = {"LOG_LEVEL", "STACK_NAME", "DECODERS", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"}
 
 
 class Environment(dict[str, str]):

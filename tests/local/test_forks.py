@@ -1,5 +1,6 @@
 """A fork is what a command is, in environment, folder, group and end. Only what it has loaded tells it from one."""
 
+import ctypes
 import json
 import os
 import signal
@@ -115,6 +116,24 @@ def test_a_table_becomes_a_data_frame_where_pandas_is_installed(told: Any) -> No
 def test_a_fork_has_the_memory_pool_that_its_variables_ask_of_pillow(told: Any) -> None:
     source = "from PIL import Image; print(Image.core.get_blocks_max())"
     assert [told(source, PILLOW_BLOCKS_MAX="8"), told(source)] == ["8", "0"]
+
+
+def test_a_fork_keeps_what_it_has_freed_where_its_variables_ask_that_of_the_allocator(told: Any) -> None:
+    if not hasattr(ctypes.CDLL(None), "mallopt"):
+        pytest.skip("the C library's allocator is not glibc's")
+    source = """
+        import resource, sys
+
+        def faults():
+            return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+        bytearray(20_000_000)
+        before = faults()
+        bytearray(20_000_000)
+        print(faults() - before > 5, "boto3" in sys.modules)
+    """
+    kept = told(source, MALLOC_MMAP_THRESHOLD_="33554432", MALLOC_TRIM_THRESHOLD_="268435456")
+    assert [kept, told(source)] == ["False True", "True True"]
 
 
 def test_a_fork_runs_with_exactly_its_environment(told: Any) -> None:
