@@ -16,9 +16,11 @@ SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 # Starts a child that starts another, says so, and waits to be killed. Both hold the pipe that is its standard output.
 PARENT = textwrap.dedent(
     """
-    import sys, time
+    import signal, sys, time
     from pathlib import Path
     from pipeline.local.processes import Processes
+    # A shell lets what it starts in the background ignore it, and these tests may have been.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     processes = Processes()
     grandchild = "import time; print(1, flush=True); time.sleep(600)"
     script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"

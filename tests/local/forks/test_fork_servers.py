@@ -21,11 +21,13 @@ SLEEP = "import time; time.sleep(600)"
 # Forks a child that starts another, says so, and waits to be killed. Both hold the pipe that is its standard output.
 PARENT = textwrap.dedent(
     """
-    import sys, time
+    import signal, sys, time
     from pathlib import Path
     from pipeline.local import forks
     from pipeline.local.forks import Kind
     from pipeline.local.processes import Processes
+    # A shell lets what it starts in the background ignore it, and these tests may have been.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if __name__ == "__main__":
         forks.prepare()
         processes = Processes(forks.take())
