@@ -51,10 +51,14 @@ class Sheet:
 
     def encode(self) -> bytes:
         """The JPEG of those that there are, of which there is at least one."""
-        file = io.BytesIO()
-        picture = self._picture.crop((0, 0, COLUMNS * self.side, self.rows * self.side))
-        picture.save(file, "JPEG", quality=_QUALITY)
-        return file.getvalue()
+        return encode(self._picture.crop((0, 0, COLUMNS * self.side, self.rows * self.side)))
+
+
+def encode(sheet: Image.Image) -> bytes:
+    """A sheet's JPEG."""
+    file = io.BytesIO()
+    sheet.save(file, "JPEG", quality=_QUALITY)
+    return file.getvalue()
 
 
 def _rows(count: int) -> int:

@@ -1,13 +1,14 @@
 """Thumbnails of the images that a report shows, from the sheets that validation made of them.
 
 The page of a small run has those sheets as they are. Of a larger run, for which they are too many bytes, libjpeg
-decodes them at half their size, and the thumbnails that are shown stand side by side in new ones.
+decodes them at half their size: one of which all thumbnails are shown stays whole, and of the others those that are
+shown stand side by side in new ones.
 """
 
 import io
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from PIL import Image
@@ -52,11 +53,11 @@ def find(files: RunFiles, shown: Iterable[ShardRow], budget: int) -> tuple[dict[
 def _place(
     files: RunFiles, by_shard: Mapping[str, list[int]], budget: int, *, is_halved: bool
 ) -> tuple[dict[ShardRow, int], "SheetMaker"]:
-    def read(shard: str) -> tuple[Sheet, Image.Image | None] | None:
+    def read(shard: str) -> Sheet | Image.Image | None:
         name = keys.thumbnails_name(shard)
         try:
             sheet = _read(files, name)
-            return sheet, _halved(sheet) if is_halved else None
+            return _halved(sheet, len(by_shard[shard])) if is_halved else sheet
         except FileNotFoundError:
             return None
         except (OSError, ValueError, Image.DecompressionBombError) as error:
@@ -66,14 +67,12 @@ def _place(
     maker = SheetMaker(budget)
     places: dict[ShardRow, int | None] = {}
     for shard, found in read_ahead(read, by_shard, threads=_THREADS, budget=_SHEETS_AHEAD):
-        if found is not None:
-            sheet, halved = found
-            rows = [row for row in sorted(by_shard[shard]) if row < sheet.columns * sheet.rows]
-            if halved is None:
-                first = maker.add_sheet(sheet)
-                places.update({(shard, row): first + row for row in rows})
-            else:
-                places.update({(shard, row): maker.add(_square(halved, row)) for row in rows})
+        rows = sorted(by_shard[shard])
+        if isinstance(found, Sheet):
+            first = maker.add_sheet(found)
+            places.update({(shard, row): first + row for row in rows if row < found.columns * found.rows})
+        elif found is not None:
+            places.update({(shard, row): maker.add(square) for row, square in _squares(found, rows)})
         if maker.is_full:
             break
     maker.finish()
@@ -91,18 +90,22 @@ def _read(files: RunFiles, name: str) -> Sheet:
     return Sheet(data, thumbnails.MEDIA_TYPE, COLUMNS, height // side, side, first=0)
 
 
-def _halved(sheet: Sheet) -> Image.Image:
-    """A sheet at half its size, decoded."""
+def _halved(sheet: Sheet, shown: int) -> Sheet | Image.Image:
+    """A sheet at half its size: again a sheet where so many of its thumbnails are shown that none has to be cut out."""
     picture = Image.open(io.BytesIO(sheet.data), formats=["JPEG"])
     picture.draft("RGB", (picture.width // 2, picture.height // 2))
     picture.load()
-    return picture
+    is_whole = shown > COLUMNS * (sheet.rows - 1)
+    return replace(sheet, data=thumbnails.encode(picture), side=sheet.side // 2) if is_whole else picture
 
 
-def _square(picture: Image.Image, row: int) -> Image.Image:
+def _squares(picture: Image.Image, rows: Iterable[int]) -> Iterator[tuple[int, Image.Image]]:
+    """The thumbnails of some of a sheet's rows, those that it has."""
     side = picture.width // COLUMNS
-    y, x = divmod(row, COLUMNS)
-    return picture.crop((x * side, y * side, (x + 1) * side, (y + 1) * side))
+    for row in rows:
+        y, x = divmod(row, COLUMNS)
+        if (y + 1) * side <= picture.height:
+            yield row, picture.crop((x * side, y * side, (x + 1) * side, (y + 1) * side))
 
 
 class SheetMaker:

@@ -5,11 +5,12 @@ import json
 import shutil
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,6 +19,7 @@ from PIL import Image
 from pipeline.images.thumbnails import Sheet
 from pipeline.report import thumbnails
 from pipeline.report.content import Content
+from pipeline.report.content import Sheet as Placed
 from pipeline.report.gather import gather
 from pipeline.report.page import render
 from pipeline.results.predicted import PREDICTIONS_SCHEMA
@@ -75,16 +77,19 @@ class OneAtATime(CopiedFiles):
         return super().fetch(name)
 
 
-def shown_of(content: Content) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+def middle_of(place: int, sheets: Sequence[Placed]) -> npt.NDArray[np.int64]:
+    """The middle of the thumbnail that has a place."""
+    sheet = next(sheet for sheet in reversed(sheets) if sheet.first <= place)
+    row, column = divmod(place - sheet.first, sheet.columns)
+    y, x = row * sheet.side + sheet.side // 2, column * sheet.side + sheet.side // 2
+    return np.array(Image.open(io.BytesIO(sheet.data)).getpixel((x, y)), np.int64)
+
+
+def shown_of(content: Content) -> dict[str, npt.NDArray[np.int64]]:
     """The middle of each image's thumbnail."""
-    found = {}
-    for image in content.images:
-        assert image.thumbnail is not None
-        sheet = next(sheet for sheet in reversed(content.sheets) if sheet.first <= image.thumbnail)
-        row, column = divmod(image.thumbnail - sheet.first, sheet.columns)
-        y, x = row * sheet.side + sheet.side // 2, column * sheet.side + sheet.side // 2
-        found[image.key] = np.asarray(Image.open(io.BytesIO(sheet.data)))[y, x].astype(np.int64)
-    return found
+    return {
+        image.key: middle_of(image.thumbnail, content.sheets) for image in content.images if image.thumbnail is not None
+    }
 
 
 @pytest.mark.parametrize(("most", "side"), [(SHARDS * ROWS, 112), (SHARDS * ROWS - 1, 56)])
@@ -95,6 +100,21 @@ def test_every_image_has_its_own_pixels(folder: Path, monkeypatch: pytest.Monkey
     shown = shown_of(content)
     expected = {f"{shard}/{row}.jpg": colour(shard, row) for shard in range(SHARDS) for row in range(ROWS)}
     assert {key for key in expected if abs(shown[key] - expected[key]).max() > 12} == set()
+
+
+@pytest.mark.parametrize("rows", [range(31), range(30), range(0, ROWS, 3), [ROWS - 1]], ids=str)
+def test_whichever_of_a_shard_is_shown_has_its_own_pixels(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, rows: Iterable[int]
+) -> None:
+    monkeypatch.setattr(thumbnails, "MOST_AS_THEY_ARE", 0)
+    shown = [(f"b-{shard}", row) for shard in range(SHARDS) for row in rows]
+    places, sheets = thumbnails.find(CopiedFiles(folder), shown, 10_000_000)
+    wrong = [
+        (name, row)
+        for name, row in shown
+        if abs(middle_of(places[name, row], sheets) - colour(int(name[-1]), row)).max() > 12
+    ]
+    assert wrong == []
 
 
 def test_images_come_with_their_best_answers_the_least_certain_first(folder: Path) -> None:
