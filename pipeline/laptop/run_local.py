@@ -7,13 +7,11 @@ execution, watches it the way one watches it in AWS, and copies the results out.
 """
 
 import json
-import os
 import secrets
 import shutil
-import socket
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +22,12 @@ from pipeline.deployed.history import find_pointer
 from pipeline.deployed.progress import RunWatcher
 from pipeline.laptop.deployment import CLOUD_LOG, deploy_stack, logging_to, open_model
 from pipeline.laptop.run_request import RunRequest
+from pipeline.laptop.scratch import scratch_folder
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack
 from pipeline.local.faults import Faults, load_plan, refuse_end_of_cloud
-from pipeline.local.sources import Source, UsageError, open_source
-from pipeline.names import fingerprint
-from pipeline.runs.keys import REPORT, results_prefix, run_key, run_prefix
+from pipeline.local.sources import Source, open_source
+from pipeline.runs.keys import REPORT, results_prefix, run_key, run_prefix, shards_prefix
 from pipeline.runs.run import load_run
 from pipeline.runs.run_input import TRANSFORM
 from pipeline.telemetry.reading import text_of
@@ -38,8 +36,6 @@ from pipeline.validation.quarantine_files import save_copies
 if TYPE_CHECKING:
     from pipeline.laptop.live_run import LiveRun
 
-# Names the machine: whether a process is alive is known only of those of this one, and folders can be shared.
-SCRATCH = f".scratch-{fingerprint(socket.gethostname(), length=8)}-"
 _LOOKING = 100
 """Looking at how far a run is takes a hundredth of a core at most."""
 # What `imagebatch show` and `imagebatch report` read, and what is small. Shards are not: the report has the thumbnails.
@@ -87,7 +83,7 @@ def local_stack(request: RunRequest, live: "LiveRun") -> Iterator["LocalStack"]:
     if plan is not None:
         refuse_end_of_cloud(plan)
     source = open_source(request.source, results=request.out)
-    with _scratch(request.out) as state, logging_to(state / CLOUD_LOG), LocalCloud(state, faults=faults) as cloud:
+    with scratch_folder(request.out) as state, logging_to(state / CLOUD_LOG), LocalCloud(state, faults=faults) as cloud:
         live.note(f"local cloud: {cloud.endpoint_url}")
         for_sagemaker = request.engine == TRANSFORM
         # What a table would remember is gone with the cloud.
@@ -128,7 +124,12 @@ class LocalStack:
             cloud.client("stepfunctions").stop_execution(executionArn=execution, cause="stopped from the terminal")
             raise
         running = time.perf_counter() - running_since
-        report = _report(cloud, self.stack, described, request, inbox)
+        pointer = find_pointer(cloud.client("stepfunctions"), execution)
+        run_id = pointer["run_id"] if pointer else None
+        with ThreadPoolExecutor(1, "remove-shards") as beside:
+            removed = beside.submit(_remove_shards, cloud, self.stack, described, run_id)
+            report = _report(cloud, self.stack, described, run_id, request, inbox)
+            removed.result()
         report.seconds.update(startup=round(running_since - self.started, 3), run=round(running, 3))
         report.notes.extend(self.source.notes())
         report.faults.extend(self.faults.tally() if self.faults else ())
@@ -138,42 +139,6 @@ class LocalStack:
             report.notes.append("The run's cloud has ended with it: to go on, run it again.")
             report.notes.append(f"The logs of the local cloud, of every function and of every job are in {logs}")
         return report
-
-
-@contextmanager
-def _scratch(out: Path) -> Iterator[Path]:
-    """A folder for everything that lives as long as the run: shards, job folders, logs, the executions' history.
-
-    It lies beside the results: /tmp may be memory, and a run over many images needs room.
-    """
-    try:
-        str(out.resolve()).encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(
-            f"The path of {str(out)!r} is not UTF-8, and models load from no such path: name another with --out"
-        ) from error
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        _sweep(out)
-        scratch = tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-", dir=out, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise UsageError(
-            f"Results cannot be written to {str(out)!r}: {error.strerror}. Name another with --out"
-        ) from error
-    with scratch as folder:
-        yield Path(folder).resolve()
-
-
-def _sweep(out: Path) -> None:
-    """Remove what runs left behind that were killed before they could."""
-    for left in out.glob(f"{SCRATCH}*"):
-        process = left.name.removeprefix(SCRATCH).partition("-")[0]
-        try:
-            os.kill(int(process), 0)
-        except ProcessLookupError:
-            shutil.rmtree(left, ignore_errors=True)
-        except (PermissionError, ValueError):
-            continue  # somebody else's run, or no folder of ours
 
 
 def _subscribe(cloud: LocalCloud, stack: Stack) -> str:
@@ -236,9 +201,9 @@ def _follow(cloud: LocalCloud, execution: str, live: "LiveRun") -> dict[str, Any
     return described
 
 
-def _report(cloud: LocalCloud, stack: Stack, described: dict[str, Any], request: RunRequest, inbox: str) -> RunReport:
-    pointer = find_pointer(cloud.client("stepfunctions"), described["executionArn"])
-    run_id = pointer["run_id"] if pointer else None
+def _report(
+    cloud: LocalCloud, stack: Stack, described: dict[str, Any], run_id: str | None, request: RunRequest, inbox: str
+) -> RunReport:
     results = request.out / run_id if run_id else None
     summary: dict[str, Any] = {}
     if run_id and results:
@@ -284,6 +249,17 @@ def _download(cloud: LocalCloud, bucket: str, prefix: str, folder: Path) -> None
 
         # One after another, and each as it comes: download_file's threads cost more than such files.
         objects.unbroken(copy)
+
+
+def _remove_shards(cloud: LocalCloud, stack: Stack, described: Mapping[str, Any], run_id: str | None) -> None:
+    """Remove the shards of a run that succeeded, which nobody reads any more.
+
+    They would go with the scratch folder. But a disk may take 5 ms for each, and so they go while results are copied.
+    """
+    if run_id and described["status"] == "SUCCEEDED":
+        s3, bucket = cloud.client("s3"), stack.outputs["ResultsBucket"]
+        for item in objects.list_objects(s3, bucket, shards_prefix(run_id)):
+            s3.delete_object(Bucket=bucket, Key=item.key)
 
 
 def _receive(cloud: LocalCloud, inbox: str) -> dict[str, str] | None:
