@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 LARGE = 1 << 20
-"""Bytes of a piece that is worth its way to the disk; smaller ones are likely to be read soon."""
+"""Bytes of a piece that is worth its way to the disk, as is what follows it; a small body is likely to be read soon."""
 ALIGNMENT = 4096
 """Of what is written past the cache, in memory and in the file: a multiple of every disk's (open(2), O_DIRECT)."""
 
@@ -25,11 +25,13 @@ class BodyFile:
 
     def __init__(self, path: Path, mode: int) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        self._is_large = False
 
     def write(self, piece: bytes | memoryview) -> None:
         """Write all of a piece."""
         left = memoryview(piece)
-        if len(left) >= LARGE:
+        self._is_large = self._is_large or len(left) >= LARGE
+        if self._is_large and len(left) >= ALIGNMENT:
             left = left[self._write_past_cache(left[: len(left) // ALIGNMENT * ALIGNMENT]) :]
         while left:
             left = left[os.write(self._descriptor, left) :]

@@ -28,11 +28,11 @@ def aligned(size: int) -> memoryview:
     return memoryview(buffer)
 
 
-def is_cached(path: Path) -> bool:
-    """Whether the system has the beginning of a file in memory."""
+def is_cached(path: Path, offset: int = 0) -> bool:
+    """Whether the system has a byte of a file in memory."""
     with path.open("rb") as file:
         try:
-            return os.preadv(file.fileno(), [bytearray(1)], 0, os.RWF_NOWAIT) == 1
+            return os.preadv(file.fileno(), [bytearray(1)], offset, os.RWF_NOWAIT) == 1
         except BlockingIOError:
             return False
         except OSError:
@@ -75,12 +75,13 @@ def test_where_the_system_has_no_such_way_a_file_is_written_through_the_cache(
 
 
 @pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="the system does not say what it has in memory")
-def test_a_large_piece_leaves_nothing_in_the_page_cache(tmp_path: Path) -> None:
+def test_a_large_piece_and_what_follows_leave_nothing_in_the_page_cache(tmp_path: Path) -> None:
     if not writes_past_cache(tmp_path):
         pytest.skip("this file system writes nothing past the cache")
     with BodyFile(tmp_path / "body", 0o444) as file:
         file.write(aligned(LARGE))
-    assert not is_cached(tmp_path / "body")
+        file.write(aligned(ALIGNMENT))
+    assert [is_cached(tmp_path / "body", offset) for offset in (0, LARGE)] == [False, False]
 
 
 @pytest.mark.skipif(not hasattr(os, "RWF_NOWAIT"), reason="the system does not say what it has in memory")
