@@ -11,8 +11,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,12 +21,12 @@ from pipeline.deployed.history import find_pointer
 from pipeline.deployed.progress import RunWatcher
 from pipeline.laptop.deployment import CLOUD_LOG, deploy_stack, logging_to, open_model
 from pipeline.laptop.run_request import RunRequest
-from pipeline.laptop.scratch import scratch_folder
+from pipeline.laptop.scratch import removing_shards, scratch_folder
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack
 from pipeline.local.faults import Faults, load_plan, refuse_end_of_cloud
 from pipeline.local.sources import Source, open_source
-from pipeline.runs.keys import REPORT, results_prefix, run_key, run_prefix, shards_prefix
+from pipeline.runs.keys import REPORT, results_prefix, run_key, run_prefix
 from pipeline.runs.run import load_run
 from pipeline.runs.run_input import TRANSFORM
 from pipeline.telemetry.reading import text_of
@@ -126,10 +125,9 @@ class LocalStack:
         running = time.perf_counter() - running_since
         pointer = find_pointer(cloud.client("stepfunctions"), execution)
         run_id = pointer["run_id"] if pointer else None
-        with ThreadPoolExecutor(1, "remove-shards") as beside:
-            removed = beside.submit(_remove_shards, cloud, self.stack, described, run_id)
+        s3, bucket = cloud.client("s3"), self.stack.outputs["ResultsBucket"]
+        with removing_shards(s3, bucket, run_id) if run_id and described["status"] == "SUCCEEDED" else nullcontext():
             report = _report(cloud, self.stack, described, run_id, request, inbox)
-            removed.result()
         report.seconds.update(startup=round(running_since - self.started, 3), run=round(running, 3))
         report.notes.extend(self.source.notes())
         report.faults.extend(self.faults.tally() if self.faults else ())
@@ -249,17 +247,6 @@ def _download(cloud: LocalCloud, bucket: str, prefix: str, folder: Path) -> None
 
         # One after another, and each as it comes: download_file's threads cost more than such files.
         objects.unbroken(copy)
-
-
-def _remove_shards(cloud: LocalCloud, stack: Stack, described: Mapping[str, Any], run_id: str | None) -> None:
-    """Remove the shards of a run that succeeded, which nobody reads any more.
-
-    They would go with the scratch folder. But a disk may take 5 ms for each, and so they go while results are copied.
-    """
-    if run_id and described["status"] == "SUCCEEDED":
-        s3, bucket = cloud.client("s3"), stack.outputs["ResultsBucket"]
-        for item in objects.list_objects(s3, bucket, shards_prefix(run_id)):
-            s3.delete_object(Bucket=bucket, Key=item.key)
 
 
 def _receive(cloud: LocalCloud, inbox: str) -> dict[str, str] | None:

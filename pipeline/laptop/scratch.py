@@ -1,18 +1,30 @@
-"""A folder beside the results for what a run leaves nobody, and the end of what killed runs left there."""
+"""What lives as long as a run: a folder beside its results, which killed runs leave behind, and its shards."""
 
 import os
 import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from pipeline import objects
 from pipeline.local.sources import UsageError
 from pipeline.names import fingerprint
+from pipeline.runs.keys import shards_prefix
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 # Names the machine: whether a process is alive is known only of those of this one, and folders can be shared.
 _PREFIX = f".scratch-{fingerprint(socket.gethostname(), length=8)}-"
+_AT_ONCE = 1_000
+"""Keys: DeleteObjects takes no more."""
 
 
 @contextmanager
@@ -51,3 +63,24 @@ def _sweep(out: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
         except (PermissionError, ValueError):
             continue  # somebody else's run, or no folder of ours
+
+
+@contextmanager
+def removing_shards(s3: "S3Client", bucket: str, run_id: str) -> Iterator[None]:
+    """Remove a run's shards, which nobody reads any more, while something else is done.
+
+    They would go with the scratch folder. But a disk may take 5 ms for each file, and shards are many.
+    """
+    with ThreadPoolExecutor(1, "remove-shards") as beside:
+        removed = beside.submit(_remove_shards, s3, bucket, run_id)
+        yield
+        removed.result()
+
+
+def _remove_shards(s3: "S3Client", bucket: str, run_id: str) -> None:
+    # The run has succeeded, whatever becomes of these: the scratch folder takes along what is left.
+    with suppress(ClientError, BotoCoreError):
+        keys = [item.key for item in objects.list_objects(s3, bucket, shards_prefix(run_id))]
+        for start in range(0, len(keys), _AT_ONCE):
+            doomed: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + _AT_ONCE]]
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": doomed, "Quiet": True})

@@ -1,8 +1,8 @@
 """Thumbnails of the images that a report shows, from the sheets that validation made of them.
 
 The page of a small run has those sheets as they are. Of a larger run, for which they are too many bytes, libjpeg
-decodes them at half their size: one of which all thumbnails are shown stays whole, and of the others those that are
-shown stand side by side in new ones.
+decodes them at half their size: one of which nearly all thumbnails are shown stays whole, and of the others those that
+are shown stand side by side in new ones.
 """
 
 import io
@@ -27,6 +27,9 @@ MOST_AS_THEY_ARE = 3_000
 
 _AT_ONCE = 100
 """Thumbnails of a new sheet."""
+
+_WORTH_A_SHEET = 30
+"""Thumbnails for which what a JPEG has beside its pixels, 600 bytes, is little."""
 
 _THREADS = 8
 _SHEETS_AHEAD = 16
@@ -95,8 +98,9 @@ def _halved(sheet: Sheet, shown: int) -> Sheet | Image.Image:
     picture = Image.open(io.BytesIO(sheet.data), formats=["JPEG"])
     picture.draft("RGB", (picture.width // 2, picture.height // 2))
     picture.load()
-    is_whole = shown > COLUMNS * (sheet.rows - 1)
-    return replace(sheet, data=thumbnails.encode(picture), side=sheet.side // 2) if is_whole else picture
+    if shown < _WORTH_A_SHEET or shown <= COLUMNS * (sheet.rows - 1):
+        return picture
+    return replace(sheet, data=thumbnails.encode(picture), side=picture.width // COLUMNS)
 
 
 def _squares(picture: Image.Image, rows: Iterable[int]) -> Iterator[tuple[int, Image.Image]]:

@@ -5,7 +5,7 @@ import json
 import shutil
 import struct
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -102,19 +102,37 @@ def test_every_image_has_its_own_pixels(folder: Path, monkeypatch: pytest.Monkey
     assert {key for key in expected if abs(shown[key] - expected[key]).max() > 12} == set()
 
 
-@pytest.mark.parametrize("rows", [range(31), range(30), range(0, ROWS, 3), [ROWS - 1]], ids=str)
-def test_whichever_of_a_shard_is_shown_has_its_own_pixels(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, rows: Iterable[int]
+WHOLE, CUT, FEW = range(31), range(0, ROWS, 3), [ROWS - 1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sheets"),
+    [
+        ([WHOLE, WHOLE, WHOLE], 3),
+        ([CUT, WHOLE, FEW], 3),
+        ([WHOLE, CUT, FEW], 2),
+        ([range(30), CUT, FEW], 1),
+    ],
+    ids=str,
+)
+def test_whichever_rows_are_shown_have_their_own_pixels(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, rows: Sequence[Sequence[int]], sheets: int
 ) -> None:
     monkeypatch.setattr(thumbnails, "MOST_AS_THEY_ARE", 0)
-    shown = [(f"b-{shard}", row) for shard in range(SHARDS) for row in rows]
-    places, sheets = thumbnails.find(CopiedFiles(folder), shown, 10_000_000)
-    wrong = [
-        (name, row)
-        for name, row in shown
-        if abs(middle_of(places[name, row], sheets) - colour(int(name[-1]), row)).max() > 12
-    ]
-    assert wrong == []
+    shown = [(shard, row) for shard in range(SHARDS) for row in rows[shard]]
+    places, made = thumbnails.find(CopiedFiles(folder), [(f"b-{shard}", row) for shard, row in shown], 10_000_000)
+    assert len(made) == sheets
+    middles = {(shard, row): middle_of(places[f"b-{shard}", row], made) for shard, row in shown}
+    assert [each for each in shown if abs(middles[each] - colour(*each)).max() > 12] == []
+
+
+def test_sheets_of_a_few_are_put_together(copy: Path) -> None:
+    for shard in range(SHARDS):
+        write_sheet(copy, shard, 5)
+    shown = [(f"b-{shard}", row) for shard in range(SHARDS) for row in range(5)]
+    budget = sum(sheet.stat().st_size for sheet in (copy / "thumbnails").iterdir())
+    places, sheets = thumbnails.find(CopiedFiles(copy), shown, budget)
+    assert [sorted(places), len(sheets)] == [shown, 1]
 
 
 def test_images_come_with_their_best_answers_the_least_certain_first(folder: Path) -> None:
@@ -164,7 +182,11 @@ def test_a_sheet_that_reads_as_no_sheet_costs_its_own_thumbnails(
     assert [name in caplog.text for name in ("b-0.jpg", "b-1.jpg", "b-2.jpg")] == [True, False, True]
 
 
-def test_rows_that_a_sheet_does_not_have_are_shown_without_thumbnails(copy: Path) -> None:
+@pytest.mark.parametrize("most", [SHARDS * ROWS, 0])
+def test_rows_that_a_sheet_does_not_have_are_shown_without_thumbnails(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(thumbnails, "MOST_AS_THEY_ARE", most)
     write_sheet(copy, 0, ROWS // 2)
     without = [image.key for image in gather(CopiedFiles(copy)).images if image.thumbnail is None]
     assert sorted(without) == sorted(f"0/{row}.jpg" for row in range(ROWS // 2, ROWS))
