@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pipeline import objects
 from pipeline.laptop.scratch import removing_shards
@@ -27,7 +28,10 @@ def test_the_shards_of_a_run_are_removed_and_nothing_else(cloud: LocalCloud) -> 
     assert [item.key for item in objects.list_objects(s3, "results", "")] == LEFT
 
 
-def test_shards_that_cannot_be_removed_cost_nothing_of_what_is_done_meanwhile(cloud: LocalCloud) -> None:
-    with removing_shards(cloud.client("s3"), "no-such-bucket", "one"):
-        done = True
-    assert done
+def test_shards_that_cannot_be_removed_are_no_failure_of_a_run(cloud: LocalCloud) -> None:
+    s3 = cloud.client("s3")
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        list(objects.list_objects(s3, "gone", ""))
+    with removing_shards(s3, "gone", "one"):
+        s3.put_object(Bucket="results", Key="copied", Body=b"content")
+    assert [item.key for item in objects.list_objects(s3, "results", "")] == ["copied"]
