@@ -13,6 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.sagemaker.transfers import TransferError, split_uri
 
+# Python has it from 3.11.4 on. What it would refuse of files and folders, `_check` has refused.
+_FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+
 
 def unpack_model(s3: Any, uri: str, folder: Path) -> None:
     """Unpack an archive from S3 into a folder, which is made.
@@ -27,7 +30,7 @@ def unpack_model(s3: Any, uri: str, folder: Path) -> None:
         with body, tarfile.open(fileobj=body, mode="r|gz") as archive:
             for member in archive:
                 _check(member, uri)
-                archive.extract(member, folder, filter="data")
+                archive.extract(member, folder, **_FILTER)
     except ClientError as error:
         reason = error.response["Error"].get("Message", str(error))
         raise TransferError(f"Failed to download model data from {uri!r}: {reason}") from error
