@@ -79,7 +79,8 @@ def packed(folder: Path) -> bytes:
 
 def test_an_archive_unpacks_to_the_same_package(package: Path, tmp_path: Path) -> None:
     with tarfile.open(fileobj=io.BytesIO(packed(package))) as archive:
-        archive.extractall(tmp_path / "unpacked", **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # as Python has it from 3.11.4 on
+        archive.extractall(tmp_path / "unpacked")
     unpacked = load_package(tmp_path / "unpacked")
     assert unpacked.contract == load_package(package).contract
     assert unpacked.model_path.read_bytes() == (package / "model.onnx").read_bytes()
