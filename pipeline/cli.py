@@ -14,7 +14,8 @@ import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pipeline.commands import EXIT_FAILED, EXIT_INTERRUPTED, exit_now, on_interrupt
+from pipeline.commands import EXIT_FAILED
+from pipeline.interrupts import EXIT_INTERRUPTED, exit_now, on_interrupt
 
 # When the garbage collector looks, by how many objects are new. Modules and botocore's models are many objects that
 # stay: by Python's own thresholds it went through all of them again and again, for two fifths of a small run's time.

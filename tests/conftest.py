@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from PIL import Image
 
 from pipeline import aws, objects
 from pipeline.contract import ModelContract, parse_contract
+from pipeline.interrupts import interrupt, on_interrupt
 from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.runs import keys, planning
 from pipeline.runs.planning import Plan
@@ -34,6 +36,16 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix="imagebatch-cache-")
     os.environ["IMAGEBATCH_CACHE"] = folder.name
     config.add_cleanup(folder.cleanup)
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """SIGINT and SIGTERM interrupt a test, as they do a command."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    on_interrupt(interrupt)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

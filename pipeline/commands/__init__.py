@@ -6,32 +6,13 @@ called with them and answers the exit code. What a command needs is imported whe
 """
 
 import json
-import os
-import signal
-from collections.abc import Callable, Mapping
-from types import FrameType
+from collections.abc import Mapping
 from typing import Any
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_USAGE = 1, 2
 
 
 def print_json(document: Mapping[str, Any]) -> None:
     """One JSON document on standard output. What is no UTF-8 in it, as an argument may be, is escaped."""
     text = json.dumps(document, ensure_ascii=False, indent=2)
     print(text.encode(errors="backslashreplace").decode(), flush=True)
-
-
-def on_interrupt(handler: Callable[[int, FrameType | None], None]) -> None:
-    """What Ctrl-C and SIGTERM do from now on."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handler)
-
-
-def interrupt(number: int, frame: FrameType | None) -> None:
-    """Stop in good order; a second signal stops at once, and the local cloud's guardian ends what is left."""
-    on_interrupt(exit_now)
-    raise KeyboardInterrupt
-
-
-def exit_now(number: int, frame: FrameType | None) -> None:
-    os._exit(EXIT_INTERRUPTED)

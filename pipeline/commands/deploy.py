@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, arguments, cloud
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments, cloud
+from pipeline.interrupts import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from pipeline.deploying.change_sets import ChangeSet

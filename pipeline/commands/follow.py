@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from pipeline.commands import EXIT_INTERRUPTED, interrupt, on_interrupt
 from pipeline.commands.cloud import Cloud
+from pipeline.interrupts import EXIT_INTERRUPTED, interrupt, on_interrupt
 
 if TYPE_CHECKING:
     from pipeline.deployed.executions import Execution

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments, interrupt, on_interrupt
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments
+from pipeline.interrupts import interrupt, on_interrupt
 
 if TYPE_CHECKING:
     from rich.console import Console

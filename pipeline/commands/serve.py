@@ -9,7 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import EXIT_FAILED, EXIT_USAGE, exit_now, on_interrupt
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE
+from pipeline.interrupts import exit_now, on_interrupt
 
 if TYPE_CHECKING:
     from pipeline.contract import ModelContract

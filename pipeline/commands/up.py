@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments, interrupt, local, on_interrupt
+from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments, local
 from pipeline.deployed.cloud_file import DEFAULT_FOLDER
+from pipeline.interrupts import interrupt, on_interrupt
 from pipeline.laptop.run_request import EXAMPLE_MODEL
 
 if TYPE_CHECKING:
