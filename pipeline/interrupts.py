@@ -1,8 +1,9 @@
-"""What Ctrl-C and SIGTERM do, and stretches of code that neither comes between.
+"""What Ctrl-C and SIGTERM do, and stretches of code in which they wait for a checkpoint.
 
 Python runs a signal's handler between any two instructions of the main thread, whosever they are. What the handler
-raises is for who asked for it to catch, and no library on its way has been tried with it: in Flask it became a
-LookupError, and a run that was to stop failed. So those stretches are `held`.
+raises there is for who asked for it to catch, and what is on its way may not be made for it: a lock of `threading` can
+stay locked for good, and Flask raises an error of its own. So a command that only waits for AWS is interrupted wherever
+it is, and a local cloud, which has all of that in its process, at checkpoints only.
 """
 
 import os
@@ -23,14 +24,13 @@ def on_interrupt(handler: Callable[[int, FrameType | None], None]) -> None:
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """Stop in good order, by a KeyboardInterrupt in the main thread: at the end of a held stretch, if it is in one. A
-    second signal stops at once, and the local cloud's guardian ends what is left.
+    """Stop in good order, by a KeyboardInterrupt in the main thread. A second signal stops at once, and the local
+    cloud's guardian ends what is left.
     """
     on_interrupt(exit_now)
-    if _main.held:
-        _main.is_interrupted = True
-    else:
-        raise KeyboardInterrupt
+    _main.is_interrupted = True
+    if not _main.held:
+        checkpoint()
 
 
 def exit_now(number: int, frame: FrameType | None) -> None:
@@ -39,7 +39,9 @@ def exit_now(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """A stretch that `interrupt` does not come between: it raises at its end. On other threads nothing ever does."""
+    """A stretch that `interrupt` ends at its checkpoints, of which its end is the last. On threads beside the main one,
+    which no signal interrupts, it means nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -48,16 +50,22 @@ def held() -> Iterator[None]:
         yield
     finally:
         _main.held -= 1
-        if _main.is_interrupted and not _main.held:
-            _main.is_interrupted = False
-            raise KeyboardInterrupt
+        if not _main.held:
+            checkpoint()
+
+
+def checkpoint() -> None:
+    """Raise KeyboardInterrupt on the main thread if there was an interrupt that nothing was raised for."""
+    if _main.is_interrupted and threading.current_thread() is threading.main_thread():
+        _main.is_interrupted = False
+        raise KeyboardInterrupt
 
 
 class _MainThread:
     held = 0
     """Stretches, one in the other, that it is in."""
     is_interrupted = False
-    """Whether a signal came in one of them."""
+    """Whether a signal came for which nothing was raised yet."""
 
 
 _main = _MainThread()

@@ -1,13 +1,14 @@
-"""Interrupts: raised where they come, but at the end of a stretch that is held."""
+"""Interrupts: raised where they come, but in a stretch that is held at its checkpoints."""
 
 import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.interrupts import EXIT_INTERRUPTED, held
+from pipeline.interrupts import EXIT_INTERRUPTED, checkpoint, held
 
 pytestmark = pytest.mark.usefixtures("interrupts")
 
@@ -18,7 +19,23 @@ def test_an_interrupt_is_raised_where_it_comes(number: signal.Signals) -> None:
         signal.raise_signal(number)
 
 
-def test_an_interrupt_in_a_held_stretch_is_raised_at_its_end() -> None:
+def test_an_interrupt_in_a_held_stretch_is_raised_at_its_next_checkpoint() -> None:
+    reached = []
+
+    def work() -> None:
+        with held():
+            checkpoint()
+            signal.raise_signal(signal.SIGINT)
+            reached.append("before")
+            checkpoint()
+            reached.append("behind")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert reached == ["before"]
+
+
+def test_the_end_of_a_held_stretch_is_a_checkpoint() -> None:
     reached = []
 
     def work() -> None:
@@ -27,7 +44,7 @@ def test_an_interrupt_in_a_held_stretch_is_raised_at_its_end() -> None:
                 signal.raise_signal(signal.SIGINT)
                 reached.append("inner")
             reached.append("outer")
-        reached.append("after")
+        reached.append("behind")
 
     with pytest.raises(KeyboardInterrupt):
         work()
@@ -35,10 +52,15 @@ def test_an_interrupt_in_a_held_stretch_is_raised_at_its_end() -> None:
 
 
 def test_an_interrupt_is_raised_once() -> None:
-    with pytest.raises(KeyboardInterrupt), held():
-        signal.raise_signal(signal.SIGINT)
+    def work() -> None:
+        with held():
+            signal.raise_signal(signal.SIGINT)
+            checkpoint()
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     with held():
-        pass
+        checkpoint()
 
 
 def test_an_interrupt_comes_before_what_the_held_stretch_raises() -> None:
@@ -51,7 +73,7 @@ def test_an_interrupt_comes_before_what_the_held_stretch_raises() -> None:
         fail()
 
 
-def test_another_threads_stretch_holds_no_interrupt_back() -> None:
+def test_another_thread_holds_no_interrupt_back() -> None:
     entered, left = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -68,6 +90,16 @@ def test_another_threads_stretch_holds_no_interrupt_back() -> None:
     finally:
         left.set()
         thread.join()
+
+
+def test_another_threads_checkpoint_raises_nothing() -> None:
+    def work(pool: ThreadPoolExecutor) -> None:
+        with held():
+            signal.raise_signal(signal.SIGINT)
+            pool.submit(checkpoint).result()
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(KeyboardInterrupt):
+        work(pool)
 
 
 def test_a_second_signal_ends_the_process_at_once_even_in_a_held_stretch() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments, cloud
-from pipeline.interrupts import EXIT_INTERRUPTED
+from pipeline.interrupts import EXIT_INTERRUPTED, interrupt, on_interrupt
 
 if TYPE_CHECKING:
     from pipeline.deploying.change_sets import ChangeSet
@@ -47,6 +47,8 @@ def _deploy(where: cloud.Cloud, options: argparse.Namespace) -> int:
     from pipeline.errors import ImageBatchError
     from pipeline.names import slug
 
+    # Not before: what is raised while modules load may be swallowed by the import system.
+    on_interrupt(interrupt)
     try:
         model = None
         if options.model:

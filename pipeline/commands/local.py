@@ -53,7 +53,7 @@ def carry_out(
     from pipeline.local.faults import FaultPlanError
     from pipeline.local.sources import UsageError
 
-    # Not before: an exception that is raised while modules load may be swallowed by the import system.
+    # Not before: what is raised while modules load may be swallowed by the import system.
     on_interrupt(interrupt)
     console = Console(stderr=options.json)
     live = LiveRun(console, verbose=options.verbose)

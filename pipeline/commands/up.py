@@ -4,6 +4,7 @@ import argparse
 import shlex
 import sqlite3
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments, local
 from pipeline.deployed.cloud_file import DEFAULT_FOLDER
-from pipeline.interrupts import interrupt, on_interrupt
+from pipeline.interrupts import checkpoint, interrupt, on_interrupt
 from pipeline.laptop.run_request import EXAMPLE_MODEL
 
 if TYPE_CHECKING:
@@ -107,7 +108,6 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _stand(request: "CloudRequest", *, verbose: bool) -> None:
-    import threading
     from datetime import UTC, datetime
 
     from pipeline.deployed.stack import Deployment
@@ -125,7 +125,9 @@ def _stand(request: "CloudRequest", *, verbose: bool) -> None:
             for line in stack.ignored if verbose else ():
                 print(f"means nothing on one machine: {line}", file=sys.stderr, flush=True)
             _tell_of_ended(runs.interrupted(), "was under way when the local cloud ended, and is ABORTED", local_option)
-            while not threading.Event().wait(_SECONDS_BETWEEN_LOOKS):
+            while True:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+                checkpoint()
                 runs.poll()
         finally:
             _tell_of_ended(runs.under_way(), "is under way, and is ended with the local cloud", local_option)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline import interrupts
 from pipeline.errors import InvalidReplay, UnknownRun
 from pipeline.laptop.run_local import RunReport, local_stack
 from pipeline.laptop.run_request import REQUEST_FILE, RunRequest
@@ -65,7 +66,12 @@ def replay_local(run: LocalRun, reasons: Collection[str], live: "LiveRun") -> tu
         s3 = here.cloud.client("s3")
         # All images of a run on this machine come from one bucket, whatever it is called this time.
         bucket, _ = parse_s3_uri(here.prefix)
-        comparison = compare([replace(rejection, bucket=bucket) for rejection in chosen], s3, live.looked)
+
+        def looked(done: int, total: int) -> None:
+            interrupts.checkpoint()
+            live.looked(done, total)
+
+        comparison = compare([replace(rejection, bucket=bucket) for rejection in chosen], s3, looked)
         if not comparison.fixed:
             return comparison, None
         images = list_for_replay(run.run_id, comparison, s3, here.stack.outputs["ResultsBucket"])

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import objects
+from pipeline import interrupts, objects
 from pipeline.deployed.history import find_pointer
 from pipeline.deployed.progress import RunWatcher
 from pipeline.laptop.deployment import CLOUD_LOG, deploy_stack, logging_to, open_model
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 _LOOKING = 100
 """Looking at how far a run is takes a hundredth of a core at most."""
+_HEARD_WITHIN = 0.2
+"""Seconds that an interrupt waits for, at most, while a run is waited for."""
+_TOLD_WITHIN = 20
+"""Seconds that the message of a run may come behind it."""
 # What `imagebatch show` and `imagebatch report` read, and what is small. Shards are not: the report has the thumbnails.
 _KEPT_BESIDE_RESULTS = ("verdicts/", "previews/")
 _CHUNK = 1 << 20
@@ -82,7 +86,12 @@ def local_stack(request: RunRequest, live: "LiveRun") -> Iterator["LocalStack"]:
     if plan is not None:
         refuse_end_of_cloud(plan)
     source = open_source(request.source, results=request.out)
-    with scratch_folder(request.out) as state, logging_to(state / CLOUD_LOG), LocalCloud(state, faults=faults) as cloud:
+    with (
+        interrupts.held(),
+        scratch_folder(request.out) as state,
+        logging_to(state / CLOUD_LOG),
+        LocalCloud(state, faults=faults) as cloud,
+    ):
         live.note(f"local cloud: {cloud.endpoint_url}")
         for_sagemaker = request.engine == TRANSFORM
         # What a table would remember is gone with the cloud.
@@ -190,13 +199,23 @@ def _start(cloud: LocalCloud, stack: Stack, run_input: dict[str, Any]) -> str:
 def _follow(cloud: LocalCloud, execution: str, live: "LiveRun") -> dict[str, Any]:
     watcher = RunWatcher(cloud.client("stepfunctions"), cloud.client("s3"), execution)
     pause = live.pause
-    while not cloud.has_ended(execution, pause):
+    while not _has_ended(cloud, execution, pause):
         before = time.thread_time()
         live.update(watcher.poll())
         pause = max(live.pause, _LOOKING * (time.thread_time() - before))
     live.update(watcher.poll())
     described: dict[str, Any] = cloud.client("stepfunctions").describe_execution(executionArn=execution)
     return described
+
+
+def _has_ended(cloud: LocalCloud, execution: str, seconds: float) -> bool:
+    """Whether an execution has ended: as soon as it has, or once `seconds` have passed."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if cloud.has_ended(execution, min(left, _HEARD_WITHIN)):
+            return True
+        interrupts.checkpoint()
+    return False
 
 
 def _report(
@@ -235,6 +254,7 @@ def _report(
 def _download(cloud: LocalCloud, bucket: str, prefix: str, folder: Path) -> None:
     s3 = cloud.client("s3")
     for item in objects.list_objects(s3, bucket, prefix):
+        interrupts.checkpoint()
         path = folder / item.key.removeprefix(prefix)
         path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -251,8 +271,10 @@ def _download(cloud: LocalCloud, bucket: str, prefix: str, folder: Path) -> None
 
 def _receive(cloud: LocalCloud, inbox: str) -> dict[str, str] | None:
     # A failure is told of behind the run: by a function, which a rule calls.
-    received = cloud.client("sqs").receive_message(QueueUrl=inbox, MaxNumberOfMessages=1, WaitTimeSeconds=20)
-    for message in received.get("Messages", []):
-        envelope = json.loads(message["Body"])
-        return {"subject": envelope.get("Subject", ""), "body": json.loads(envelope["Message"])["text"]}
+    for _ in range(_TOLD_WITHIN):
+        received = cloud.client("sqs").receive_message(QueueUrl=inbox, MaxNumberOfMessages=1, WaitTimeSeconds=1)
+        for message in received.get("Messages", []):
+            envelope = json.loads(message["Body"])
+            return {"subject": envelope.get("Subject", ""), "body": json.loads(envelope["Message"])["text"]}
+        interrupts.checkpoint()
     return None

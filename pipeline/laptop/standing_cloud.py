@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline import interrupts
 from pipeline.deployed import cloud_file
 from pipeline.deployed.cloud_file import CloudFile
 from pipeline.errors import UnknownDeployment
@@ -54,7 +55,7 @@ def standing_cloud(request: CloudRequest) -> Iterator[tuple[LocalCloud, Stack]]:
     names = [model.name for model in models]
     if len(set(names)) < len(names):
         raise UsageError(f"Two models have the same name, which is their folder's: {', '.join(sorted(names))}")
-    with held(request.state) as state, logging_to(state / CLOUD_LOG):
+    with interrupts.held(), held(request.state) as state, logging_to(state / CLOUD_LOG):
         faults = Faults(state / FAULTS_JOURNAL) if plan else None
         with _cloud(state, request.port, faults) as cloud:
             stack = deploy_stack(cloud, models, request.parameters, for_sagemaker=True)

@@ -21,7 +21,6 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError
 from urllib3 import HTTPResponse
 
-from pipeline.interrupts import held
 from pipeline.local.http_messages import Body, FilePart, Request, Response
 from pipeline.local.http_server import NO_BODY, Handler, answer_of
 
@@ -36,9 +35,7 @@ def answer_directly(client: Any, handler: Handler) -> None:
 
     def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         try:
-            # moto answers behind Flask, which leaves its contexts in no order where an interrupt comes between.
-            with held():
-                return _received(request, answer_of(handler, _request(request)))
+            return _received(request, answer_of(handler, _request(request)))
         except ConnectionError as error:
             raise ConnectionClosedError(endpoint_url=request.url) from error
 

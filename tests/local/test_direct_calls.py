@@ -1,6 +1,5 @@
 """Calls without a connection, against the same over HTTP."""
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -185,20 +184,3 @@ def test_a_service_that_fails_answers_as_the_endpoint_does(cloud: LocalCloud) ->
     with pytest.raises(ClientError) as caught:
         s3.list_buckets()
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
-
-
-@pytest.mark.usefixtures("interrupts")
-def test_an_interrupt_waits_for_the_answer_that_is_being_made(cloud: LocalCloud) -> None:
-    answered = []
-
-    def interrupted(request: Request) -> Response:
-        signal.raise_signal(signal.SIGINT)
-        answered.append(request.method)
-        return Response(200, [], b"")
-
-    s3 = cloud._session.client("s3", endpoint_url=cloud.endpoint_url)
-    answer_directly(s3, interrupted)
-
-    with pytest.raises(KeyboardInterrupt):
-        s3.head_bucket(Bucket="data")
-    assert answered == ["HEAD"]

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.interrupts import checkpoint
 from pipeline.local.deploy import check
 from pipeline.local.deploy.conditions import apply_conditions, evaluate_conditions
 from pipeline.local.deploy.errors import TemplateError
@@ -129,6 +130,7 @@ def make(
     }
     resources: dict[str, str] = {}
     for logical_id in creation_order(template["Resources"]):
+        checkpoint()
         resource = template["Resources"][logical_id]
         target = _target(cloud, stack_name, logical_id)
         properties[logical_id] = _resolved(resource, logical_id, scope)
