@@ -1,6 +1,7 @@
 """model.onnx in ONNX Runtime.
 
     on a CPU     images ─► TensorMaker ─► session ─► outputs
+                 images ─► session ─► outputs, where the model is quantised and can do without (onnx_quantised.py)
     on a GPU     images ─► copied as uint8 ─► the numbers' own session ─► session ─► outputs, copied back
 
 On a GPU the half of the contract that shapes numbers is a small model too (runtimes/onnx_numbers.py): its tensor never
@@ -10,6 +11,9 @@ leaves the device, and what crosses the bus is a quarter of the size.
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,7 @@ from pipeline.contract.signature import Signature, TensorType, check_signature
 from pipeline.errors import InvalidModelPackage, InvalidPrediction, InvalidSetting
 from pipeline.inference.runtimes.base import CPU_BATCH_SIZE, Images, Outputs, check_rows, padded
 from pipeline.inference.runtimes.onnx_numbers import PIXELS, TENSOR, numbers_model
+from pipeline.inference.runtimes.onnx_quantised import INPUT, QuantisedModel, taking_pixels
 from pipeline.inference.runtimes.settings import Device, RuntimeSettings
 from pipeline.inference.tensors import Tensor, TensorMaker
 from pipeline.shards import rows_per_shard
@@ -50,8 +55,11 @@ class OnnxRuntime:
     def __init__(self, package: ModelPackage, settings: RuntimeSettings | None = None) -> None:
         settings = settings or RuntimeSettings()
         contract = package.contract
-        self._session = _open(package, settings)
+        self._package, self._settings = package, settings
+        self._session, self._quantised = _open(package, settings)
         signature = session_signature(self._session)
+        if self._quantised:
+            signature = replace(signature, inputs=self._quantised.inputs)
         check_signature(signature, contract, labels=len(package.labels) or None)
         self._contract = contract
         self._fixed_batch = signature.fixed_batch
@@ -66,17 +74,29 @@ class OnnxRuntime:
         return self._batch_size
 
     def predict(self, images: Images) -> Outputs:
-        if self._on_device is None:
-            return self.run(self._tensors(images))
-        return _answers(self._on_device.run, padded(images, self._batch_size), len(images))
+        if self._on_device is not None:
+            return _answers(self._on_device.run, padded(images, self._batch_size), len(images))
+        if self._quantised is not None:
+            return self._answers_of(self._session, INPUT, self._quantised.given(images))
+        return self.run(self._tensors(images))
 
     def run(self, tensor: Tensor) -> Outputs:
-        # A model exported for exactly n images gets n: the last batch is filled up, and the surplus dropped.
-        return _answers(self._run_session, padded(tensor, self._fixed_batch or 0), len(tensor))
+        return self._answers_of(self._tensor_session, self._contract.input.name, tensor)
 
-    def _run_session(self, tensor: Tensor) -> Outputs:
-        (outputs,) = self._session.run([self._contract.output.name], {self._contract.input.name: tensor})
-        return np.asarray(outputs)
+    def _answers_of(self, session: Any, name: str, batch: Tensor) -> Outputs:
+        def run(given: Tensor) -> Outputs:
+            (outputs,) = session.run([self._contract.output.name], {name: given})
+            return np.asarray(outputs)
+
+        # A model exported for exactly n images gets n: the last batch is filled up, and the surplus dropped.
+        return _answers(run, padded(batch, self._fixed_batch or 0), len(batch))
+
+    @cached_property
+    def _tensor_session(self) -> Any:
+        """The model as it was, which takes tensors."""
+        if self._quantised is None:
+            return self._session
+        return _session(self._package, str(self._package.model_path), self._settings, list(_PROVIDERS[Device.CPU]))
 
     def _tensors(self, images: Images) -> Tensor:
         # A maker's buffer is overwritten by its next tensor: each thread has one.
@@ -142,7 +162,8 @@ def _tensor_type(described: Any) -> TensorType:
     return TensorType(described.name, dtype, tuple(described.shape) or None)
 
 
-def _open(package: ModelPackage, settings: RuntimeSettings) -> Any:
+def _open(package: ModelPackage, settings: RuntimeSettings) -> tuple[Any, QuantisedModel | None]:
+    """A session of the package's model, or of a quantised one that takes pixels."""
     import onnxruntime
 
     device = _device(settings, onnxruntime.get_available_providers())
@@ -152,17 +173,27 @@ def _open(package: ModelPackage, settings: RuntimeSettings) -> Any:
         # The CUDA libraries are packages beside ONNX Runtime's own, where no loader looks for them (ONNX Runtime,
         # "CUDA Execution Provider", "Preload DLLs").
         onnxruntime.preload_dlls()
-    try:
-        session = onnxruntime.InferenceSession(str(package.model_path), _options(settings), providers=providers)
-    except Exception as error:
-        raise InvalidModelPackage(f"{package.model_path} does not load in ONNX Runtime: {error}") from error
+    if device is Device.CPU and (quantised := taking_pixels(package.model_path, package.contract)):
+        # One whose weights lie in files of their own does not load without its place among them.
+        with suppress(InvalidModelPackage):
+            return _session(package, quantised.model, settings, providers), quantised
+    session = _session(package, str(package.model_path), settings, providers)
     # A provider whose libraries do not load is left out without an error.
     if settings.device is not Device.AUTO and _PROVIDERS[device][0] not in session.get_providers():
         raise InvalidSetting(
             f"IMAGEBATCH_DEVICE is {device}, and {_PROVIDERS[device][0]} does not start on this machine: its libraries"
             " do not load."
         )
-    return session
+    return session, None
+
+
+def _session(package: ModelPackage, model: str | bytes, settings: RuntimeSettings, providers: list[Any]) -> Any:
+    import onnxruntime
+
+    try:
+        return onnxruntime.InferenceSession(model, _options(settings), providers=providers)
+    except Exception as error:
+        raise InvalidModelPackage(f"{package.model_path} does not load in ONNX Runtime: {error}") from error
 
 
 def _device(settings: RuntimeSettings, available: list[str]) -> Device:

@@ -1,0 +1,114 @@
+"""The few messages of onnx.proto that models are made of and changed in here, written and read: a job container has no
+`onnx`.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int64": 7, "float16": 10}
+"""TensorProto.DataType"""
+_INT, _INTS = 2, 7
+"""AttributeProto.AttributeType"""
+
+
+class Field(NamedTuple):
+    """A field of a message: its number, its value or the bytes of it, and all of it as it stands there."""
+
+    number: int
+    value: int
+    bytes: memoryview
+    encoded: memoryview
+
+
+def node(operator: str, inputs: list[str], output: str, attribute: bytes) -> bytes:
+    """A NodeProto."""
+    fed = b"".join(field(1, each.encode()) for each in inputs)
+    attributes = field(5, attribute) if attribute else b""
+    return fed + field(2, output.encode()) + field(4, operator.encode()) + attributes
+
+
+def attribute(name: str, value: int | list[int]) -> bytes:
+    """An AttributeProto."""
+    if isinstance(value, int):
+        return field(1, name.encode()) + field(3, value) + field(20, _INT)
+    return field(1, name.encode()) + b"".join(field(8, each) for each in value) + field(20, _INTS)
+
+
+def constant(name: str, array: npt.NDArray[np.generic]) -> bytes:
+    """A TensorProto of one dimension, its numbers as raw little-endian bytes."""
+    little = array.astype(array.dtype.newbyteorder("<"))
+    kind = TYPES[array.dtype.name]
+    return field(1, len(array)) + field(2, kind) + field(8, name.encode()) + field(9, little.tobytes())
+
+
+def value(name: str, dtype: str, shape: tuple[int, ...], batch: int | None = None) -> bytes:
+    """A ValueInfoProto of [N, ...], or of [batch, ...]."""
+    first = field(1, batch) if batch else field(2, b"N")
+    sizes = field(1, first) + b"".join(field(1, field(1, size)) for size in shape)
+    tensor = field(1, TYPES[dtype]) + field(2, sizes)
+    return field(1, name.encode()) + field(2, field(1, tensor))
+
+
+def field(number: int, value: int | bytes) -> bytes:
+    """A field of a protocol buffer: a varint, or bytes with their length before them."""
+    if isinstance(value, int):
+        return _varint(number << 3) + _varint(value)
+    return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+def fields(message: memoryview) -> Iterator[Field]:
+    """The fields of a message, one after the other. What they hold is not looked at. Raises ValueError where they are
+    none.
+    """
+    offset = 0
+    while offset < len(message):
+        begin, value, length = offset, 0, 0
+        key, offset = _read_varint(message, offset)
+        number, kind = key >> 3, key & 7
+        if kind == 0:
+            value, offset = _read_varint(message, offset)
+        elif kind == 2:
+            length, offset = _read_varint(message, offset)
+        elif kind in (1, 5):
+            length = 8 if kind == 1 else 4
+        else:
+            raise ValueError(f"byte {begin:,} begins no field")
+        if length > len(message) - offset:
+            raise ValueError(f"the field at byte {begin:,} is longer than what holds it")
+        yield Field(number, value, message[offset : offset + length], message[begin : offset + length])
+        offset += length
+
+
+def numbers(field: Field) -> list[int]:
+    """The numbers of one field of a repeated one: a number by itself, or several packed. Raises ValueError."""
+    if not len(field.bytes):
+        return [field.value]
+    found, offset = [], 0
+    while offset < len(field.bytes):
+        value, offset = _read_varint(field.bytes, offset)
+        found.append(value)
+    return found
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 127:
+        encoded.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*encoded, value])
+
+
+def _read_varint(message: memoryview, offset: int) -> tuple[int, int]:
+    """A number, in groups of 7 bits, and the offset behind it."""
+    value = shift = 0
+    while offset < len(message) and shift < 64:
+        byte = message[offset]
+        offset += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, offset
+        shift += 7
+    raise ValueError(f"the number before byte {offset:,} does not end")
