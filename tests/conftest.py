@@ -5,6 +5,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from PIL import Image
 
 from pipeline import aws, objects
 from pipeline.contract import ModelContract, parse_contract
-from pipeline.interrupts import interrupt, on_interrupt
+from pipeline.interrupts import checkpoint, interrupt, on_interrupt
 from pipeline.limits import DEFAULT_LIMITS, Quarantine
 from pipeline.runs import keys, planning
 from pipeline.runs.planning import Plan
@@ -46,6 +47,8 @@ def interrupts() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+    with suppress(KeyboardInterrupt):
+        checkpoint()  # one that a test has left behind is nobody else's
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.commands import EXIT_FAILED, EXIT_USAGE, arguments, cloud
-from pipeline.interrupts import EXIT_INTERRUPTED, interrupt, on_interrupt
+from pipeline.interrupts import EXIT_INTERRUPTED, exit_now, interrupt, on_interrupt
 
 if TYPE_CHECKING:
     from pipeline.deploying.change_sets import ChangeSet
@@ -57,6 +57,7 @@ def _deploy(where: cloud.Cloud, options: argparse.Namespace) -> int:
         request = Request(where.stack, parameters, model, options.replace)
         terminal = Terminal(_say, lambda proposed: _confirm(proposed, assume_yes=options.yes), _pause(where))
         stack = deploy(where.client, request, terminal)
+        on_interrupt(exit_now)  # nothing is left to be done
     except Declined:
         _say("Nothing was changed.")
         return _EXIT_DECLINED

@@ -14,6 +14,7 @@ from pathlib import Path
 from pipeline.contract.packages import ARCHIVE_SUFFIX, ModelPackage, load_package, pack
 from pipeline.deploying.uploading import Uploads
 from pipeline.errors import ImageBatchError
+from pipeline.interrupts import checkpoint
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack, deploy
 from pipeline.local.deploy.resources import Target
@@ -76,6 +77,7 @@ def deploy_stack(
 def _upload(cloud: LocalCloud, model: Model, bucket: str) -> None:
     uploads = Uploads(cloud.client("s3"), bucket, lambda _: None)
     for path in sorted(path for path in model.package.folder.iterdir() if path.is_file()):
+        checkpoint()
         uploads.replace(path, model_prefix(model.name) + path.name)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import interrupts
 from pipeline.errors import InvalidReplay, UnknownRun
+from pipeline.interrupts import checkpoint
 from pipeline.laptop.run_local import RunReport, local_stack
 from pipeline.laptop.run_request import REQUEST_FILE, RunRequest
 from pipeline.objects import parse_s3_uri
@@ -68,7 +68,7 @@ def replay_local(run: LocalRun, reasons: Collection[str], live: "LiveRun") -> tu
         bucket, _ = parse_s3_uri(here.prefix)
 
         def looked(done: int, total: int) -> None:
-            interrupts.checkpoint()
+            checkpoint()
             live.looked(done, total)
 
         comparison = compare([replace(rejection, bucket=bucket) for rejection in chosen], s3, looked)

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import interrupts, objects
+from pipeline import objects
 from pipeline.deployed.history import find_pointer
 from pipeline.deployed.progress import RunWatcher
+from pipeline.interrupts import checkpoint, held
 from pipeline.laptop.deployment import CLOUD_LOG, deploy_stack, logging_to, open_model
 from pipeline.laptop.run_request import RunRequest
 from pipeline.laptop.scratch import removing_shards, scratch_folder
@@ -87,7 +88,7 @@ def local_stack(request: RunRequest, live: "LiveRun") -> Iterator["LocalStack"]:
         refuse_end_of_cloud(plan)
     source = open_source(request.source, results=request.out)
     with (
-        interrupts.held(),
+        held(),
         scratch_folder(request.out) as state,
         logging_to(state / CLOUD_LOG),
         LocalCloud(state, faults=faults) as cloud,
@@ -214,7 +215,7 @@ def _has_ended(cloud: LocalCloud, execution: str, seconds: float) -> bool:
     while (left := until - time.monotonic()) > 0:
         if cloud.has_ended(execution, min(left, _HEARD_WITHIN)):
             return True
-        interrupts.checkpoint()
+        checkpoint()
     return False
 
 
@@ -229,7 +230,7 @@ def _report(
             for kept in _KEPT_BESIDE_RESULTS:
                 _download(cloud, stack.outputs["ResultsBucket"], run_prefix(run_id) + kept, results / kept)
             request.save(results)
-            save_copies(cloud.client("s3"), stack.outputs["ResultsBucket"], results / "quarantine")
+            save_copies(cloud.client("s3"), stack.outputs["ResultsBucket"], results / "quarantine", checkpoint)
         if (results / "summary.json").exists():
             summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
             if not (results / REPORT).exists():
@@ -254,7 +255,7 @@ def _report(
 def _download(cloud: LocalCloud, bucket: str, prefix: str, folder: Path) -> None:
     s3 = cloud.client("s3")
     for item in objects.list_objects(s3, bucket, prefix):
-        interrupts.checkpoint()
+        checkpoint()
         path = folder / item.key.removeprefix(prefix)
         path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -276,5 +277,5 @@ def _receive(cloud: LocalCloud, inbox: str) -> dict[str, str] | None:
         for message in received.get("Messages", []):
             envelope = json.loads(message["Body"])
             return {"subject": envelope.get("Subject", ""), "body": json.loads(envelope["Message"])["text"]}
-        interrupts.checkpoint()
+        checkpoint()
     return None

@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline import interrupts
 from pipeline.deployed import cloud_file
 from pipeline.deployed.cloud_file import CloudFile
 from pipeline.errors import UnknownDeployment
+from pipeline.interrupts import held
 from pipeline.laptop.deployment import CLOUD_LOG, STACK, deploy_stack, logging_to, open_model
 from pipeline.local.cloud import LocalCloud
 from pipeline.local.deploy import Stack
@@ -55,7 +55,7 @@ def standing_cloud(request: CloudRequest) -> Iterator[tuple[LocalCloud, Stack]]:
     names = [model.name for model in models]
     if len(set(names)) < len(names):
         raise UsageError(f"Two models have the same name, which is their folder's: {', '.join(sorted(names))}")
-    with interrupts.held(), held(request.state) as state, logging_to(state / CLOUD_LOG):
+    with held(), locked(request.state) as state, logging_to(state / CLOUD_LOG):
         faults = Faults(state / FAULTS_JOURNAL) if plan else None
         with _cloud(state, request.port, faults) as cloud:
             stack = deploy_stack(cloud, models, request.parameters, for_sagemaker=True)
@@ -70,7 +70,7 @@ def standing_cloud(request: CloudRequest) -> Iterator[tuple[LocalCloud, Stack]]:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[Path]:
+def locked(folder: Path) -> Iterator[Path]:
     """The state folder, made where it is not there, for this process alone. Raises UsageError where it cannot be."""
     try:
         str(folder.resolve()).encode()

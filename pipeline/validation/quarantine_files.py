@@ -7,6 +7,7 @@ such a name cannot be had, the file is named by a hash, directly below its reaso
 system may take two keys for one, and one key's file may be another key's folder.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -20,13 +21,14 @@ _EMPTY = "%"
 """The name of an empty part of a key. No other part is called so: a percent sign of its own would be encoded."""
 
 
-def save_copies(s3: "S3Client", bucket: str, folder: Path) -> int:
+def save_copies(s3: "S3Client", bucket: str, folder: Path, between: Callable[[], None] = lambda: None) -> int:
     """Write each copy of the quarantine in `bucket` to a new file below `folder`, and say how many there are.
 
-    The folder is made where there is something to write.
+    The folder is made where there is something to write; `between` is called before each.
     """
     count = 0
     for item in objects.list_objects(s3, bucket, PREFIX):
+        between()
         with _create(folder, item.key.removeprefix(PREFIX)) as file:
             s3.download_fileobj(bucket, item.key, file)
         count += 1

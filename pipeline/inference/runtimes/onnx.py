@@ -24,7 +24,7 @@ from pipeline.contract.signature import Signature, TensorType, check_signature
 from pipeline.errors import InvalidModelPackage, InvalidPrediction, InvalidSetting
 from pipeline.inference.runtimes.base import CPU_BATCH_SIZE, Images, Outputs, check_rows, padded
 from pipeline.inference.runtimes.onnx_numbers import PIXELS, TENSOR, numbers_model
-from pipeline.inference.runtimes.onnx_quantised import INPUT, QuantisedModel, taking_pixels
+from pipeline.inference.runtimes.onnx_quantised import INPUT, taking_pixels
 from pipeline.inference.runtimes.settings import Device, RuntimeSettings
 from pipeline.inference.tensors import Tensor, TensorMaker
 from pipeline.shards import rows_per_shard
@@ -56,10 +56,11 @@ class OnnxRuntime:
         settings = settings or RuntimeSettings()
         contract = package.contract
         self._package, self._settings = package, settings
-        self._session, self._quantised = _open(package, settings)
+        self._session, inputs = _open(package, settings)
+        self._takes_pixels = inputs is not None
         signature = session_signature(self._session)
-        if self._quantised:
-            signature = replace(signature, inputs=self._quantised.inputs)
+        if inputs is not None:
+            signature = replace(signature, inputs=inputs)
         check_signature(signature, contract, labels=len(package.labels) or None)
         self._contract = contract
         self._fixed_batch = signature.fixed_batch
@@ -76,8 +77,8 @@ class OnnxRuntime:
     def predict(self, images: Images) -> Outputs:
         if self._on_device is not None:
             return _answers(self._on_device.run, padded(images, self._batch_size), len(images))
-        if self._quantised is not None:
-            return self._answers_of(self._session, INPUT, self._quantised.given(images))
+        if self._takes_pixels:
+            return self._answers_of(self._session, INPUT, np.ascontiguousarray(images))
         return self.run(self._tensors(images))
 
     def run(self, tensor: Tensor) -> Outputs:
@@ -94,7 +95,7 @@ class OnnxRuntime:
     @cached_property
     def _tensor_session(self) -> Any:
         """The model as it was, which takes tensors."""
-        if self._quantised is None:
+        if not self._takes_pixels:
             return self._session
         return _session(self._package, str(self._package.model_path), self._settings, list(_PROVIDERS[Device.CPU]))
 
@@ -162,8 +163,8 @@ def _tensor_type(described: Any) -> TensorType:
     return TensorType(described.name, dtype, tuple(described.shape) or None)
 
 
-def _open(package: ModelPackage, settings: RuntimeSettings) -> tuple[Any, QuantisedModel | None]:
-    """A session of the package's model, or of a quantised one that takes pixels."""
+def _open(package: ModelPackage, settings: RuntimeSettings) -> tuple[Any, tuple[TensorType, ...] | None]:
+    """A session; where its model takes pixels, the inputs of the package's model, which takes tensors."""
     import onnxruntime
 
     device = _device(settings, onnxruntime.get_available_providers())
@@ -173,10 +174,11 @@ def _open(package: ModelPackage, settings: RuntimeSettings) -> tuple[Any, Quanti
         # The CUDA libraries are packages beside ONNX Runtime's own, where no loader looks for them (ONNX Runtime,
         # "CUDA Execution Provider", "Preload DLLs").
         onnxruntime.preload_dlls()
-    if device is Device.CPU and (quantised := taking_pixels(package.model_path, package.contract)):
-        # One whose weights lie in files of their own does not load without its place among them.
+    if device is Device.CPU and (taking := taking_pixels(package.model_path, package.contract)):
+        model, inputs = taking
+        # One whose input is read within a branch or a loop, too, does not load without it.
         with suppress(InvalidModelPackage):
-            return _session(package, quantised.model, settings, providers), quantised
+            return _session(package, model, settings, providers), inputs
     session = _session(package, str(package.model_path), settings, providers)
     # A provider whose libraries do not load is left out without an error.
     if settings.device is not Device.AUTO and _PROVIDERS[device][0] not in session.get_providers():

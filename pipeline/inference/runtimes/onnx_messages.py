@@ -1,17 +1,60 @@
-"""The few messages of onnx.proto that models are made of and changed in here, written and read: a job container has no
-`onnx`.
+"""The few messages of onnx.proto that this package writes, to make a model or to change one: jobs have no `onnx`.
+
+contract/onnx_file.py reads the same format with other needs: of a file in S3 that nobody trusts, as little as it can.
 """
 
 from collections.abc import Iterator
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int64": 7, "float16": 10}
+TYPES = {"float32": 1, "uint8": 2, "int64": 7, "float16": 10}
 """TensorProto.DataType"""
 _INT, _INTS = 2, 7
 """AttributeProto.AttributeType"""
+
+
+class Model(IntEnum):
+    """Fields of ModelProto."""
+
+    GRAPH = 7
+
+
+class Graph(IntEnum):
+    """Fields of GraphProto."""
+
+    NODE = 1
+    INITIALIZER = 5
+    INPUT = 11
+
+
+class Node(IntEnum):
+    """Fields of NodeProto."""
+
+    INPUT = 1
+    OUTPUT = 2
+    OPERATOR = 4
+    ATTRIBUTE = 5
+    DOMAIN = 7
+
+
+class Tensor(IntEnum):
+    """Fields of TensorProto. Integers of 8 bits are among INTS, if they are not RAW."""
+
+    DIMENSIONS = 1
+    TYPE = 2
+    FLOATS = 4
+    INTS = 5
+    NAME = 8
+    RAW = 9
+
+
+class Value(IntEnum):
+    """Fields of ValueInfoProto."""
+
+    NAME = 1
 
 
 class Field(NamedTuple):

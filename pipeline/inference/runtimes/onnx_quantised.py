@@ -1,17 +1,20 @@
 """A quantised model that takes pixels: without the numbers that are made of them, and without its own first step.
 
-    as it was    pixels ─► float32 [N, C, H, W] ─► QuantizeLinear ─► 8-bit numbers [N, C, H, W] ─► ...
-    as it runs   pixels ─► Transpose ────────────────────────────────────────────────────────────► ...
+    as it was    pixels ─► float32 [N, C, H, W] ─► QuantizeLinear ─► uint8 [N, C, H, W] ─► ...
+    as it runs   pixels ─► Transpose ────────────────────────────────────────────────────► ...
 
-A model that was quantised beforehand (post-training static quantisation) makes 8-bit numbers of its input, and what it
-makes of the 256 values of a pixel is known. Where those are the pixels themselves, or less 128 for int8, as calibration
-by the least and the largest value of photos has it, both ways are the same, bit for bit. The second has no tensor of
-float32 that fills the caches, and no transpose: ONNX Runtime computes such models channels-last, as pixels lie.
+A model that was quantised beforehand (post-training static quantisation, activations of uint8) makes 8-bit numbers of
+its input, and what it makes of the 256 values of a pixel is known. Where those are the pixels themselves, as
+calibration by the least and the largest value of photos has it, both ways are the same, bit for bit. The second has no
+tensor of float32 that fills the caches, and no transpose: ONNX Runtime computes such models channels-last, as pixels
+lie.
+
+Activations of int8 are left as they are: ONNX Runtime makes them uint8 itself, of pairs of QuantizeLinear and
+DequantizeLinear, and without the first it computes the first convolution in float32.
 """
 
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,36 +25,24 @@ from pipeline.contract.onnx_file import read_model
 from pipeline.contract.signature import TensorType
 from pipeline.errors import InvalidModelPackage
 from pipeline.inference.runtimes import onnx_messages as messages
+from pipeline.inference.runtimes.onnx_messages import Graph, Model, Node, Tensor, Value
 from pipeline.inference.tensors import affine
 
 INPUT = "imagebatch/pixels"
+"""The input of a model as it runs, uint8 [N, H, W, C]."""
 
 _LARGEST = 64 * 1024 * 1024
-"""Bytes: they stay beside the session, and a larger model takes so long that its first step is nothing."""
+"""Bytes: ONNX Runtime keeps those that it is given, and a larger model takes so long that its first step is nothing."""
 
-_FORMS = {messages.TYPES["float32"]: "<f", messages.TYPES["uint8"]: "<B", messages.TYPES["int8"]: "<b"}
-_LEAST = {messages.TYPES["uint8"]: 0, messages.TYPES["int8"]: -128}
-"""The least number of each type that QuantizeLinear makes of photos, and that black pixels have to become."""
+_IN_ANOTHER_FILE = messages.field(1, b"location")
+"""Begins the place of weights that lie in a file of their own. It is relative to the model's, and bytes have none."""
 
-
-@dataclass(frozen=True)
-class QuantisedModel:
-    """A model as it runs."""
-
-    model: bytes
-    """A ModelProto with the input `INPUT`, [N, H, W, C] of uint8, or of int8: pixels less 128."""
-    is_signed: bool
-    inputs: tuple[TensorType, ...]
-    """Of the model as it was."""
-
-    def given(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | npt.NDArray[np.int8]:
-        """What the model is given for images, uint8 [N, H, W, C]."""
-        pixels = np.ascontiguousarray(images)
-        return np.bitwise_xor(pixels, np.uint8(128)).view(np.int8) if self.is_signed else pixels
+_WITHOUT_EFFECT = {"axis", "saturate"}
+"""Attributes of QuantizeLinear that are for other scales and types than these."""
 
 
-def taking_pixels(path: Path, contract: ModelContract) -> QuantisedModel | None:
-    """The model in a file as one that takes pixels; None where it cannot.
+def taking_pixels(path: Path, contract: ModelContract) -> tuple[bytes, tuple[TensorType, ...]] | None:
+    """The model in a file as one that takes pixels, and the inputs that it had; None where it cannot.
 
     What is no model at all is left to ONNX Runtime, which says so.
     """
@@ -61,94 +52,99 @@ def taking_pixels(path: Path, contract: ModelContract) -> QuantisedModel | None:
         if path.stat().st_size > _LARGEST:
             return None
         model = path.read_bytes()
+        if _IN_ANOTHER_FILE in model:
+            return None
         signature = read_model(lambda offset, length: model[offset : offset + length], len(model)).signature
-        found = _rewritten(memoryview(model), contract, signature.fixed_batch)
+        rewritten = _rewritten(memoryview(model), contract, signature.fixed_batch)
     except (OSError, ValueError, InvalidModelPackage):
         return None
-    return QuantisedModel(*found, signature.inputs) if found else None
+    return (rewritten, signature.inputs) if rewritten else None
 
 
-def _rewritten(model: memoryview, contract: ModelContract, batch: int | None) -> tuple[bytes, bool] | None:
-    """The ModelProto, and whether it takes int8."""
+def _rewritten(model: memoryview, contract: ModelContract, batch: int | None) -> bytes | None:
     parts = list(messages.fields(model))
-    (graph,) = (part for part in parts if part.number == 7)
+    (graph,) = (part for part in parts if part.number == Model.GRAPH)
     members = list(messages.fields(graph.bytes))
-    first = _first_step(members, contract.input.name)
-    if first is None:
+    step = _first_step(members, contract.input.name)
+    if step is None or not _answers_pixels(members, step, contract):
         return None
-    step, inputs, output = first
-    weights = {
-        name: member.bytes for member in members if member.number == 5 and (name := _text(member.bytes, 8)) in inputs
-    }
-    scale, zero_point = (_number(weights, name) for name in inputs[1:3])
-    if scale is None or zero_point is None or zero_point[0] not in _LEAST:
-        return None
-    least = _LEAST[zero_point[0]]
-    if not (_quantised(contract, scale[1], zero_point[1], least) == np.arange(least, least + 256)[:, None]).all():
-        return None
-    if contract.input.layout is Layout.NCHW:
-        replacement = messages.node("Transpose", [INPUT], output, messages.attribute("perm", [0, 3, 1, 2]))
-    else:
-        replacement = messages.node("Identity", [INPUT], output, b"")
-    given = messages.value(INPUT, "int8" if least else "uint8", contract.input.pixel_shape, batch)
     rewritten: list[bytes | memoryview] = []
     for member in members:
         if member is step:
-            rewritten.append(messages.field(1, replacement))
-        elif member.number == 11 and _text(member.bytes, 1) == contract.input.name:
-            rewritten.append(messages.field(11, given))
+            rewritten.append(messages.field(Graph.NODE, _replacement(step, contract)))
+        elif member.number == Graph.INPUT and _text(member, Value.NAME) == contract.input.name:
+            given = messages.value(INPUT, "uint8", contract.input.pixel_shape, batch)
+            rewritten.append(messages.field(Graph.INPUT, given))
         else:
             rewritten.append(member.encoded)
-    encoded = messages.field(7, b"".join(rewritten))
-    return b"".join(encoded if part is graph else part.encoded for part in parts), bool(least)
+    encoded = messages.field(Model.GRAPH, b"".join(rewritten))
+    return b"".join(encoded if part is graph else part.encoded for part in parts)
 
 
-def _first_step(members: Sequence[messages.Field], name: str) -> tuple[messages.Field, list[str], str] | None:
-    """The QuantizeLinear that alone reads the input `name`, what it reads, and what it answers."""
-    found = None
-    for member in members:
-        if member.number != 1:
-            continue
-        parts = list(messages.fields(member.bytes))
-        inputs = [bytes(part.bytes).decode() for part in parts if part.number == 1]
-        if name not in inputs:
-            continue
-        if found or _text(member.bytes, 4) != "QuantizeLinear" or _text(member.bytes, 7) or len(inputs) != 3:
-            return None
-        found = member, inputs, _text(member.bytes, 2)
-    return found
-
-
-def _text(message: memoryview, number: int) -> str:
-    """A text field of a message; empty where it has none."""
-    return next((bytes(part.bytes).decode() for part in messages.fields(message) if part.number == number), "")
-
-
-def _number(weights: Mapping[str, memoryview], name: str) -> tuple[int, float] | None:
-    """The type and the value of a TensorProto of one float32, uint8 or int8; None where it is anything else."""
-    if name not in weights:
+def _first_step(members: Sequence[messages.Field], name: str) -> messages.Field | None:
+    """The QuantizeLinear that reads the input `name`, which nothing else reads."""
+    readers = [member for member in members if member.number == Graph.NODE and name in _texts(member, Node.INPUT)]
+    if len(readers) != 1 or _text(readers[0], Node.OPERATOR) != "QuantizeLinear" or _text(readers[0], Node.DOMAIN):
         return None
-    kind, data = 0, b""
-    for part in messages.fields(weights[name]):
-        if part.number == 2:
-            kind = part.value
-        elif part.number == 5:  # int32_data: 8-bit numbers, too, one in each
-            data = bytes(number & 0xFF for number in messages.numbers(part))
-        elif part.number in (4, 9):  # float_data, raw_data
-            data = bytes(part.bytes)
-    form = _FORMS.get(kind)
-    if form is None or len(data) != struct.calcsize(form):
-        return None
-    return kind, struct.unpack(form, data)[0]
+    attributes = (part for part in messages.fields(readers[0].bytes) if part.number == Node.ATTRIBUTE)
+    return readers[0] if all(_text(each, 1) in _WITHOUT_EFFECT for each in attributes) else None
 
 
-def _quantised(contract: ModelContract, scale: float, zero_point: float, least: int) -> npt.NDArray[np.float32]:
-    """What QuantizeLinear makes of each value of a pixel, [256, C], as the operators of ONNX have it: rounded half to
-    even, and held to the range of its type.
+def _answers_pixels(members: Sequence[messages.Field], step: messages.Field, contract: ModelContract) -> bool:
+    """Whether a QuantizeLinear of the contract's numbers answers each value of a pixel with itself."""
+    weights = {_text(member, Tensor.NAME): member for member in members if member.number == Graph.INITIALIZER}
+    _, scale_name, zero_point_name, *_ = [*_texts(step, Node.INPUT), "", ""]
+    scale, zero_point = _number(weights.get(scale_name), "float32"), _number(weights.get(zero_point_name), "uint8")
+    if scale is None or zero_point is None:
+        return False
+    return bool((_quantised(contract, scale, zero_point) == np.arange(256)[:, None]).all())
+
+
+def _replacement(step: messages.Field, contract: ModelContract) -> bytes:
+    """A node that answers pixels where the first step did."""
+    (output,) = _texts(step, Node.OUTPUT)
+    if contract.input.layout is Layout.NCHW:
+        return messages.node("Transpose", [INPUT], output, messages.attribute("perm", [0, 3, 1, 2]))
+    return messages.node("Identity", [INPUT], output, b"")
+
+
+def _quantised(contract: ModelContract, scale: float, zero_point: float) -> npt.NDArray[np.float32]:
+    """What QuantizeLinear answers for each value of a pixel, [256, C]: rounded half to even, and held to 0 to 255
+    (ONNX Operators, "QuantizeLinear").
     """
     numbers = np.repeat(np.arange(256, dtype=np.float32)[:, None], contract.input.channels, axis=1)
     if contract.numbers is not None:
         factor, offset = affine(contract.numbers)
         numbers = numbers * factor + offset
-    answered: npt.NDArray[np.float32] = np.rint(numbers / np.float32(scale)) + np.float32(zero_point)
-    return answered.clip(least, least + 255)
+    answers: npt.NDArray[np.float32] = np.rint(numbers / np.float32(scale)) + np.float32(zero_point)
+    return answers.clip(0, 255)
+
+
+def _number(tensor: messages.Field | None, dtype: str) -> float | None:
+    """The value of a tensor of one float32 or uint8; None where it is anything else."""
+    if tensor is None:
+        return None
+    data, form = b"", {"float32": "<f", "uint8": "<B"}[dtype]
+    for part in messages.fields(tensor.bytes):
+        if part.number == Tensor.TYPE and part.value != messages.TYPES[dtype]:
+            return None
+        if part.number == Tensor.DIMENSIONS and set(messages.numbers(part)) != {1}:
+            return None
+        if part.number == Tensor.INTS:
+            data += bytes(number & 0xFF for number in messages.numbers(part))
+        elif part.number in (Tensor.FLOATS, Tensor.RAW):
+            data += part.bytes
+    if len(data) != struct.calcsize(form):
+        return None
+    (number,) = struct.unpack(form, data)
+    return float(number)
+
+
+def _texts(message: messages.Field, number: int) -> list[str]:
+    """The text fields of a message that have a number."""
+    return [bytes(part.bytes).decode() for part in messages.fields(message.bytes) if part.number == number]
+
+
+def _text(message: messages.Field, number: int) -> str:
+    """A text field of a message; empty where it has none."""
+    return next(iter(_texts(message, number)), "")

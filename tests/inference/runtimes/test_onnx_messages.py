@@ -1,4 +1,4 @@
-"""Protocol buffers as onnx's own library writes and reads them."""
+"""Messages are read as they were written: here, and by onnx's own library."""
 
 import pytest
 from hypothesis import given

@@ -1,9 +1,11 @@
 """SageMaker models, and the endpoints that serve them."""
 
+import time
 from typing import Any
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError
 
+from pipeline.interrupts import checkpoint
 from pipeline.local.deploy.errors import TemplateError
 from pipeline.local.deploy.resources.base import Created, Properties, ResourceType, Target, pick
 
@@ -54,16 +56,24 @@ def create_endpoint(target: Target, properties: Properties) -> Created:
         if _EXISTS not in str(error):
             raise
         arn = sagemaker.update_endpoint(EndpointName=name, **pick(properties, "EndpointConfigName"))["EndpointArn"]
-    try:
-        sagemaker.get_waiter("endpoint_in_service").wait(
-            EndpointName=name, WaiterConfig={"Delay": _SECONDS_BETWEEN_LOOKS, "MaxAttempts": _LOOKS}
-        )
-    except WaiterError as error:
+    described = _settled(sagemaker, name)
+    if described["EndpointStatus"] != "InService":
         raise TemplateError(
             f"Resources.{target.logical_id} (AWS::SageMaker::Endpoint): the endpoint {name} is not in service. "
-            f"{_reason(error.last_response)}"
-        ) from error
+            f"{_reason(described)}"
+        )
     return Created(arn, {"EndpointName": name})
+
+
+def _settled(sagemaker: Any, name: str) -> dict[str, Any]:
+    """What is known of an endpoint once its server runs, or has failed, or has had its time."""
+    for _ in range(_LOOKS):
+        described: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
+        if described["EndpointStatus"] in ("InService", "Failed"):
+            break
+        checkpoint()
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    return described
 
 
 def _reason(described: Any) -> str:
