@@ -103,12 +103,13 @@ def test_a_file_that_the_kernel_cannot_send_is_sent_all_the_same(
     assert connection.getresponse().read() == content[10:500_010]
 
 
-def test_a_part_of_a_file_as_small_as_a_photo_is_sent_with_the_head(serve: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize("length", [0, 1, 40_000, 20_000_000])
+def test_a_part_of_a_file_is_sent_as_it_is(serve: Serve, tmp_path: Path, length: int) -> None:
     path = tmp_path / "file"
-    path.write_bytes(content := os.urandom(50_000))
-    connection = serve(lambda _: Response(200, body=FilePart(path.open("rb"), 10, 40_000)))
+    path.write_bytes(content := os.urandom(length + 20))
+    connection = serve(lambda _: Response(200, body=FilePart(path.open("rb"), 10, length)))
     connection.request("GET", "/")
-    assert connection.getresponse().read() == content[10:40_010]
+    assert connection.getresponse().read() == content[10 : length + 10]
 
 
 def test_an_answer_that_fails_half_way_breaks_the_connection_and_is_logged(
