@@ -28,9 +28,6 @@ def process() -> NoReturn:
     It ends as an interpreter does, but for taking every module and object apart: the process's memory ends with it.
     """
     gc.set_threshold(*_COLLECTION)
-    # Read when botocore is loaded. awscrt calls Python back while it signs a request, and what a signal raises there is
-    # lost, or becomes an error of its own: Ctrl-C was not heard.
-    os.environ.setdefault("BOTO_DISABLE_CRT", "true")
     code = main()
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()

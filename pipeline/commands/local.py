@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,20 @@ def is_installed(command: str) -> bool:
             file=sys.stderr,
         )
     return not missing
+
+
+def load_botocore_without_awscrt() -> None:
+    """Load botocore as AWS's runtime of functions has it: beside awscrt it would take 40 ms longer.
+
+    Not for who calls AWS: the credentials of `aws login` are signed by awscrt, and by nothing else.
+    """
+    if "awscrt" in sys.modules:
+        return
+    sys.modules["awscrt"] = None  # type: ignore[assignment]
+    try:
+        import_module("botocore.compat")  # which finds out for all of botocore
+    finally:
+        del sys.modules["awscrt"]
 
 
 def carry_out(

@@ -61,6 +61,8 @@ def _run(options: argparse.Namespace) -> int:
     from pipeline.local import forks
 
     forks.prepare()
+    if not options.source.startswith("s3://"):
+        local.load_botocore_without_awscrt()
     from pipeline.laptop.run_local import run_local
     from pipeline.laptop.terminal import report_document, show_report
 

@@ -136,7 +136,10 @@ class LocalStack:
         pointer = find_pointer(cloud.client("stepfunctions"), execution)
         run_id = pointer["run_id"] if pointer else None
         s3, bucket = cloud.client("s3"), self.stack.outputs["ResultsBucket"]
-        with removing_shards(s3, bucket, run_id) if run_id and described["status"] == "SUCCEEDED" else nullcontext():
+        succeeded = described["status"] == "SUCCEEDED"
+        if succeeded:  # of a failure, a function tells behind the run
+            cloud.cool()
+        with removing_shards(s3, bucket, run_id) if run_id and succeeded else nullcontext():
             report = _report(cloud, self.stack, described, run_id, request, inbox)
         report.seconds.update(startup=round(running_since - self.started, 3), run=round(running, 3))
         report.notes.extend(self.source.notes())
@@ -150,11 +153,20 @@ class LocalStack:
 
 
 def _subscribe(cloud: LocalCloud, stack: Stack) -> str:
-    """A queue behind the stack's topic: the message is read as a subscriber gets it."""
+    """A queue behind the stack's topic: the message is read as a subscriber gets it.
+
+    Raw (SNS Developer Guide, "Amazon SNS raw message delivery"): the envelope has a signature, which takes a key, which
+    takes moto a twentieth of a second and more to make.
+    """
     sqs = cloud.client("sqs")
     inbox: str = sqs.create_queue(QueueName="imagebatch-terminal")["QueueUrl"]
     attributes = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]
-    cloud.client("sns").subscribe(TopicArn=stack.outputs["TopicArn"], Protocol="sqs", Endpoint=attributes["QueueArn"])
+    cloud.client("sns").subscribe(
+        TopicArn=stack.outputs["TopicArn"],
+        Protocol="sqs",
+        Endpoint=attributes["QueueArn"],
+        Attributes={"RawMessageDelivery": "true"},
+    )
     return inbox
 
 
@@ -275,7 +287,7 @@ def _receive(cloud: LocalCloud, inbox: str) -> dict[str, str] | None:
     for _ in range(_TOLD_WITHIN):
         received = cloud.client("sqs").receive_message(QueueUrl=inbox, MaxNumberOfMessages=1, WaitTimeSeconds=1)
         for message in received.get("Messages", []):
-            envelope = json.loads(message["Body"])
-            return {"subject": envelope.get("Subject", ""), "body": json.loads(envelope["Message"])["text"]}
+            told = json.loads(message["Body"])
+            return {"subject": told["subject"], "body": told["text"]}
         checkpoint()
     return None

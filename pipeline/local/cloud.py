@@ -246,6 +246,10 @@ class LocalCloud:
         """Start one worker of each Lambda function in the background, ahead of its first invocation."""
         self._lambda.warm(functions)
 
+    def cool(self) -> None:
+        """Stop the idle workers of all Lambda functions in the background: nobody is about to invoke any."""
+        self._lambda.cool()
+
     def register(self, stack: "Stack", made: "Made | None" = None) -> None:
         """Let CloudFormation tell of a stack that was deployed here, and change it from what was made of it."""
         self._cloudformation.register(stack, made)

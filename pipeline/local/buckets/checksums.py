@@ -18,11 +18,6 @@ from typing import Any, Protocol
 
 from pipeline.local.buckets.base import BucketError, Checksum
 
-try:
-    from awscrt import checksums as awscrt
-except ImportError:
-    awscrt = None
-
 # What is written at once, past the page cache (body_file.py): from memory that begins with a page, and that a fork
 # shares, which is how mmap makes it, and how that wants it (open(2), O_DIRECT).
 _CHUNK = 1 << 20
@@ -90,12 +85,12 @@ _HASHERS: dict[str, Callable[[], Hasher]] = {
     "SHA512": hashlib.sha512,
     "MD5": hashlib.md5,
 }
-_HASHERS_OF_AWSCRT: dict[str, Callable[[], Hasher]] = {
-    "CRC32C": lambda: _Crc(awscrt.crc32c, 4),
-    "CRC64NVME": lambda: _Crc(awscrt.crc64nvme, 8),
-    "XXHASH64": lambda: _XxHash(awscrt.XXHash.new_xxhash64),
-    "XXHASH3": lambda: _XxHash(awscrt.XXHash.new_xxhash3_64),
-    "XXHASH128": lambda: _XxHash(awscrt.XXHash.new_xxhash3_128),
+_HASHERS_OF_AWSCRT: dict[str, Callable[[Any], Hasher]] = {
+    "CRC32C": lambda awscrt: _Crc(awscrt.crc32c, 4),
+    "CRC64NVME": lambda awscrt: _Crc(awscrt.crc64nvme, 8),
+    "XXHASH64": lambda awscrt: _XxHash(awscrt.XXHash.new_xxhash64),
+    "XXHASH3": lambda awscrt: _XxHash(awscrt.XXHash.new_xxhash3_64),
+    "XXHASH128": lambda awscrt: _XxHash(awscrt.XXHash.new_xxhash3_128),
 }
 
 
@@ -106,10 +101,13 @@ def hasher(algorithm: str) -> Hasher:
     if algorithm not in _HASHERS_OF_AWSCRT:
         known = ", ".join([*_HASHERS, *_HASHERS_OF_AWSCRT])
         raise BucketError(501, "NotImplemented", f"The checksum {algorithm} is not one of S3's: use one of {known}")
-    if awscrt is None:
+    try:
+        # Not before: it takes longer to load than all else that an upload needs, and few clients send these.
+        from awscrt import checksums as awscrt
+    except ImportError:
         message = f"The checksum {algorithm} is computed by awscrt, which is not installed: pip install awscrt"
-        raise BucketError(501, "NotImplemented", f"{message}, or use one of {', '.join(_HASHERS)}")
-    return _HASHERS_OF_AWSCRT[algorithm]()
+        raise BucketError(501, "NotImplemented", f"{message}, or use one of {', '.join(_HASHERS)}") from None
+    return _HASHERS_OF_AWSCRT[algorithm](awscrt)
 
 
 def checksum_of(algorithm: str, data: bytes) -> Checksum:

@@ -121,7 +121,7 @@ class FolderBucket(ReadOnlyBucket):
 
     def _look_at(self, key: str) -> Iterator[ObjectInfo]:
         try:
-            status = os.stat(self.root / key)  # noqa: PTH116
+            status = os.stat(f"{self._path_of_root}/{key}")  # noqa: PTH116
         except OSError:
             return
         yield _info(key, status)

@@ -1,6 +1,6 @@
 """Which resource needs which, and in what order to create them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -48,17 +48,30 @@ def depends_on(resource: Mapping[str, Any]) -> list[str]:
     return [named] if isinstance(named, str) else list(named)
 
 
-def creation_order(resources: Mapping[str, Any]) -> list[str]:
-    """Logical ids, each after everything that it refers to. A circle is a TemplateError that names it."""
-    sorter: TopologicalSorter[str] = TopologicalSorter()
-    for logical_id, resource in resources.items():
-        needed = {reference.name for reference in references(resource.get("Properties", {}), logical_id)}
-        sorter.add(logical_id, *(needed & set(resources)), *depends_on(resource))
+def creation_order(resources: Mapping[str, Any], soonest: Container[str] = ()) -> list[str]:
+    """Logical ids, each after everything that it refers to; those of the types `soonest`, and what they need, ahead of
+    the others. A circle is a TemplateError that names it.
+    """
+    needs = {
+        logical_id: {
+            *({each.name for each in references(resource.get("Properties", {}), logical_id)} & set(resources)),
+            *depends_on(resource),
+        }
+        for logical_id, resource in resources.items()
+    }
     try:
-        return list(sorter.static_order())
+        order = list(TopologicalSorter(needs).static_order())
     except CycleError as error:
         # graphlib lists a circle with each node before the one that needs it.
         raise TemplateError(f"Resources: {' needs '.join(reversed(error.args[1]))}") from error
+    ahead: set[str] = set()
+    wanted = [logical_id for logical_id, resource in resources.items() if resource.get("Type") in soonest]
+    while wanted:
+        logical_id = wanted.pop()
+        if logical_id not in ahead:
+            ahead.add(logical_id)
+            wanted += needs[logical_id]
+    return sorted(order, key=lambda logical_id: logical_id not in ahead)
 
 
 def _variables(text: str, path: str) -> Iterator[Reference]:

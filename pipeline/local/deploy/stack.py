@@ -19,6 +19,7 @@ from pipeline.local.deploy.rules import check_rules
 from pipeline.local.deploy.template import load, package, translate
 
 FUNCTION, VERSION = "AWS::Lambda::Function", "AWS::Lambda::Version"
+_WARMED = (FUNCTION, VERSION)
 
 
 class Cloud(Protocol):
@@ -129,7 +130,8 @@ def make(
         if resource["Type"] == VERSION and isinstance(resource["Properties"]["FunctionName"], dict)
     }
     resources: dict[str, str] = {}
-    for logical_id in creation_order(template["Resources"]):
+    # A function's worker starts while the rest is made.
+    for logical_id in creation_order(template["Resources"], soonest=_WARMED if warm_functions else ()):
         checkpoint()
         resource = template["Resources"][logical_id]
         target = _target(cloud, stack_name, logical_id)
@@ -142,7 +144,7 @@ def make(
         scope.values[logical_id] = created[logical_id].ref
         scope.attributes.update({(logical_id, name): value for name, value in created[logical_id].attributes.items()})
         # Where a function has a version, that is what is invoked.
-        if warm_functions and resource["Type"] in (FUNCTION, VERSION) and logical_id not in versioned:
+        if warm_functions and resource["Type"] in _WARMED and logical_id not in versioned:
             cloud.warm([resources[logical_id]])
     outputs = {
         name: str(resolve(output["Value"], scope, f"Outputs.{name}")) for name, output in template["Outputs"].items()

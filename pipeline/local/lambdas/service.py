@@ -182,6 +182,11 @@ class LambdaService(UrlOperations, AsynchronousOperations, VersionOperations):
         for name in names:
             self._background.submit(self.pool(name).warm)
 
+    def cool(self) -> None:
+        """Stop every idle worker in the background."""
+        for pool in self._all_pools():
+            self._background.submit(pool.cool)
+
     def logs(self, name: str) -> str:
         """Everything that the function's workers have written so far, worker by worker."""
         streams = sorted((self._logs_dir / self._name(name)).glob("*"))
@@ -190,16 +195,18 @@ class LambdaService(UrlOperations, AsynchronousOperations, VersionOperations):
     def close(self) -> None:
         """Stop every worker; invocations under way end with an error."""
         self.close_events()
-        self.close_versions()
-        with self._lock:
-            pools = list(self._pools.values())
-        # Together: the system takes its time to put a process away.
-        list(self._background.map(WorkerPool.close, pools))
+        # Together: the system takes its time to put a process away. One that starts at this moment is ended by whoever
+        # closes processes.
+        list(self._background.map(WorkerPool.close, self._all_pools()))
         self._background.shutdown(wait=False, cancel_futures=True)
 
     def new_pool(self, function: Function) -> WorkerPool:
         logs = self._logs_dir / function.name
         return WorkerPool(function, self._processes, self._environment(), logs, self._concurrency)
+
+    def _all_pools(self) -> list[WorkerPool]:
+        with self._lock:
+            return [*self._pools.values(), *self.version_pools()]
 
     def _replace(self, function: Function) -> None:
         pool = self.new_pool(function)

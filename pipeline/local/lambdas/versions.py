@@ -98,11 +98,9 @@ class VersionOperations(JsonService):
         for version in list(self._versions.get(name, ())):
             self.forget_version(name, version)
 
-    def close_versions(self) -> None:
-        # What is published at this moment is closed by whoever closes processes.
-        for versions in list(self._versions.values()):
-            for pool in list(versions.values()):
-                pool.close()
+    def version_pools(self) -> list[WorkerPool]:
+        """The workers of all versions, but for one that is published at this moment."""
+        return [pool for versions in list(self._versions.values()) for pool in list(versions.values())]
 
     def _alias(self, function: Function, name: str) -> dict[str, Any]:
         alias = self._aliases.get(function.name, {}).get(name)

@@ -112,11 +112,15 @@ class Worker:
         result.log_tail = self._read_log(log_start)
         return result
 
+    def kill(self) -> None:
+        """Let the process end, which takes the system a while."""
+        self.alive = False
+        self._process.kill()
+
     def stop(self) -> None:
         """End the process and the Runtime API."""
-        self.alive = False
+        self.kill()
         self._queue.put(None)
-        self._process.kill()
         self._process.wait()
         self._api.close()
 
@@ -268,14 +272,21 @@ class WorkerPool:
                 return
             self._idle.append(self._start())
 
+    def cool(self) -> None:
+        """Stop the idle workers. The next invocation starts one anew."""
+        with self._turn:
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.kill()
+        for worker in idle:
+            worker.stop()
+
     def close(self) -> None:
         """Stop the idle workers now, and each busy one after its invocation."""
         with self._turn:
             self._closed = True
-            idle, self._idle = self._idle, []
             self._turn.notify_all()
-        for worker in idle:
-            worker.stop()
+        self.cool()
 
     def _take(self) -> Worker:
         ticket = object()

@@ -44,7 +44,7 @@ def error(error: BucketError, key: str) -> Response:
 
 def timestamp(moment: datetime.datetime) -> str:
     """A time in UTC, to the millisecond."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def checksum(checksum: Checksum) -> str:
