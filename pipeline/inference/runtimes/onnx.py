@@ -25,6 +25,7 @@ from pipeline.errors import InvalidModelPackage, InvalidPrediction, InvalidSetti
 from pipeline.inference.runtimes.base import CPU_BATCH_SIZE, Images, Outputs, check_rows, padded
 from pipeline.inference.runtimes.onnx_numbers import PIXELS, TENSOR, numbers_model
 from pipeline.inference.runtimes.onnx_quantised import INPUT, taking_pixels
+from pipeline.inference.runtimes.onnx_stem import sums_are_exact
 from pipeline.inference.runtimes.settings import Device, RuntimeSettings
 from pipeline.inference.tensors import Tensor, TensorMaker
 from pipeline.shards import rows_per_shard
@@ -174,7 +175,8 @@ def _open(package: ModelPackage, settings: RuntimeSettings) -> tuple[Any, tuple[
         # The CUDA libraries are packages beside ONNX Runtime's own, where no loader looks for them (ONNX Runtime,
         # "CUDA Execution Provider", "Preload DLLs").
         onnxruntime.preload_dlls()
-    if device is Device.CPU and (taking := taking_pixels(package.model_path, package.contract)):
+    exact = sums_are_exact()
+    if device is Device.CPU and (taking := taking_pixels(package.model_path, package.contract, sums_are_exact=exact)):
         model, inputs = taking
         # One whose input is read within a branch or a loop, too, does not load without it.
         with suppress(InvalidModelPackage):

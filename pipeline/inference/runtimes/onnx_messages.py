@@ -3,15 +3,17 @@
 contract/onnx_file.py reads the same format with other needs: of a file in S3 that nobody trusts, as little as it can.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-TYPES = {"float32": 1, "uint8": 2, "int64": 7, "float16": 10}
+TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int32": 6, "int64": 7, "float16": 10}
 """TensorProto.DataType"""
+_READ = {TYPES[name]: np.dtype(name).newbyteorder("<") for name in ("float32", "uint8", "int8", "int32")}
 _INT, _INTS = 2, 7
 """AttributeProto.AttributeType"""
 
@@ -28,6 +30,7 @@ class Graph(IntEnum):
     NODE = 1
     INITIALIZER = 5
     INPUT = 11
+    OUTPUT = 12
 
 
 class Node(IntEnum):
@@ -38,6 +41,15 @@ class Node(IntEnum):
     OPERATOR = 4
     ATTRIBUTE = 5
     DOMAIN = 7
+
+
+class Attribute(IntEnum):
+    """Fields of AttributeProto."""
+
+    NAME = 1
+    INT = 3
+    TEXT = 4
+    INTS = 8
 
 
 class Tensor(IntEnum):
@@ -66,11 +78,11 @@ class Field(NamedTuple):
     encoded: memoryview
 
 
-def node(operator: str, inputs: list[str], output: str, attribute: bytes) -> bytes:
+def node(operator: str, inputs: Iterable[str], output: str, *attributes: bytes | memoryview) -> bytes:
     """A NodeProto."""
     fed = b"".join(field(1, each.encode()) for each in inputs)
-    attributes = field(5, attribute) if attribute else b""
-    return fed + field(2, output.encode()) + field(4, operator.encode()) + attributes
+    shaped = b"".join(field(5, each) for each in attributes)
+    return fed + field(2, output.encode()) + field(4, operator.encode()) + shaped
 
 
 def attribute(name: str, value: int | list[int]) -> bytes:
@@ -81,10 +93,10 @@ def attribute(name: str, value: int | list[int]) -> bytes:
 
 
 def constant(name: str, array: npt.NDArray[np.generic]) -> bytes:
-    """A TensorProto of one dimension, its numbers as raw little-endian bytes."""
+    """A TensorProto, its numbers as raw little-endian bytes."""
     little = array.astype(array.dtype.newbyteorder("<"))
-    kind = TYPES[array.dtype.name]
-    return field(1, len(array)) + field(2, kind) + field(8, name.encode()) + field(9, little.tobytes())
+    shape = b"".join(field(1, size) for size in array.shape)
+    return shape + field(2, TYPES[array.dtype.name]) + field(8, name.encode()) + field(9, little.tobytes())
 
 
 def value(name: str, dtype: str, shape: tuple[int, ...], batch: int | None = None) -> bytes:
@@ -95,11 +107,11 @@ def value(name: str, dtype: str, shape: tuple[int, ...], batch: int | None = Non
     return field(1, name.encode()) + field(2, field(1, tensor))
 
 
-def field(number: int, value: int | bytes) -> bytes:
+def field(number: int, value: int | bytes | memoryview) -> bytes:
     """A field of a protocol buffer: a varint, or bytes with their length before them."""
     if isinstance(value, int):
         return _varint(number << 3) + _varint(value)
-    return _varint(number << 3 | 2) + _varint(len(value)) + value
+    return _varint(number << 3 | 2) + _varint(len(value)) + bytes(value)
 
 
 def fields(message: memoryview) -> Iterator[Field]:
@@ -134,6 +146,39 @@ def numbers(field: Field) -> list[int]:
         value, offset = _read_varint(field.bytes, offset)
         found.append(value)
     return found
+
+
+def texts(message: Field, number: int) -> list[str]:
+    """The text fields of a message that have a number."""
+    return [bytes(part.bytes).decode() for part in fields(message.bytes) if part.number == number]
+
+
+def text(message: Field, number: int) -> str:
+    """A text field of a message; empty where it has none."""
+    return next(iter(texts(message, number)), "")
+
+
+def array(tensor: Field) -> npt.NDArray[np.generic] | None:
+    """The numbers of a TensorProto of float32, uint8, int8 or int32; None where it is another, or not whole."""
+    shape: list[int] = []
+    integers: list[int] = []
+    data, dtype = b"", None
+    for part in fields(tensor.bytes):
+        if part.number == Tensor.DIMENSIONS:
+            shape += numbers(part)
+        elif part.number == Tensor.TYPE:
+            dtype = _READ.get(part.value)
+        elif part.number == Tensor.INTS:
+            integers += numbers(part)
+        elif part.number in (Tensor.FLOATS, Tensor.RAW):
+            data += part.bytes
+    if dtype is None:
+        return None
+    # A negative number is written as the 64 bits that it would have.
+    data += np.array(integers, np.uint64).astype(dtype).tobytes()
+    if len(data) != dtype.itemsize * math.prod(shape):
+        return None
+    return np.frombuffer(data, dtype).reshape(shape)
 
 
 def _varint(value: int) -> bytes:

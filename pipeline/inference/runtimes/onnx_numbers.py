@@ -34,8 +34,8 @@ def numbers_model(contract: ModelContract) -> bytes:
             inputs.append(f"constant{number}")
             initializers.append(messages.field(5, messages.constant(inputs[1], second)))
         last = f"step{number}"
-        nodes.append(messages.field(1, messages.node(operator, inputs, last, of_operator)))
-    nodes.append(messages.field(1, messages.node("Identity", [last], TENSOR, b"")))
+        nodes.append(messages.field(1, messages.node(operator, inputs, last, *of_operator)))
+    nodes.append(messages.field(1, messages.node("Identity", [last], TENSOR)))
     given = messages.value(PIXELS, "uint8", (height, width, channels))
     made = messages.value(TENSOR, contract.input.dtype, shape)
     graph = (
@@ -49,16 +49,16 @@ def numbers_model(contract: ModelContract) -> bytes:
     return messages.field(1, _IR_VERSION) + messages.field(7, graph) + messages.field(8, opset)
 
 
-def _steps(contract: ModelContract) -> Iterator[tuple[str, npt.NDArray[np.generic] | None, bytes]]:
-    """An operator, its second input, and its attribute."""
+def _steps(contract: ModelContract) -> Iterator[tuple[str, npt.NDArray[np.generic] | None, list[bytes]]]:
+    """An operator, its second input, and its attributes."""
     if contract.input.colour is Colour.BGR:
-        yield "Gather", np.array([2, 1, 0], np.int64), messages.attribute("axis", 3)
+        yield "Gather", np.array([2, 1, 0], np.int64), [messages.attribute("axis", 3)]
     if contract.numbers is not None:
         factor, offset = affine(contract.numbers)
-        yield "Cast", None, messages.attribute("to", messages.TYPES["float32"])
-        yield "Mul", factor, b""
-        yield "Add", offset, b""
+        yield "Cast", None, [messages.attribute("to", messages.TYPES["float32"])]
+        yield "Mul", factor, []
+        yield "Add", offset, []
     if contract.input.dtype is DataType.FLOAT16:
-        yield "Cast", None, messages.attribute("to", messages.TYPES["float16"])
+        yield "Cast", None, [messages.attribute("to", messages.TYPES["float16"])]
     if contract.input.layout is Layout.NCHW:
-        yield "Transpose", None, messages.attribute("perm", [0, 3, 1, 2])
+        yield "Transpose", None, [messages.attribute("perm", [0, 3, 1, 2])]

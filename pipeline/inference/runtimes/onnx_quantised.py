@@ -13,7 +13,6 @@ Activations of int8 are left as they are: ONNX Runtime makes them uint8 itself, 
 DequantizeLinear, and without the first it computes the first convolution in float32.
 """
 
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,7 +24,8 @@ from pipeline.contract.onnx_file import read_model
 from pipeline.contract.signature import TensorType
 from pipeline.errors import InvalidModelPackage
 from pipeline.inference.runtimes import onnx_messages as messages
-from pipeline.inference.runtimes.onnx_messages import Graph, Model, Node, Tensor, Value
+from pipeline.inference.runtimes.onnx_messages import Graph, Model, Node, Tensor, Value, text, texts
+from pipeline.inference.runtimes.onnx_stem import over_neighbours
 from pipeline.inference.tensors import affine
 
 INPUT = "imagebatch/pixels"
@@ -41,10 +41,13 @@ _WITHOUT_EFFECT = {"axis", "saturate"}
 """Attributes of QuantizeLinear that are for other scales and types than these."""
 
 
-def taking_pixels(path: Path, contract: ModelContract) -> tuple[bytes, tuple[TensorType, ...]] | None:
+def taking_pixels(
+    path: Path, contract: ModelContract, *, sums_are_exact: bool = False
+) -> tuple[bytes, tuple[TensorType, ...]] | None:
     """The model in a file as one that takes pixels, and the inputs that it had; None where it cannot.
 
-    What is no model at all is left to ONNX Runtime, which says so.
+    Where `sums_are_exact` its first convolution goes over pixels side by side (onnx_stem.py). What is no model at all
+    is left to ONNX Runtime, which says so.
     """
     if contract.input.dtype is not DataType.FLOAT32 or contract.input.colour is Colour.BGR:
         return None
@@ -55,27 +58,30 @@ def taking_pixels(path: Path, contract: ModelContract) -> tuple[bytes, tuple[Ten
         if _IN_ANOTHER_FILE in model:
             return None
         signature = read_model(lambda offset, length: model[offset : offset + length], len(model)).signature
-        rewritten = _rewritten(memoryview(model), contract, signature.fixed_batch)
+        rewritten = _rewritten(memoryview(model), contract, signature.fixed_batch, sums_are_exact)
     except (OSError, ValueError, InvalidModelPackage):
         return None
     return (rewritten, signature.inputs) if rewritten else None
 
 
-def _rewritten(model: memoryview, contract: ModelContract, batch: int | None) -> bytes | None:
+def _rewritten(model: memoryview, contract: ModelContract, batch: int | None, sums_are_exact: bool) -> bytes | None:
     parts = list(messages.fields(model))
     (graph,) = (part for part in parts if part.number == Model.GRAPH)
     members = list(messages.fields(graph.bytes))
     step = _first_step(members, contract.input.name)
     if step is None or not _answers_pixels(members, step, contract):
         return None
+    replacement, replaced = messages.field(Graph.NODE, _replacement(step, contract)), [step]
+    if sums_are_exact and (stem := over_neighbours(members, INPUT, text(step, Node.OUTPUT), contract)):
+        replacement, replaced = stem.encoded, [step, *stem.replaced]
     rewritten: list[bytes | memoryview] = []
     for member in members:
         if member is step:
-            rewritten.append(messages.field(Graph.NODE, _replacement(step, contract)))
-        elif member.number == Graph.INPUT and _text(member, Value.NAME) == contract.input.name:
+            rewritten.append(replacement)
+        elif member.number == Graph.INPUT and text(member, Value.NAME) == contract.input.name:
             given = messages.value(INPUT, "uint8", contract.input.pixel_shape, batch)
             rewritten.append(messages.field(Graph.INPUT, given))
-        else:
+        elif not any(member is each for each in replaced):
             rewritten.append(member.encoded)
     encoded = messages.field(Model.GRAPH, b"".join(rewritten))
     return b"".join(encoded if part is graph else part.encoded for part in parts)
@@ -83,17 +89,17 @@ def _rewritten(model: memoryview, contract: ModelContract, batch: int | None) ->
 
 def _first_step(members: Sequence[messages.Field], name: str) -> messages.Field | None:
     """The QuantizeLinear that reads the input `name`, which nothing else reads."""
-    readers = [member for member in members if member.number == Graph.NODE and name in _texts(member, Node.INPUT)]
-    if len(readers) != 1 or _text(readers[0], Node.OPERATOR) != "QuantizeLinear" or _text(readers[0], Node.DOMAIN):
+    readers = [member for member in members if member.number == Graph.NODE and name in texts(member, Node.INPUT)]
+    if len(readers) != 1 or text(readers[0], Node.OPERATOR) != "QuantizeLinear" or text(readers[0], Node.DOMAIN):
         return None
     attributes = (part for part in messages.fields(readers[0].bytes) if part.number == Node.ATTRIBUTE)
-    return readers[0] if all(_text(each, 1) in _WITHOUT_EFFECT for each in attributes) else None
+    return readers[0] if all(text(each, 1) in _WITHOUT_EFFECT for each in attributes) else None
 
 
 def _answers_pixels(members: Sequence[messages.Field], step: messages.Field, contract: ModelContract) -> bool:
     """Whether a QuantizeLinear of the contract's numbers answers each value of a pixel with itself."""
-    weights = {_text(member, Tensor.NAME): member for member in members if member.number == Graph.INITIALIZER}
-    _, scale_name, zero_point_name, *_ = [*_texts(step, Node.INPUT), "", ""]
+    weights = {text(member, Tensor.NAME): member for member in members if member.number == Graph.INITIALIZER}
+    _, scale_name, zero_point_name, *_ = [*texts(step, Node.INPUT), "", ""]
     scale, zero_point = _number(weights.get(scale_name), "float32"), _number(weights.get(zero_point_name), "uint8")
     if scale is None or zero_point is None:
         return False
@@ -102,10 +108,10 @@ def _answers_pixels(members: Sequence[messages.Field], step: messages.Field, con
 
 def _replacement(step: messages.Field, contract: ModelContract) -> bytes:
     """A node that answers pixels where the first step did."""
-    (output,) = _texts(step, Node.OUTPUT)
+    (output,) = texts(step, Node.OUTPUT)
     if contract.input.layout is Layout.NCHW:
         return messages.node("Transpose", [INPUT], output, messages.attribute("perm", [0, 3, 1, 2]))
-    return messages.node("Identity", [INPUT], output, b"")
+    return messages.node("Identity", [INPUT], output)
 
 
 def _quantised(contract: ModelContract, scale: float, zero_point: float) -> npt.NDArray[np.float32]:
@@ -122,29 +128,7 @@ def _quantised(contract: ModelContract, scale: float, zero_point: float) -> npt.
 
 def _number(tensor: messages.Field | None, dtype: str) -> float | None:
     """The value of a tensor of one float32 or uint8; None where it is anything else."""
-    if tensor is None:
+    found = None if tensor is None else messages.array(tensor)
+    if found is None or found.size != 1 or found.dtype != dtype:
         return None
-    data, form = b"", {"float32": "<f", "uint8": "<B"}[dtype]
-    for part in messages.fields(tensor.bytes):
-        if part.number == Tensor.TYPE and part.value != messages.TYPES[dtype]:
-            return None
-        if part.number == Tensor.DIMENSIONS and set(messages.numbers(part)) != {1}:
-            return None
-        if part.number == Tensor.INTS:
-            data += bytes(number & 0xFF for number in messages.numbers(part))
-        elif part.number in (Tensor.FLOATS, Tensor.RAW):
-            data += part.bytes
-    if len(data) != struct.calcsize(form):
-        return None
-    (number,) = struct.unpack(form, data)
-    return float(number)
-
-
-def _texts(message: messages.Field, number: int) -> list[str]:
-    """The text fields of a message that have a number."""
-    return [bytes(part.bytes).decode() for part in messages.fields(message.bytes) if part.number == number]
-
-
-def _text(message: messages.Field, number: int) -> str:
-    """A text field of a message; empty where it has none."""
-    return next(iter(_texts(message, number)), "")
+    return float(found.item())

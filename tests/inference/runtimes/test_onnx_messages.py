@@ -1,9 +1,11 @@
 """Messages are read as they were written: here, and by onnx's own library."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import TensorProto
+from hypothesis.extra.numpy import array_shapes, arrays
+from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.inference.runtimes import onnx_messages as messages
 
@@ -56,3 +58,44 @@ def test_a_tensor_that_onnx_wrote_is_read(numbers: list[int], floats: list[float
 def test_a_field_that_is_longer_than_its_message_is_refused() -> None:
     with pytest.raises(ValueError, match="longer than what holds it"):
         list(messages.fields(memoryview(b"\x0a\x05abcd")))
+
+
+def tensor_field(tensor: TensorProto) -> messages.Field:
+    encoded = messages.field(1, tensor.SerializeToString())
+    return next(messages.fields(memoryview(encoded)))
+
+
+@given(
+    array=arrays(
+        st.sampled_from([np.float32, np.uint8, np.int8, np.int32]), array_shapes(min_dims=0, max_dims=4, min_side=0)
+    ),
+    is_raw=st.booleans(),
+)
+def test_an_array_that_onnx_wrote_is_read(array: np.ndarray, is_raw: bool) -> None:
+    numbers = array.tobytes() if is_raw else array.ravel().tolist()
+    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+    read = messages.array(tensor_field(helper.make_tensor("name", kind, array.shape, numbers, raw=is_raw)))
+    assert read is not None
+    assert read.dtype == array.dtype
+    np.testing.assert_array_equal(read, array)
+
+
+@given(array=arrays(st.sampled_from([np.float32, np.uint8, np.int8, np.int32, np.int64]), array_shapes(min_dims=0)))
+def test_an_array_that_is_written_is_read_by_onnx(array: np.ndarray) -> None:
+    written = TensorProto.FromString(messages.constant("name", array))
+    assert written.name == "name"
+    np.testing.assert_array_equal(numpy_helper.to_array(written), array)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        TensorProto(data_type=TensorProto.INT64, dims=[1], raw_data=bytes(8)),
+        TensorProto(data_type=TensorProto.FLOAT, dims=[2], raw_data=bytes(4)),
+        TensorProto(data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL),
+        TensorProto(),
+    ],
+    ids=["another type", "not whole", "elsewhere", "nothing"],
+)
+def test_what_is_no_array_that_is_known_is_not_read(tensor: TensorProto) -> None:
+    assert messages.array(tensor_field(tensor)) is None
