@@ -33,6 +33,26 @@ def test_a_resource_is_made_after_all_that_it_refers_to(pair):
         assert all(order.index(other) < order.index(name) for other in needed)
 
 
+@given(stacks(), st.data())
+def test_what_is_wanted_soonest_waits_for_nothing_but_what_it_needs(pair, data):
+    shuffled, _ = pair
+    soonest = data.draw(st.sets(st.sampled_from(sorted(shuffled))))
+    typed = {name: {**each, "Type": "Soon" if name in soonest else "Late"} for name, each in shuffled.items()}
+    order = creation_order(typed, soonest={"Soon"})
+
+    def needed(name):
+        resource = shuffled[name]
+        for each in {reference.name for reference in references(resource.get("Properties", {}), "")} | set(
+            resource.get("DependsOn", [])
+        ):
+            yield each
+            yield from needed(each)
+
+    ahead = soonest | {each for name in soonest for each in needed(name)}
+    assert set(order[: len(ahead)]) == ahead
+    assert all(order.index(each) < order.index(name) for name in shuffled for each in needed(name))
+
+
 def test_a_circle_is_refused_and_named():
     resources = {
         "Role": {"Properties": {"Policy": {"Fn::Sub": "${Machine.Arn}/*"}}},

@@ -1,5 +1,6 @@
 """How many workers a function has, and when they are used again. Files tell what runs at the same time."""
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,14 @@ def wait_for(condition: Callable[[], bool]) -> None:
     waiting = threading.Event()
     while not condition():
         waiting.wait(0.005)
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def test_a_worker_is_used_again(create_function: Create, invoke: Invoke) -> None:
@@ -77,6 +86,28 @@ def test_a_warm_worker_serves_the_first_invocation(
     wait_for(lambda: any(tmp_path.iterdir()))
     invoke("warm")
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_function_that_has_cooled_down_starts_anew(
+    cloud: LocalCloud, create_function: Create, invoke: Invoke
+) -> None:
+    create_function("cools", "import os\ndef handler(event, context): return os.getpid()")
+    first = invoke("cools").payload
+    cloud.cool()
+    wait_for(lambda: has_ended(first))
+    assert invoke("cools").payload != first
+
+
+def test_what_is_under_way_does_not_cool_down(
+    create_function: Create, invoke: Invoke, cloud: LocalCloud, tmp_path: Path
+) -> None:
+    create_function("meets", RENDEZVOUS, Timeout=60)
+    with ThreadPoolExecutor(1) as pool:
+        invocation = pool.submit(invoke, "meets", str(tmp_path))
+        wait_for(lambda: any(tmp_path.glob("running-*")))
+        cloud.cool()
+        (tmp_path / "go").touch()
+        assert invocation.result().error is None
 
 
 def test_an_update_takes_effect_with_the_next_invocation(

@@ -47,7 +47,11 @@ def call(cloud, tmp_path_factory):
     iam, functions = cloud.client("iam"), cloud.client("lambda")
     role = iam.create_role(RoleName="reader", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     iam.put_role_policy(RoleName="reader", PolicyName="reads", PolicyDocument=json.dumps(READS))
-    for name, arn in (("reader", role), ("unmade", "arn:aws:iam::123456789012:role/unmade")):
+    other = iam.create_role(RoleName="managed", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    for name, arn in (
+        *(("reader", role), ("managed", other)),
+        ("unmade", "arn:aws:iam::123456789012:role/unmade"),
+    ):
         functions.create_function(
             FunctionName=name,
             Runtime="python3.13",
@@ -124,6 +128,20 @@ def test_a_role_that_is_given_more_may_do_more_at_once(cloud, call):
     cloud.client("iam").put_role_policy(RoleName="reader", PolicyName="more", PolicyDocument=reads)
 
     assert call("reader", "s3", "get_object", OTHER) == "done"
+
+
+def test_a_managed_policy_allows_what_its_default_version_says(cloud, call):
+    iam = cloud.client("iam")
+    closed, other = (json.dumps(READS).replace("open/", folder) for folder in ("closed/", "other/"))
+    made = iam.create_policy(PolicyName="managed", PolicyDocument=closed)["Policy"]["Arn"]
+    iam.create_policy_version(PolicyArn=made, PolicyDocument=other, SetAsDefault=False)
+    assert call("managed", "s3", "get_object", CLOSED) == "AccessDenied"
+
+    iam.attach_role_policy(RoleName="managed", PolicyArn=made)
+    assert [call("managed", "s3", "get_object", place) for place in (CLOSED, OTHER)] == ["done", "AccessDenied"]
+
+    iam.set_default_policy_version(PolicyArn=made, VersionId="v2")
+    assert [call("managed", "s3", "get_object", place) for place in (CLOSED, OTHER)] == ["AccessDenied", "done"]
 
 
 @pytest.mark.parametrize(("place", "status"), [(OPEN, "SUCCEEDED"), (CLOSED, "FAILED")])
