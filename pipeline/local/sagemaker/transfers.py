@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from boto3.exceptions import S3UploadFailedError
+from boto3.s3.transfer import TransferConfig
 
 from pipeline.local.direct_calls import bring
 
 _PARALLEL = 2
+# Nothing is waited for in a call of this process, and threads cost more than most files.
+_ON_THIS_THREAD = TransferConfig(use_threads=False)
 _POLL_SECONDS = 1.0
 
 
@@ -113,7 +116,7 @@ class OutputUpload:
     def _upload(self, path: Path) -> None:
         key = self._key(path)
         try:
-            self._s3.upload_file(str(path), self._bucket, key)
+            self._s3.upload_file(str(path), self._bucket, key, Config=_ON_THIS_THREAD)
         except S3UploadFailedError as error:
             raise TransferError(f"Failed to upload s3://{self._bucket}/{key}: {error.__cause__ or error}") from error
 
