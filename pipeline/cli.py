@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from pipeline.commands import EXIT_FAILED
@@ -28,6 +29,10 @@ def process() -> NoReturn:
     It ends as an interpreter does, but for taking every module and object apart: the process's memory ends with it.
     """
     gc.set_threshold(*_COLLECTION)
+    if not _signs_in_by_awscrt():
+        # Read when botocore is loaded. awscrt calls Python back while it signs a request, and what a signal raises
+        # there is lost, or becomes an error of its own: Ctrl-C was not heard.
+        os.environ.setdefault("BOTO_DISABLE_CRT", "true")
     code = main()
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
@@ -36,6 +41,15 @@ def process() -> NoReturn:
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def _signs_in_by_awscrt() -> bool:
+    """Whether the user has credentials of `aws login`, which botocore has no other way to."""
+    try:
+        config = Path(os.environ.get("AWS_CONFIG_FILE") or "~/.aws/config").expanduser()
+        return b"login_session" in config.read_bytes()
+    except (OSError, RuntimeError):  # there is none, or no home
+        return False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

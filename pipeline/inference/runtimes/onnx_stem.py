@@ -134,7 +134,7 @@ class _Groups(NamedTuple):
         """None where a row is no number of groups, or its outputs are not, or would be too much work."""
         together = math.lcm(_CHANNELS, along.stride)
         outputs = together // along.stride
-        if width % together or along.outputs(width) != width // along.stride:
+        if width % together or along.kernel > width or along.outputs(width) != width // along.stride:
             return None
         first = -along.before // together
         last = (along.stride * (outputs - 1) + along.kernel - 1 - along.before) // together
