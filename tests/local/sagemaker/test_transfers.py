@@ -13,7 +13,7 @@ def test_a_file_that_is_renamed_during_a_sweep_is_uploaded_by_the_next(tmp_path:
     class Bucket:
         """An S3 that is so slow that the job renames a file meanwhile."""
 
-        def upload_file(self, path: str, bucket: str, key: str) -> None:
+        def upload_file(self, path: str, bucket: str, key: str, **_: object) -> None:
             if key == "out/a":
                 (tmp_path / "b.partial").rename(tmp_path / "b")
             uploaded.append(key)
