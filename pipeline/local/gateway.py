@@ -7,6 +7,7 @@ theirs; objects of S3 are read and written in their buckets (`buckets/`); moto's
 
 import re
 from collections.abc import Iterable
+from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -91,16 +92,18 @@ class Gateway:
         refusal = self._guard.refuse(request, service or "s3", place) if self._guard else None
         if refusal is not None:
             return refusal
-        changes_roles = self._guard is not None and service == "iam" and self._guard.changes_roles(request)
-        if self._faults is None:
-            response = self._answer(request, service, place)
-        else:
-            response = self._faults.answer(request, service, place, lambda asked: self._answer(asked, service, place))
         if self._guard is None:
-            return response
-        if changes_roles:
-            self._guard.forget()
+            return self._judged(request, service, place)
+        changes_roles = service == "iam" and self._guard.changes_roles(request)
+        with self._guard.changing_roles() if changes_roles else nullcontext():
+            response = self._judged(request, service, place)
         return self._guard.hide(request, service or "s3", place, response)
+
+    def _judged(self, request: Request, service: str, place: tuple[str, str]) -> Response:
+        """The answer to a request that is allowed, if no fault strikes it."""
+        if self._faults is None:
+            return self._answer(request, service, place)
+        return self._faults.answer(request, service, place, lambda asked: self._answer(asked, service, place))
 
     def _answer(self, request: Request, service: str, place: tuple[str, str]) -> Response:
         ours = self._services.get(service)

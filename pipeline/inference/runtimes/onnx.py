@@ -175,12 +175,12 @@ def _open(package: ModelPackage, settings: RuntimeSettings) -> tuple[Any, tuple[
         # The CUDA libraries are packages beside ONNX Runtime's own, where no loader looks for them (ONNX Runtime,
         # "CUDA Execution Provider", "Preload DLLs").
         onnxruntime.preload_dlls()
-    exact = sums_are_exact()
-    if device is Device.CPU and (taking := taking_pixels(package.model_path, package.contract, sums_are_exact=exact)):
-        model, inputs = taking
-        # One whose input is read within a branch or a loop, too, does not load without it.
-        with suppress(InvalidModelPackage):
-            return _session(package, model, settings, providers), inputs
+    for exact in dict.fromkeys((sums_are_exact(), False)) if device is Device.CPU else ():
+        if taking := taking_pixels(package.model_path, package.contract, sums_are_exact=exact):
+            model, inputs = taking
+            # Of what is replaced, a branch or a loop may read something, too: then it does not load.
+            with suppress(InvalidModelPackage):
+                return _session(package, model, settings, providers), inputs
     session = _session(package, str(package.model_path), settings, providers)
     # A provider whose libraries do not load is left out without an error.
     if settings.device is not Device.AUTO and _PROVIDERS[device][0] not in session.get_providers():

@@ -14,10 +14,11 @@ Numbers = npt.NDArray[np.generic]
 
 
 class Constant(NamedTuple):
-    """What DequantizeLinear makes numbers of: integers, their scale, and maybe their zero point."""
+    """What DequantizeLinear makes numbers of."""
 
     integers: Numbers
     by: list[Numbers]
+    """Their scale, and maybe their zero point."""
     node: Field
 
     def is_symmetric(self, dtype: type[np.generic], count: int) -> bool:
@@ -68,10 +69,15 @@ class Nodes:
         known = [each for each in read if each is not None]
         return Constant(known[0], known[1:], node) if len(known) == len(read) > 1 else None
 
-    def has_one_scale(self, node: Field) -> bool:
-        """Whether a node quantises, or dequantises, all numbers by the same constants."""
-        by = [self._numbers(each) for each in inputs_of(node)[1:]]
-        return all(each is not None and not each.ndim for each in by)
+    def scale(self, node: Field) -> Numbers | None:
+        """The scale by which a node makes uint8 of all numbers, or the numbers of uint8; None where it does not."""
+        read = [self._numbers(each) for each in inputs_of(node)[1:]]
+        known = [each for each in read if each is not None and not each.ndim]
+        is_unsigned = all(each.dtype == np.uint8 for each in known[1:])
+        return known[0] if len(known) == len(read) > 0 and is_unsigned else None
+
+    def is_read_once(self, name: str) -> bool:
+        return len(self._readers[name]) == 1
 
     def _numbers(self, name: str) -> Numbers | None:
         return messages.array(self._weights[name]) if name in self._weights else None
@@ -99,8 +105,9 @@ class NewNodes:
     def transposed(self, name: str, order: list[int], output: str = "") -> str:
         return self.node("Transpose", [name], messages.attribute("perm", order), output=output)
 
-    def reshaped(self, name: str, shape: str, sizes: list[int]) -> str:
-        return self.node("Reshape", [name, self._constant(shape, np.array(sizes, np.int64))])
+    def reshaped(self, name: str, constant: str, sizes: list[int]) -> str:
+        """`constant` is what the sizes are called."""
+        return self.node("Reshape", [name, self._constant(constant, np.array(sizes, np.int64))])
 
     def dequantised(self, name: str, numbers: Sequence[Numbers], like: Constant) -> str:
         constants = [self._constant(f"{name}/{number}", each) for number, each in enumerate(numbers)]
@@ -138,7 +145,8 @@ def _encoded_attributes(node: Field) -> Iterator[memoryview]:
 
 def _axis_of(dequantising: Field) -> int:
     """Along which axis it has several scales (ONNX Operators, "DequantizeLinear")."""
-    return next((numbers[0] for name, numbers, _ in read_attributes(dequantising) if name == "axis"), 1)
+    # An integer that is 0 need not be written.
+    return next((sum(numbers[:1]) for name, numbers, _ in read_attributes(dequantising) if name == "axis"), 1)
 
 
 def _is(member: Field, operator: str) -> bool:

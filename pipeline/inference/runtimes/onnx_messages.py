@@ -175,7 +175,7 @@ def array(tensor: Field) -> npt.NDArray[np.generic] | None:
     if dtype is None:
         return None
     # A negative number is written as the 64 bits that it would have.
-    data += np.array(integers, np.uint64).astype(dtype).tobytes()
+    data += np.array([each & 0xFFFF_FFFF_FFFF_FFFF for each in integers], np.uint64).astype(dtype).tobytes()
     if len(data) != dtype.itemsize * math.prod(shape):
         return None
     return np.frombuffer(data, dtype).reshape(shape)

@@ -24,7 +24,7 @@ from pipeline.contract.onnx_file import read_model
 from pipeline.contract.signature import TensorType
 from pipeline.errors import InvalidModelPackage
 from pipeline.inference.runtimes import onnx_messages as messages
-from pipeline.inference.runtimes.onnx_messages import Graph, Model, Node, Tensor, Value, text, texts
+from pipeline.inference.runtimes.onnx_messages import Attribute, Graph, Model, Node, Tensor, Value, text, texts
 from pipeline.inference.runtimes.onnx_stem import over_neighbours
 from pipeline.inference.tensors import affine
 
@@ -59,7 +59,7 @@ def taking_pixels(
             return None
         signature = read_model(lambda offset, length: model[offset : offset + length], len(model)).signature
         rewritten = _rewritten(memoryview(model), contract, signature.fixed_batch, sums_are_exact)
-    except (OSError, ValueError, InvalidModelPackage):
+    except (OSError, ValueError, ArithmeticError, LookupError, InvalidModelPackage):
         return None
     return (rewritten, signature.inputs) if rewritten else None
 
@@ -93,7 +93,7 @@ def _first_step(members: Sequence[messages.Field], name: str) -> messages.Field 
     if len(readers) != 1 or text(readers[0], Node.OPERATOR) != "QuantizeLinear" or text(readers[0], Node.DOMAIN):
         return None
     attributes = (part for part in messages.fields(readers[0].bytes) if part.number == Node.ATTRIBUTE)
-    return readers[0] if all(text(each, 1) in _WITHOUT_EFFECT for each in attributes) else None
+    return readers[0] if all(text(each, Attribute.NAME) in _WITHOUT_EFFECT for each in attributes) else None
 
 
 def _answers_pixels(members: Sequence[messages.Field], step: messages.Field, contract: ModelContract) -> bool:

@@ -40,6 +40,9 @@ _CHANNELS = 4
 _MOST_WORK = 3
 """Times the products that there were, with those of zeros."""
 
+_LARGEST = 1_000_000
+"""Weights of a first convolution: no network has as many, and they are multiplied."""
+
 _CONV_HAS = {"auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"}
 
 
@@ -59,13 +62,16 @@ def over_neighbours(members: Sequence[Field], pixels: str, stored: str, contract
         return None
     nodes = Nodes(members)
     chain = nodes.chain(stored, ("DequantizeLinear", "Conv", "QuantizeLinear"))
-    if chain is None or not (nodes.has_one_scale(chain[0]) and nodes.has_one_scale(chain[2])):
+    scale = nodes.scale(chain[0]) if chain else None
+    if chain is None or scale is None or nodes.scale(chain[2]) is None:
         return None
     convolution = _Convolution.read(nodes, chain[1], contract.input.channels)
     groups = _Groups.of(convolution.along, contract.input.width) if convolution else None
-    if convolution is None or groups is None:
+    if convolution is None or groups is None or not convolution.is_of_integers(scale):
         return None
-    return Stem(chain, _written(pixels, chain, convolution, groups, contract))
+    constants = [each.node for each in (convolution.kernel, convolution.bias) if each]
+    unread = [node for node in constants if nodes.is_read_once(output_of(node))]
+    return Stem([*chain, *unread], _written(pixels, chain, convolution, groups, contract))
 
 
 def _written(
@@ -98,7 +104,7 @@ def _written(
 
 @cache
 def sums_are_exact(told: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this machine's processor has VNNI, as far as Linux tells."""
+    """Whether this machine's processor has VNNI, as far as Linux tells. Others' may be exact, too: Arm's are."""
     try:
         with told.open(encoding="utf-8", errors="replace") as lines:
             flags = next((line for line in lines if line.startswith("flags")), "")
@@ -173,11 +179,21 @@ class _Convolution(NamedTuple):
         kernel, bias = [*constants, None, None][:2]
         if axes is None or kernel is None or len([each for each in constants if each]) != len(constants):
             return None
-        count = len(kernel.integers) if kernel.integers.ndim == 4 else 0
+        if kernel.integers.ndim != 4 or kernel.integers.size > _LARGEST:
+            return None
+        count = len(kernel.integers)
         if kernel.integers.shape != (count, channels, axes[0].kernel, axes[1].kernel):
             return None
         is_known = kernel.is_symmetric(np.int8, count) and (bias is None or bias.is_symmetric(np.int32, count))
         return cls(*axes, kernel, bias) if is_known else None
+
+    def is_of_integers(self, scale: Numbers) -> bool:
+        """Whether ONNX Runtime computes it in integers, of pixels with a scale: it wants the bias to be of the same as
+        the products are."""
+        if self.bias is None:
+            return True
+        of_products = scale.astype(np.float64) * self.kernel.by[0].astype(np.float64)
+        return np.allclose(self.bias.by[0].astype(np.float64), of_products, rtol=1e-5, atol=0)
 
 
 def _axes(convolution: Field) -> tuple[_Axis, _Axis] | None:
@@ -190,6 +206,7 @@ def _axes(convolution: Field) -> tuple[_Axis, _Axis] | None:
     if {*read.get("group", []), *read.get("dilations", [])} - {1} or 0 in read.get("strides", []):
         return None
     kernel, strides, pads = read.get("kernel_shape", []), read.get("strides", [1, 1]), read.get("pads", [0] * 4)
-    if (len(kernel), len(strides), len(pads)) != (2, 2, 4):
+    # A negative number is read as the 64 bits that it has.
+    if (len(kernel), len(strides), len(pads)) != (2, 2, 4) or max(*kernel, *strides, *pads) > _LARGEST:
         return None
     return _Axis(kernel[0], strides[0], pads[0], pads[2]), _Axis(kernel[1], strides[1], pads[1], pads[3])

@@ -3,7 +3,8 @@
 import json
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from html import escape
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipeline.local.permissions.calls import calls_of, operation_of
 from pipeline.local.permissions.policies import Call, Policy, Statement
 
 _XML = ("s3", "sns", "sts", "iam")
+_NOTHING: Mapping[str, Any] = {"Statement": []}
 _ROLES = ["Role", "LocalManagedPolicy", "AWSManagedPolicy"]
 
 
@@ -26,10 +28,14 @@ class Guard:
         self._lock = threading.Lock()
         self._roles: dict[str, Policy] | None = None
 
-    def forget(self) -> None:
-        """Ask IAM again: roles have changed."""
+    @contextmanager
+    def changing_roles(self) -> Iterator[None]:
+        """While roles change nobody asks for them, which moto does not stand; afterwards IAM is asked again."""
         with self._lock:
-            self._roles = None
+            try:
+                yield
+            finally:
+                self._roles = None
 
     def changes_roles(self, request: Request) -> bool:
         """Whether a request to IAM may change what a role allows."""
@@ -87,7 +93,8 @@ class Guard:
                 statement
                 for document in (
                     *(inline["PolicyDocument"] for inline in role["RolePolicyList"]),
-                    *(managed[attached["PolicyArn"]] for attached in role["AttachedManagedPolicies"]),
+                    # AWS deletes no policy that is attached; moto does.
+                    *(managed.get(attached["PolicyArn"], _NOTHING) for attached in role["AttachedManagedPolicies"]),
                 )
                 for statement in _statements(document)
             )

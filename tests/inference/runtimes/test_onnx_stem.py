@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.contract import Layout, ModelContract, parse_contract
-from pipeline.contract.packages import load_package
+from pipeline.contract.packages import ModelPackage, load_package
+from pipeline.inference.runtimes.onnx import _open
 from pipeline.inference.runtimes.onnx_quantised import INPUT, taking_pixels
 from pipeline.inference.runtimes.onnx_stem import sums_are_exact
+from pipeline.inference.runtimes.settings import Device, RuntimeSettings
 from pipeline.inference.tensors import TensorMaker
 
 EXAMPLE = Path(__file__).parents[3] / "examples/models/efficientnet-lite0"
@@ -61,6 +63,10 @@ class Convolution(NamedTuple):
     between: str = ""
     """An operator that stands before the numbers are quantised again."""
     read_twice: bool = False
+    answer_type: type[np.generic] = np.uint8
+    answer_scale: float = 1.7
+    bias_scale: float = 1
+    """Times what that of the products is."""
 
 
 def model_of(convolution: Convolution, contract: ModelContract) -> onnx.ModelProto:
@@ -75,13 +81,13 @@ def model_of(convolution: Convolution, contract: ModelContract) -> onnx.ModelPro
         "zero_point": np.uint8(127),
         "kernel": random.integers(low, high, shape).astype(convolution.weights),
         "bias": random.integers(-5000, 5000, count).astype(np.int32),
-        "answer_scale": np.float32(1.7),
-        "answer_zero_point": np.uint8(101),
+        "answer_scale": np.float32(convolution.answer_scale),
+        "answer_zero_point": convolution.answer_type(101),
     }
     scales = random.uniform(0.005, 0.02, count).astype(np.float32) if convolution.by_channel else np.float32(0.01)
     constants["kernel_scale"] = np.asarray(scales)
     constants["kernel_zero_point"] = np.full(np.shape(scales), convolution.zero_point, convolution.weights)
-    constants["bias_scale"] = np.asarray(scales * np.float32(1 / 128), np.float32)
+    constants["bias_scale"] = np.asarray(scales * np.float32(convolution.bias_scale / 128), np.float32)
     constants["bias_zero_point"] = np.zeros(np.shape(scales), np.int32)
     axis = {"axis": convolution.axis} if convolution.by_channel else {}
     shaping = {"kernel_shape": convolution.kernel, "strides": convolution.strides, "pads": convolution.pads}
@@ -219,10 +225,12 @@ def test_these_go_over_several_pixels(tmp_path: Path, convolution: Convolution, 
         Convolution(outputs=3, axis=1),
         Convolution(between="Relu"),
         Convolution(read_twice=True),
+        Convolution(answer_type=np.int8, answer_scale=256 * 0.01 / 128, by_channel=False, outputs=64),
+        Convolution(bias_scale=1.25),
     ],
     ids=[
         *("too much work", "an output less", "dilated", "padded by name", "of groups", "uint8", "not symmetric"),
-        *("a scale for each channel", "active", "read twice"),
+        *("a scale for each channel", "active", "read twice", "answers of int8", "a bias of another scale"),
     ],
 )
 def test_these_are_left_as_they_are(tmp_path: Path, convolution: Convolution) -> None:
@@ -237,10 +245,22 @@ def attribute(model: onnx.ModelProto, name: str) -> Any:
     return next(each for each in model.graph.node[4].attribute if each.name == name)
 
 
+def zero_point(model: onnx.ModelProto) -> TensorProto:
+    found: TensorProto = next(each for each in model.graph.initializer if each.name == "zero_point")
+    found.ClearField("raw_data")
+    return found
+
+
 DAMAGED: dict[str, Callable[[onnx.ModelProto], object]] = {
     "no stride": lambda model: attribute(model, "strides").ints.__setitem__(1, 0),
     "a negative stride": lambda model: attribute(model, "strides").ints.__setitem__(1, -2),
     "negative pads": lambda model: attribute(model, "pads").ints.__setitem__(1, -1),
+    "negative pads above": lambda model: attribute(model, "pads").ints.__setitem__(0, -1),
+    "a number too large": lambda model: zero_point(model).int32_data.append(-1),
+    "a kernel without end": lambda model: (
+        attribute(model, "kernel_shape").ints.__setitem__(1, 2**40),
+        attribute(model, "pads").ints.__setitem__(1, 2**40),
+    ),
     "no kernel": lambda model: attribute(model, "kernel_shape").ClearField("ints"),
     "no inputs": lambda model: model.graph.node[4].ClearField("input"),
     "no output": lambda model: model.graph.node[4].ClearField("output"),
@@ -256,6 +276,40 @@ def test_a_convolution_that_is_none_is_left_to_onnx_runtime(tmp_path: Path, dama
     (tmp_path / "model.onnx").write_bytes(model.SerializeToString())
     taking = taking_pixels(tmp_path / "model.onnx", contract_of(), sums_are_exact=True)
     assert taking is None or kernel_of(onnx.load_from_string(taking[0])) is None
+
+
+def test_an_axis_that_is_not_written_is_the_first(tmp_path: Path) -> None:
+    """As exporters have it that leave out what is 0."""
+    model = model_of(Convolution(), contract_of())
+    for node in model.graph.node[2:4]:
+        node.attribute[0].ClearField("i")
+    assert kernel_of(rewritten(model, contract_of(), tmp_path)) == [2 * 8, 12, 3, 2]
+
+
+def test_nodes_that_nobody_reads_any_more_are_gone(tmp_path: Path) -> None:
+    made = rewritten(model_of(Convolution(), contract_of()), contract_of(), tmp_path)
+    read = {name for node in made.graph.node for name in node.input} | {output.name for output in made.graph.output}
+    assert all(set(node.output) & read for node in made.graph.node)
+
+
+def test_a_model_of_which_a_branch_reads_what_is_replaced_still_takes_pixels(tmp_path: Path) -> None:
+    model = model_of(Convolution(), contract_of())
+    branches = {
+        name: helper.make_graph(
+            [helper.make_node("ReduceSum", ["sums"], [f"{name}/sum"], keepdims=0)],
+            name,
+            [],
+            [helper.make_tensor_value_info(f"{name}/sum", TensorProto.FLOAT, [])],
+        )
+        for name in ("then_branch", "else_branch")
+    }
+    model.graph.initializer.append(numpy_helper.from_array(np.array(True), "condition"))
+    model.graph.node.append(helper.make_node("If", ["condition"], ["sum"], **branches))
+    model.graph.output.append(helper.make_tensor_value_info("sum", TensorProto.FLOAT, []))
+    onnx.save(model, tmp_path / "model.onnx")
+    session, inputs = _open(ModelPackage(tmp_path, contract_of(), ()), RuntimeSettings(device=Device.CPU))
+    assert inputs is not None
+    assert [each.name for each in session.get_inputs()] == [INPUT]
 
 
 def test_sums_that_are_not_exact_are_left_as_they_are(tmp_path: Path) -> None:

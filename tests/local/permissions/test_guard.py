@@ -144,6 +144,16 @@ def test_a_managed_policy_allows_what_its_default_version_says(cloud, call):
     assert [call("managed", "s3", "get_object", place) for place in (CLOSED, OTHER)] == ["AccessDenied", "done"]
 
 
+def test_a_policy_that_is_gone_allows_nothing_and_harms_nobody(cloud, call):
+    """AWS deletes no policy that is attached to a role; moto does."""
+    iam = cloud.client("iam")
+    made = iam.create_policy(PolicyName="gone", PolicyDocument=json.dumps(READS))["Policy"]["Arn"]
+    iam.create_role(RoleName="left", AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.attach_role_policy(RoleName="left", PolicyArn=made)
+    iam.delete_policy(PolicyArn=made)
+    assert call("reader", "s3", "get_object", OPEN) == "done"
+
+
 @pytest.mark.parametrize(("place", "status"), [(OPEN, "SUCCEEDED"), (CLOSED, "FAILED")])
 def test_a_state_machine_has_a_role_as_a_function_has(cloud, call, place, status):
     machines = cloud.client("stepfunctions")
