@@ -176,11 +176,13 @@ def _open(package: ModelPackage, settings: RuntimeSettings) -> tuple[Any, tuple[
         # "CUDA Execution Provider", "Preload DLLs").
         onnxruntime.preload_dlls()
     for exact in dict.fromkeys((sums_are_exact(), False)) if device is Device.CPU else ():
-        if taking := taking_pixels(package.model_path, package.contract, sums_are_exact=exact):
-            model, inputs = taking
-            # Of what is replaced, a branch or a loop may read something, too: then it does not load.
-            with suppress(InvalidModelPackage):
-                return _session(package, model, settings, providers), inputs
+        taking = taking_pixels(package.model_path, package.contract, sums_are_exact=exact)
+        if taking is None:
+            break
+        model, inputs = taking
+        # Of what is replaced, a branch or a loop may read something, too: then it does not load.
+        with suppress(InvalidModelPackage):
+            return _session(package, model, settings, providers), inputs
     session = _session(package, str(package.model_path), settings, providers)
     # A provider whose libraries do not load is left out without an error.
     if settings.device is not Device.AUTO and _PROVIDERS[device][0] not in session.get_providers():
